@@ -1,0 +1,83 @@
+"""What a charger is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+
+from .commands import Command
+from .controls import Control, ControlState
+from .readings import Reading, Value
+
+
+@unique
+class DeviceKind(StrEnum):
+    """What stands behind a device."""
+
+    CHARGER = "charger"
+    CONNECTOR = "connector"
+    CIRCUIT = "circuit"
+    SITE = "site"
+    TARIFF = "tariff"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A charger, one of its connectors, or what surrounds chargers.
+
+    A charger with one connector is one device; with several, each connector is a
+    device whose `parent` is the charger's id. Ids are unique within an account.
+
+    `online` is what the cloud says of the charger's own connection, None where it
+    says nothing: an offline charger's readings are worth nothing now. `stale` says
+    that this poll could not read the device: its readings are the last known.
+    """
+
+    id: str
+    kind: DeviceKind = DeviceKind.CHARGER
+    name: str
+    parent: str | None = None
+    maker: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    firmware: str | None = None
+    area: str | None = None
+    url: str | None = None
+    online: bool | None = None
+    stale: bool = False
+    readings: Mapping[Reading, Value] = field(default_factory=dict)
+    controls: Mapping[Control, ControlState] = field(default_factory=dict)
+    commands: frozenset[type[Command]] = frozenset()
+
+    @property
+    def charging(self) -> bool:
+        """Tell whether energy flows now."""
+        return self.readings.get(Reading.CHARGING) is True
+
+
+type Fleet = Mapping[str, Device]
+
+
+@unique
+class NoticeKind(StrEnum):
+    """What the user should know or do, beyond what readings show."""
+
+    RELINK_REQUIRED = "relink_required"  # the maker's account must be linked anew
+    CONTROL_NOT_SUPPORTED = "control_not_supported"  # the cloud refuses all commands
+    PERMISSION_MISSING = "permission_missing"  # a feature is off for want of a right
+    LIMIT_CHANGED_OUTSIDE = "limit_changed_outside"  # someone else's is kept instead
+    LIMIT_NOT_RENEWED = "limit_not_renewed"  # the cloud refuses to go on with a limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something for the user to act on; it stands while polls go on reporting it.
+
+    `subject` is the name of the device or feature concerned, `link` says that
+    `Provider.relink_url` can give an address to go to.
+    """
+
+    kind: NoticeKind
+    subject: str
+    device_id: str | None = None
+    link: bool = False

@@ -1,0 +1,98 @@
+"""Sessions, charging profiles and reservations, in the words of OCPP and OCPI."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum, unique
+
+from .readings import Money, ReservationStatus, StopReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A charging session; `ended_at` is None while it runs, energy is in Wh."""
+
+    id: str
+    device_id: str
+    started_at: datetime | None
+    ended_at: datetime | None = None
+    energy: float | None = None
+    cost: Money | None = None
+    stop_reason: StopReason | None = None
+    id_token: str | None = None  # masked but for its last characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """A connector kept free for one driver."""
+
+    id: str
+    device_id: str
+    status: ReservationStatus | None
+    reserved_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@unique
+class ProfilePurpose(StrEnum):
+    """What a profile limits (OCPP 1.6 ChargingProfilePurposeType)."""
+
+    CHARGE_POINT_MAX = "ChargePointMaxProfile"
+    TX_DEFAULT = "TxDefaultProfile"
+    TX = "TxProfile"
+
+
+@unique
+class ProfileKind(StrEnum):
+    """When a profile's schedule begins (OCPP 1.6 ChargingProfileKindType)."""
+
+    ABSOLUTE = "Absolute"
+    RECURRING = "Recurring"
+    RELATIVE = "Relative"
+
+
+@unique
+class Recurrency(StrEnum):
+    """How often a recurring schedule begins anew (OCPP 1.6 RecurrencyKindType)."""
+
+    DAILY = "Daily"
+    WEEKLY = "Weekly"
+
+
+@unique
+class RateUnit(StrEnum):
+    """The unit of the limits of a schedule (OCPP 1.6 ChargingRateUnitType)."""
+
+    AMPERE = "A"
+    WATT = "W"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePeriod:
+    """A limit that holds from `start_period` seconds after the schedule's start."""
+
+    start_period: int
+    limit: float
+    number_phases: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingProfile:
+    """A charging profile (OCPP 1.6); of two that apply the higher stack level wins.
+
+    `duration` is in seconds, the limits of `periods` and `minimum_rate` in
+    `rate_unit`. `start_schedule` is needed by absolute and recurring profiles.
+    """
+
+    periods: tuple[SchedulePeriod, ...]
+    purpose: ProfilePurpose = ProfilePurpose.TX_DEFAULT
+    kind: ProfileKind = ProfileKind.RELATIVE
+    stack_level: int = 1
+    rate_unit: RateUnit = RateUnit.AMPERE
+    recurrency: Recurrency | None = None
+    start_schedule: datetime | None = None
+    duration: int | None = None
+    minimum_rate: float | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    id: int | None = None
+    transaction_id: int | None = None

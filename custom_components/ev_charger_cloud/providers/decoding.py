@@ -1,0 +1,172 @@
+"""Reading what clouds really send: nulls, strings for numbers, words nobody knows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from datetime import UTC, datetime
+import logging
+import math
+from typing import Any, Self
+
+from mashumaro import DataClassDictMixin
+from mashumaro.config import BaseConfig
+from mashumaro.exceptions import MissingField
+
+from ..charging import UnusableAnswerError
+
+_LOGGER = logging.getLogger(__name__)
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+_seen: set[tuple[str, str]] = set()
+
+
+def number(value: Any) -> float | None:
+    """Read a number, also from a string with blanks; None when there is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        result = float(value)
+    except TypeError, ValueError, OverflowError:
+        return None
+    return result if math.isfinite(result) else None
+
+
+def integer(value: Any) -> int | None:
+    """Read a whole number; None when there is none."""
+    result = number(value)
+    return None if result is None else round(result)
+
+
+def text(value: Any) -> str | None:
+    """Read a text, also from a number; None when it is empty."""
+    if value is None or isinstance(value, bool | Mapping | list):
+        return None
+    return str(value).strip() or None
+
+
+def boolean(value: Any) -> bool | None:
+    """Read a truth value; None when there is none."""
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def moment(value: Any) -> datetime | None:
+    """Read an ISO 8601 time as UTC; no offset means UTC, year 1 means never."""
+    if not isinstance(value, str):
+        return None
+    try:
+        when = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    if when.year <= 1:
+        return None
+    try:
+        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
+    except OverflowError:  # the last hours of the year 9999
+        return None
+
+
+class Wire(DataClassDictMixin):
+    """Base of a cloud's own shapes.
+
+    Declare fields as `str | None = None` and the like: a value that cannot be read
+    as its type becomes None, a key nobody declared is passed over.
+    """
+
+    class Config(BaseConfig):
+        """Read every plain type leniently."""
+
+        serialization_strategy = {  # noqa: RUF012
+            float: {"deserialize": number},
+            int: {"deserialize": integer},
+            str: {"deserialize": text},
+            bool: {"deserialize": boolean},
+            datetime: {"deserialize": moment},
+        }
+
+    @classmethod
+    def decode(cls, body: Any) -> Self:
+        """Read an object; raise UnusableAnswerError when it is none."""
+        if not isinstance(body, Mapping):
+            raise UnusableAnswerError(
+                f"{cls.__name__}: expected an object", reason="unexpected_shape"
+            )
+        try:
+            return cls.from_dict(body)
+        except (
+            MissingField,
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+        ) as err:
+            raise UnusableAnswerError(
+                f"{cls.__name__}: cannot be read", reason="unexpected_shape"
+            ) from err
+
+    @classmethod
+    def decode_all(cls, body: Any) -> list[Self]:
+        """Read a list of objects, passing over those that cannot be read."""
+        if not isinstance(body, list):
+            raise UnusableAnswerError(
+                f"{cls.__name__}: expected a list", reason="unexpected_shape"
+            )
+        items = []
+        for item in body:
+            try:
+                items.append(cls.decode(item))
+            except UnusableAnswerError:
+                once(cls.__name__, "an item that cannot be read")
+        return items
+
+
+def part(shape: type[Wire]) -> Any:
+    """Declare a field for an object within an object: None when it is unreadable."""
+
+    def deserialize(value: Any) -> Wire | None:
+        try:
+            return None if value is None else shape.decode(value)
+        except UnusableAnswerError:
+            return None
+
+    return field(default=None, metadata={"deserialize": deserialize})
+
+
+def parts(shape: type[Wire]) -> Any:
+    """Declare a field for a tuple of objects, without those that are unreadable."""
+
+    def deserialize(value: Any) -> tuple[Wire, ...]:
+        return tuple(shape.decode_all(value)) if isinstance(value, list) else ()
+
+    return field(default=(), metadata={"deserialize": deserialize})
+
+
+def once(of: str, what: str) -> None:
+    """Log something odd the first time it is met."""
+    if (of, what) not in _seen:
+        _seen.add((of, what))
+        _LOGGER.warning("%s: %s; please report it", of, what)
+
+
+def translate[T](table: Mapping[str, T], word: str | None, *, of: str) -> T | None:
+    """Look a cloud's word up; None, and one warning, when nobody knows it."""
+    if word is None:
+        return None
+    if word not in table:
+        once(of, f"unknown word {word[:40]!r}")
+        return None
+    return table[word]
+
+
+def mask(token: str | None) -> str | None:
+    """Hide a card's id but for its last characters."""
+    return f"…{token[-4:]}" if token and len(token) > 4 else None
+
+
+def items_of(body: Any, *keys: str) -> Iterable[Any]:
+    """Return the list in a body, bare or below one of the keys."""
+    if isinstance(body, Mapping):
+        body = next((body[key] for key in keys if key in body), None)
+    return body if isinstance(body, list) else ()
