@@ -101,11 +101,13 @@ class Poll:
     """What a poll found, and after how long the next one is worth while.
 
     A device that is missing from the fleet is surely gone; one that could not be
-    read is there, stale.
+    read is there, stale. The interval follows the user's wish for a slower or
+    quicker pace, but never beyond `at_most`: something held would lapse.
     """
 
     fleet: Fleet
     interval: timedelta
+    at_most: timedelta | None = None
     notices: tuple[Notice, ...] = ()
 
 

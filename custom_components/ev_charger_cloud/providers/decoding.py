@@ -78,7 +78,7 @@ class Wire(DataClassDictMixin):
     class Config(BaseConfig):
         """Read every plain type leniently."""
 
-        serialization_strategy = {  # noqa: RUF012
+        serialization_strategy = {
             float: {"deserialize": number},
             int: {"deserialize": integer},
             str: {"deserialize": text},
@@ -148,6 +148,11 @@ def once(of: str, what: str) -> None:
     if (of, what) not in _seen:
         _seen.add((of, what))
         _LOGGER.warning("%s: %s; please report it", of, what)
+
+
+def oddities(start: str) -> list[str]:
+    """List the odd things met so far under names that begin so, for diagnostics."""
+    return sorted(f"{of}: {what}" for of, what in _seen if of.startswith(start))
 
 
 def translate[T](table: Mapping[str, T], word: str | None, *, of: str) -> T | None:

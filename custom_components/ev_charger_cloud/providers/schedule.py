@@ -18,6 +18,10 @@ class Schedule:
             fetched is None or time.monotonic() - fetched >= every.total_seconds() - 1
         )
 
+    def age(self, what: str) -> float:
+        """Return how long ago (s) a thing was fetched, infinite when it never was."""
+        return time.monotonic() - self._fetched.get(what, float("-inf"))
+
     def done(self, what: str) -> None:
         """Note that a thing was fetched now."""
         self._fetched[what] = time.monotonic()

@@ -1,0 +1,157 @@
+"""Binary sensors: what is or is not the case with a charger."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.binary_sensor import (
+    BinarySensorDeviceClass,
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .charging import Device, Reading, Value
+from .coordinator import ChargerConfigEntry
+from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargerBinarySensorDescription(
+    ChargerEntityDescription, BinarySensorEntityDescription
+):
+    """Describe a binary sensor."""
+
+    def state(self, device: Device) -> bool | None:
+        """Return what is the case, None when nobody knows."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingDescription(ChargerBinarySensorDescription):
+    """Describe a reading; `is_on` makes the state from its value."""
+
+    reading: Reading
+    is_on: Callable[[Value], bool] = bool
+
+    @override
+    def offered(self, device: Device) -> bool:
+        """Tell whether a device has the reading."""
+        return self.reading in device.readings
+
+    @override
+    def state(self, device: Device) -> bool | None:
+        """Return what the reading says."""
+        value = device.readings.get(self.reading)
+        return None if value is None else self.is_on(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineDescription(ChargerBinarySensorDescription):
+    """Describe the charger's own connection to its cloud."""
+
+    @override
+    def offered(self, device: Device) -> bool:
+        """Tell whether the cloud says anything of it; a connector has no line."""
+        return device.online is not None and device.parent is None
+
+    @override
+    def state(self, device: Device) -> bool | None:
+        """Return whether the charger is connected."""
+        return device.online
+
+
+def _diagnostic(
+    reading: Reading,
+    device_class: BinarySensorDeviceClass | None = None,
+    *,
+    enabled: bool = True,
+    is_on: Callable[[Value], bool] = bool,
+) -> ReadingDescription:
+    """Describe a reading for those who look after the installation."""
+    return ReadingDescription(
+        key=reading,
+        translation_key=reading,
+        reading=reading,
+        device_class=device_class,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=enabled,
+        is_on=is_on,
+        lasting=True,
+    )
+
+
+BINARY_SENSORS: tuple[ChargerBinarySensorDescription, ...] = (
+    ReadingDescription(
+        key=Reading.PLUG,
+        translation_key=Reading.PLUG,
+        reading=Reading.PLUG,
+        device_class=BinarySensorDeviceClass.PLUG,
+    ),
+    ReadingDescription(
+        key=Reading.CHARGING,
+        translation_key=Reading.CHARGING,
+        reading=Reading.CHARGING,
+        device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
+    ),
+    OnlineDescription(
+        key="online",
+        translation_key="online",
+        device_class=BinarySensorDeviceClass.CONNECTIVITY,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        essential=True,
+        lasting=True,
+    ),
+    _diagnostic(Reading.PROBLEM, BinarySensorDeviceClass.PROBLEM),
+    ReadingDescription(
+        key=Reading.FULLY_CHARGED,
+        translation_key=Reading.FULLY_CHARGED,
+        reading=Reading.FULLY_CHARGED,
+    ),
+    ReadingDescription(
+        key=Reading.PAUSED,
+        translation_key=Reading.PAUSED,
+        reading=Reading.PAUSED,
+    ),
+    ReadingDescription(
+        key=Reading.SOCKET_LOCK,
+        translation_key=Reading.SOCKET_LOCK,
+        reading=Reading.SOCKET_LOCK,
+        device_class=BinarySensorDeviceClass.LOCK,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        # This class is on when it is open.
+        is_on=lambda locked: not locked,
+    ),
+    _diagnostic(Reading.DATA_LINK, BinarySensorDeviceClass.CONNECTIVITY),
+    _diagnostic(Reading.LINKED, BinarySensorDeviceClass.CONNECTIVITY),
+    _diagnostic(Reading.ATTENTION_NEEDED, BinarySensorDeviceClass.PROBLEM),
+    _diagnostic(Reading.NEEDS_GATEWAY, enabled=False),
+    _diagnostic(Reading.BLOCKED, BinarySensorDeviceClass.PROBLEM, enabled=False),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: ChargerConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the binary sensors of an account."""
+    await async_add_offered(
+        entry, async_add_entities, BINARY_SENSORS, ChargerBinarySensor
+    )
+
+
+class ChargerBinarySensor(ChargerEntity, BinarySensorEntity):
+    """A binary sensor of a charger."""
+
+    entity_description: ChargerBinarySensorDescription
+
+    @override
+    def show(self, device: Device) -> object:
+        """Show the state."""
+        self._attr_is_on = self.entity_description.state(device)
+        return self._attr_is_on

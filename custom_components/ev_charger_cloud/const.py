@@ -1,0 +1,51 @@
+"""Names and numbers of the integration."""
+
+from datetime import timedelta
+
+from homeassistant.const import Platform
+
+DOMAIN = "ev_charger_cloud"
+
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.DATETIME,
+    Platform.LOCK,
+    Platform.NUMBER,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
+
+CONF_PROVIDER = "provider"
+CONF_ALL_CHARGERS = "all_chargers"
+CONF_CHARGERS = "chargers"
+CONF_ENTITIES = "entities"
+CONF_GROUPS = "groups"
+CONF_PACE = "pace"
+
+# What the user's choice of pace does to the interval that a provider proposes.
+PACES = {"relaxed": 2.0, "normal": 1.0, "quick": 0.5}
+DEFAULT_PACE = "normal"
+MINIMUM_INTERVAL = timedelta(seconds=3)
+
+# Home Assistant takes 10,000 entities an account and no more. Of an account with more
+# devices than this only the essential ones are made, unless the user wants all.
+LARGE_FLEET = 250
+ENTITIES_AUTOMATIC = "automatic"
+ENTITIES_ALL = "all"
+ENTITIES_ESSENTIAL = "essential"
+
+# After a command the charger is read at once and then at these times (s).
+FOLLOW_UPS = (2, 5, 15)
+
+# A cloud in trouble: how many polls in a row, and for how long, may fail before
+# entities are unavailable; and how far polls are spread meanwhile.
+TOLERATED_FAILURES = 2
+TOLERATED_SILENCE = timedelta(minutes=15)
+MAXIMUM_INTERVAL = timedelta(minutes=15)
+
+# How many things are done in one go before others get their turn on the event loop.
+SLICE = 40
+
+STORAGE_VERSION = 1

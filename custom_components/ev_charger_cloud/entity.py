@@ -1,0 +1,167 @@
+"""What all entities share."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.core import callback
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .charging import Control, ControlState, ControlValue, Device, SetControl
+from .const import SLICE
+from .coordinator import ChargerConfigEntry, ChargingCoordinator
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargerEntityDescription(EntityDescription):
+    """Describe an entity of a charger.
+
+    `essential` marks what even a charger among thousands is known by, `lasting` what
+    is still true of one that is offline, `sampled` what is written at each poll of a
+    charging one even when equal: Riemann-sum and statistics helpers live on that.
+    """
+
+    essential: bool = False
+    lasting: bool = False
+    sampled: bool = False
+
+    def offered(self, device: Device) -> bool:
+        """Tell whether a device has this."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlEntityDescription(ChargerEntityDescription):
+    """Describe an entity that sets a control."""
+
+    control: Control
+
+    @override
+    def offered(self, device: Device) -> bool:
+        """Tell whether a device has the control."""
+        return self.control in device.controls
+
+
+class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
+    """An entity of one device; it writes only when what it shows has changed."""
+
+    _attr_has_entity_name = True
+    entity_description: ChargerEntityDescription
+
+    def __init__(
+        self,
+        coordinator: ChargingCoordinator,
+        device: Device,
+        description: ChargerEntityDescription,
+    ) -> None:
+        """Take the first values."""
+        super().__init__(coordinator, context=device.id)
+        self.entity_description = description
+        self.device_id = device.id
+        self._attr_unique_id = f"{coordinator.unique_id(device.id)}_{description.key}"
+        self._attr_device_info = coordinator.device_info(device)
+        self._shown: object = None
+        self._readable = True
+        self._take()
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Tell whether what is shown is worth anything now."""
+        return super().available and self._readable
+
+    def show(self, device: Device) -> object:
+        """Set the attributes from a device and return what they show, to compare."""
+        raise NotImplementedError
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if it says something new."""
+        shown = self._shown
+        device = self._take()
+        if shown != self._shown or (
+            self.entity_description.sampled
+            and self.available
+            and device is not None
+            and device.charging
+        ):
+            self.async_write_ha_state()
+
+    def _take(self) -> Device | None:
+        """Take the values of the device as it is now."""
+        device = self.coordinator.data.get(self.device_id)
+        self._readable = (
+            device is not None
+            and not device.stale
+            and (device.online is not False or self.entity_description.lasting)
+            and self.entity_description.offered(device)
+        )
+        value = self.show(device) if device is not None else None
+        self._shown = (self.available, value)
+        return device
+
+
+class ControlEntity(ChargerEntity):
+    """An entity that sets a control."""
+
+    entity_description: ControlEntityDescription
+
+    def state_of(self, device: Device) -> ControlState:
+        """Return the control's state, an empty one when it is not offered now."""
+        return device.controls.get(self.entity_description.control) or ControlState()
+
+    def shown(self, device: Device) -> ControlValue:
+        """Return the control's value, or what was just asked of it."""
+        return self.coordinator.shown(device, self.entity_description.control)
+
+    async def set_control(self, value: ControlValue) -> None:
+        """Set the control."""
+        await self.coordinator.execute(
+            SetControl(
+                device_id=self.device_id,
+                control=self.entity_description.control,
+                value=value,
+            )
+        )
+
+
+async def async_add_offered[DescriptionT: ChargerEntityDescription](
+    entry: ChargerConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    descriptions: Sequence[DescriptionT],
+    create: Callable[[ChargingCoordinator, Device, DescriptionT], Entity],
+) -> None:
+    """Add the entities that the devices offer, now and whenever they offer more."""
+    coordinator = entry.runtime_data
+    if coordinator.essential_only:
+        descriptions = [each for each in descriptions if each.essential]
+    known: set[tuple[str, str]] = set()
+
+    def fresh(devices: Iterable[Device]) -> list[Entity]:
+        """Create the entities that are not there yet."""
+        entities = []
+        for device in devices:
+            for description in descriptions:
+                key = (device.id, description.key)
+                if key not in known and description.offered(device):
+                    known.add(key)
+                    entities.append(create(coordinator, device, description))
+        return entities
+
+    @callback
+    def offers_changed() -> None:
+        """Forget devices that are gone, so that they are met anew if they return."""
+        known.intersection_update({key for key in known if key[0] in coordinator.data})
+        if entities := fresh(coordinator.data.values()):
+            async_add_entities(entities)
+
+    devices = list(coordinator.data.values())
+    for start in range(0, len(devices), SLICE):
+        if entities := fresh(devices[start : start + SLICE]):
+            async_add_entities(entities)
+        await asyncio.sleep(0)
+    entry.async_on_unload(coordinator.async_add_offer_listener(offers_changed))

@@ -1,0 +1,66 @@
+"""One place that turns what goes wrong below into words for the user."""
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .charging import (
+    AuthenticationError,
+    ChargingError,
+    CommandRefusedError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+    RateLimitedError,
+    Refusal,
+    ServerFaultError,
+    UnreachableError,
+    UnusableAnswerError,
+)
+from .const import DOMAIN
+
+# From the special to the general: the first that fits names the text.
+_KEYS: tuple[tuple[type[ChargingError], str], ...] = (
+    (AuthenticationError, "authentication_failed"),
+    (PermissionDeniedError, "permission_denied"),
+    (RateLimitedError, "rate_limited"),
+    (UnreachableError, "unreachable"),
+    (ServerFaultError, "server_fault"),
+    (UnusableAnswerError, "unusable_answer"),
+    (NotFoundError, "not_found"),
+    (NotSupportedError, "not_supported"),
+    (CommandRefusedError, "command_refused"),
+)
+
+
+def translation_of(err: ChargingError) -> str:
+    """Return the key of the text that explains an error."""
+    if isinstance(err, CommandRefusedError) and err.reason in Refusal:
+        return f"refused_{err.reason}"
+    return next((key for kind, key in _KEYS if isinstance(err, kind)), "failed")
+
+
+def placeholders_of(err: ChargingError, subject: str) -> dict[str, str]:
+    """Return what the texts may tell: about whom, and in the cloud's own words."""
+    wait = err.retry_after if isinstance(err, RateLimitedError) else None
+    return {
+        "subject": subject,
+        "message": err.message or err.reason or type(err).__name__,
+        "seconds": str(round(wait or 0)),
+    }
+
+
+def command_failed(err: ChargingError, subject: str) -> HomeAssistantError:
+    """Translate an error of a command."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key=translation_of(err),
+        translation_placeholders=placeholders_of(err, subject),
+    )
+
+
+def invalid(key: str, **placeholders: str) -> ServiceValidationError:
+    """Translate a request that cannot be carried out as it stands."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )

@@ -1,0 +1,225 @@
+"""A provider whose every answer a test decides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, override
+
+from custom_components.ev_charger_cloud.charging import (
+    ChargingError,
+    ChargingProfile,
+    Command,
+    CommandResult,
+    Control,
+    ControlState,
+    Device,
+    Fleet,
+    Notice,
+    Reading,
+    Session,
+    SetControl,
+    Value,
+)
+from custom_components.ev_charger_cloud.providers.base import (
+    Account,
+    Candidate,
+    Context,
+    Field,
+    FieldKind,
+    Poll,
+    Provider,
+    ProviderDescription,
+)
+
+
+class FakeProvider(Provider):
+    """Answers with what its class attributes hold."""
+
+    fleet: dict[str, Device]
+    identity: Account | ChargingError
+    reachable: Sequence[Candidate]
+    persons: Sequence[Candidate] | ChargingError
+    interval: timedelta
+    notices: tuple[Notice, ...]
+    failure: ChargingError | None
+    read_failure: ChargingError | None
+    refusal: ChargingError | None
+    result: CommandResult
+    obeys: bool
+    executed: list[Command]
+    reads: list[str]
+    polls: int
+    contexts: list[Context]
+
+    @classmethod
+    def reset(cls) -> None:
+        """Begin anew."""
+        cls.fleet = {}
+        cls.identity = Account(id="account-1", title="Fake account")
+        cls.reachable = ()
+        cls.persons = ()
+        cls.interval = timedelta(seconds=60)
+        cls.notices = ()
+        cls.failure = None
+        cls.read_failure = None
+        cls.refusal = None
+        cls.result = CommandResult()
+        cls.obeys = True
+        cls.executed = []
+        cls.reads = []
+        cls.polls = 0
+        cls.contexts = []
+
+    def __init__(self, context: Context) -> None:
+        """Remember what it was given."""
+        super().__init__(context)
+        self.contexts.append(context)
+
+    @classmethod
+    def set_reading(cls, device_id: str, reading: Reading, value: Value) -> None:
+        """Change what a device reads."""
+        device = cls.fleet[device_id]
+        cls.fleet = {
+            **cls.fleet,
+            device_id: replace(device, readings={**device.readings, reading: value}),
+        }
+
+    @classmethod
+    def set_control(cls, device_id: str, control: Control, **changes: Any) -> None:
+        """Change the state of a control."""
+        device = cls.fleet[device_id]
+        state = replace(device.controls.get(control, ControlState()), **changes)
+        cls.fleet = {
+            **cls.fleet,
+            device_id: replace(device, controls={**device.controls, control: state}),
+        }
+
+    @classmethod
+    def change(cls, device_id: str, **changes: Any) -> None:
+        """Change a device."""
+        device = replace(cls.fleet[device_id], **changes)
+        cls.fleet = {**cls.fleet, device_id: device}
+
+    @override
+    async def account(self) -> Account:
+        if isinstance(self.identity, ChargingError):
+            raise self.identity
+        return self.identity
+
+    @override
+    async def candidates(self) -> Sequence[Candidate]:
+        if self.failure:
+            raise self.failure
+        return self.reachable
+
+    @override
+    async def subaccounts(self) -> Sequence[Candidate]:
+        if isinstance(self.persons, ChargingError):
+            raise self.persons
+        return self.persons
+
+    @override
+    async def poll(self) -> Poll:
+        type(self).polls += 1
+        if self.failure:
+            raise self.failure
+        return Poll(fleet=self.fleet, interval=self.interval, notices=self.notices)
+
+    @override
+    async def read(self, device_id: str) -> Fleet:
+        self.reads.append(device_id)
+        if self.read_failure:
+            raise self.read_failure
+        top = self.fleet[device_id].parent or device_id
+        return {
+            device.id: device
+            for device in self.fleet.values()
+            if top in (device.id, device.parent)
+        }
+
+    @override
+    async def execute(self, command: Command) -> CommandResult:
+        self.executed.append(command)
+        if self.refusal:
+            raise self.refusal
+        if self.obeys and isinstance(command, SetControl):
+            self.set_control(command.device_id, command.control, value=command.value)
+        return self.result
+
+    @override
+    async def sessions(
+        self, device_id: str, start: datetime, end: datetime, limit: int
+    ) -> Sequence[Session]:
+        if self.failure:
+            raise self.failure
+        return [
+            Session(
+                id="s1",
+                device_id=device_id,
+                started_at=start,
+                ended_at=end,
+                energy=7200.0,
+                id_token="…C3D4",
+            )
+        ][:limit]
+
+    @override
+    async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
+        if self.failure:
+            raise self.failure
+        return [
+            command.profile for command in self.executed if hasattr(command, "profile")
+        ]
+
+    @override
+    async def relink_url(self, device_id: str) -> str:
+        if self.failure:
+            raise self.failure
+        return "https://link.example/secret"
+
+    @override
+    def diagnostics(self) -> Mapping[str, Any]:
+        return {"polls": self.polls}
+
+
+def _normalise(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse what the test says is wrong."""
+    from custom_components.ev_charger_cloud.providers.base import (  # noqa: PLC0415
+        InvalidSettingError,
+    )
+
+    if settings.get("base_url") == "nonsense":
+        raise InvalidSettingError("base_url", "invalid_url")
+    return dict(settings)
+
+
+DESCRIPTION = ProviderDescription(
+    key="fake",
+    name="Fake",
+    factory=FakeProvider,
+    fields=(
+        Field(key="base_url", kind=FieldKind.URL, default="https://fake.example"),
+        Field(key="token", kind=FieldKind.SECRET),
+    ),
+    options=(
+        Field(key="id_token", required=False),
+        Field(
+            key="stack_level",
+            kind=FieldKind.NUMBER,
+            default=1,
+            minimum=0,
+            maximum=9,
+            unit="A",
+        ),
+        Field(key="allow_pause", kind=FieldKind.BOOLEAN, default=False),
+    ),
+    portal="https://fake.example/tokens",
+    normalise=_normalise,
+)
+PERSONAL = replace(
+    DESCRIPTION,
+    key="personal",
+    name="Personal",
+    fields=(*DESCRIPTION.fields, Field(key="user_id")),
+    account_field="user_id",
+)
