@@ -1,0 +1,212 @@
+"""Plugchoice, translated."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+import time
+from typing import Any, Final, override
+
+from ...charging import (
+    Command,
+    CommandResult,
+    Fleet,
+    NotFoundError,
+    Notice,
+    NoticeKind,
+    Session,
+)
+from ..base import Account, Candidate, Context, Poll, Provider
+from ..decoding import mask
+from ..transport import Limits, redact
+from .account import PlugchoiceAccount
+from .client import PlugchoiceClient, PlugchoiceTransport
+from .commands import Commands
+from .station import Station, energy_of, stop_reason_of
+
+# 500 requests per minute and user are allowed, the user's other tools included.
+_LIMITS = Limits(requests=200, period=60, concurrency=6)
+_REQUESTS_PER_SECOND = 2.0
+
+_IDLE = timedelta(seconds=30)
+_IN_SESSION = timedelta(seconds=15)
+_COMMANDED = timedelta(seconds=10)
+_COMMANDED_FOR = 60.0
+
+_PRIVATE: Final = frozenset(
+    {
+        "address",
+        "avatar",
+        "card_uid",
+        "charger_uuid",
+        "city",
+        "current_card",
+        "email",
+        "first",
+        "first_page_url",
+        "house_number",
+        "house_number_addition",
+        "id_tag",
+        "id_token",
+        "identity",
+        "intercom",
+        "last",
+        "name",
+        "next",
+        "next_page_url",
+        "path",
+        "pincode",
+        "postal_code",
+        "prev",
+        "prev_page_url",
+        "reference",
+        "street",
+        "token",
+        "uuid",
+    }
+)
+
+
+class PlugchoiceProvider(Provider):
+    """One Plugchoice account."""
+
+    def __init__(self, context: Context) -> None:
+        """Prepare the way to the cloud; nothing is sent yet."""
+        super().__init__(context)
+        settings = context.settings
+        token = str(settings["token"])
+        self._client = PlugchoiceClient(
+            PlugchoiceTransport(
+                context.session,
+                str(settings["base_url"]),
+                limits=_LIMITS,
+                headers={"Authorization": f"Bearer {token}"},
+                secrets=(token,),
+            )
+        )
+        self._account = PlugchoiceAccount(self._client, context)
+        self._commands = Commands(self._client, self._account, settings)
+        self._commanded = float("-inf")
+
+    @override
+    async def account(self) -> Account:
+        """Ask for the user behind the token."""
+        user = await self._client.user()
+        return Account(id=user.uuid, title=user.name or "Plugchoice")
+
+    @override
+    async def candidates(self) -> Sequence[Candidate]:
+        """List all chargers with the locations they stand at."""
+        await self._account.survey()
+        return [
+            Candidate(
+                id=station.uuid,
+                name=station.name,
+                group=station.site,
+                group_name=self._account.place_name(station),
+            )
+            for station in self._account.listed.values()
+        ]
+
+    @override
+    async def poll(self) -> Poll:
+        """Read what is due, at a pace that leaves the user's quota alone.
+
+        A location costs one request for 25 chargers, a charger that is alone there
+        one; a connector that charges two more, and its charger one more a minute.
+        """
+        before = self._client.requests
+        await self._account.update()
+        stations = self._account.stations.values()
+        sent = self._client.requests - before
+        interval = _IDLE
+        if any(station.in_session and station.online for station in stations):
+            interval = _IN_SESSION
+        if time.monotonic() - self._commanded < _COMMANDED_FOR:
+            interval = _COMMANDED
+        slowest = max(sent / _REQUESTS_PER_SECOND, self._account.pause)
+        return Poll(
+            fleet={device.id: device for s in stations for device in s.devices},
+            interval=max(interval, timedelta(seconds=slowest)),
+            notices=tuple(
+                Notice(
+                    kind=NoticeKind.PERMISSION_MISSING,
+                    subject=station.name,
+                    device_id=station.uuid,
+                )
+                for station in stations
+                if station.permitted and station.endpoints.forbidden
+            ),
+        )
+
+    @override
+    async def read(self, device_id: str) -> Fleet:
+        """Read one charger with its live measurements."""
+        station, _ = self._find(device_id)
+        await self._account.refresh(station)
+        return {device.id: device for device in station.devices}
+
+    @override
+    async def execute(self, command: Command) -> CommandResult:
+        """Carry out a command, and poll faster for a while."""
+        station, number = self._find(command.device_id)
+        self._commanded = time.monotonic()
+        return await self._commands.execute(station, number, command)
+
+    @override
+    async def sessions(
+        self, device_id: str, start: datetime, end: datetime, limit: int
+    ) -> Sequence[Session]:
+        """List transactions; the cloud promises no order and filters by the day."""
+        station, number = self._find(device_id)
+        transactions = await self._client.transactions(
+            station.uuid, since=(start - timedelta(days=1)).date()
+        )
+        sessions = [
+            Session(
+                id=str(item.id),
+                device_id=station.device_id(connector_number),
+                started_at=item.started_at,
+                ended_at=item.stopped_at,
+                energy=energy_of(item),
+                stop_reason=stop_reason_of(item),
+                id_token=mask(item.id_tag),
+            )
+            for item in transactions
+            for connector_number, connector in station.connectors.items()
+            if number in (None, connector_number)
+            and station.belongs(item, connector)
+            and item.started_at
+            and start <= item.started_at < end
+        ]
+        sessions.sort(key=lambda session: session.started_at or start, reverse=True)
+        return sessions[:limit]
+
+    @override
+    def diagnostics(self) -> Mapping[str, Any]:
+        """Return the last answers by endpoint, and what is closed to the account."""
+        return {
+            "answers": {
+                endpoint: [redact(body, _PRIVATE) for body in bodies.values()]
+                for endpoint, bodies in self._client.answers.items()
+            },
+            "requests": self._client.requests,
+            "locations": len(self._account.places),
+            "chargers": [
+                {
+                    "online": station.online,
+                    "permitted": station.permitted,
+                    "forbidden": station.endpoints.forbidden,
+                    "in_session": sorted(station.in_session),
+                }
+                for station in self._account.stations.values()
+            ],
+        }
+
+    def _find(self, device_id: str) -> tuple[Station, int | None]:
+        """Return a charger and the connector that a device id means, if it is one."""
+        station = self._account.station(device_id.partition("_")[0])
+        for number in station.connectors:
+            if station.device_id(number) == device_id:
+                return station, number
+        if device_id != station.uuid:
+            raise NotFoundError("no such connector", reason="not_found")
+        return station, None

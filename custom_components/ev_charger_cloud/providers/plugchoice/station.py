@@ -1,0 +1,296 @@
+"""What is known of one charger between polls."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+import time
+from typing import Final
+
+from ...charging import Device, Reading, StopReason
+from ..decoding import translate
+from ..schedule import Schedule
+from .meter import Sample
+from .wire import Charger, Connector, Permissions, PlugCharge, Transaction
+from .words import CONNECTION, IN_SESSION, STOP_REASONS
+
+CLOSED_FOR: Final = timedelta(hours=1)
+TOUCHED_FOR: Final = 60.0
+
+_ROUNDING = timedelta(seconds=1)
+_EPOCH = datetime.min.replace(tzinfo=UTC)
+_CLOSED = Transaction(stopped_at=_EPOCH)
+
+
+class Endpoints:
+    """When the endpoints of a charger or a location last answered, and which will."""
+
+    def __init__(self) -> None:
+        """Begin with everything due and open."""
+        self.schedule = Schedule()
+        self._closed = Schedule()
+        self._forbidden: set[str] = set()
+
+    def offers(self, feature: str) -> bool:
+        """Tell whether an endpoint is open, as far as is known."""
+        return self._closed.due(feature, CLOSED_FOR)
+
+    def close(self, feature: str, *, forbidden: bool) -> None:
+        """Leave an endpoint alone for a while."""
+        self._closed.done(feature)
+        if forbidden:
+            self._forbidden.add(feature)
+
+    def answered(self, feature: str) -> None:
+        """Note that an endpoint is open."""
+        self._closed.forget(feature)
+        self._forbidden.discard(feature)
+
+    @property
+    def forbidden(self) -> list[str]:
+        """Return the endpoints that the account lacks the right to."""
+        return sorted(f for f in self._forbidden if not self.offers(f))
+
+
+@dataclass(slots=True, kw_only=True)
+class Outlet:
+    """What is remembered of a connector."""
+
+    usage: Sample = field(default_factory=Sample)
+    meter: Sample = field(default_factory=Sample)
+    seen: set[Reading] = field(default_factory=set)
+    lifetime: float | None = None
+    session: tuple[int | None, float] = (None, 0.0)
+
+    def take_usage(self, sample: Sample) -> None:
+        """Take a power usage sample."""
+        self.usage = sample
+        self.seen |= sample.values.keys()
+
+    def take_meter(self, sample: Sample) -> None:
+        """Take meter values; the register only ever rises."""
+        self.meter = sample
+        self.seen |= sample.values.keys()
+        register = sample.values.get(Reading.LIFETIME_ENERGY)
+        if register is not None and register >= 0:
+            self.lifetime = max(register, self.lifetime or 0.0)
+
+    def session_energy(self, transaction: Transaction) -> float | None:
+        """Return the energy (Wh) of a running session, which only ever rises.
+
+        Not every charger's total grows before the end; the register does.
+        """
+        energy = None
+        if transaction.total_kwh and transaction.total_kwh > 0:
+            energy = transaction.total_kwh * 1000
+        elif self.lifetime is not None and transaction.meter_start is not None:
+            energy = max(self.lifetime - transaction.meter_start, 0.0)
+        if energy is None:
+            return None
+        known, before = self.session
+        if known == transaction.id:
+            energy = max(energy, before)
+        self.session = (transaction.id, energy)
+        return round(energy, 1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Station:
+    """What is known of a charger between polls.
+
+    `listed` is its item of the list of chargers, `state` its last full answer.
+    """
+
+    uuid: str
+    listed: Charger
+    state: Charger | None = None
+    site: str | None = None
+    endpoints: Endpoints = field(default_factory=Endpoints)
+    outlets: dict[int, Outlet] = field(default_factory=dict)
+    transactions: dict[int, Transaction] = field(default_factory=dict)
+    active: frozenset[int] = frozenset()
+    lock: bool | None = None
+    socket_lock: bool | None = None
+    plug_charge: PlugCharge | None = None
+    devices: tuple[Device, ...] = ()
+    _touched: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the owner's label, or else the charger's OCPP identity."""
+        charger = self.state or self.listed
+        return charger.reference or charger.identity or "Charger"
+
+    @property
+    def online(self) -> bool | None:
+        """Tell whether the charger is connected, None where the cloud is silent."""
+        word = (self.state or self.listed).connection_status
+        return translate(CONNECTION, word, of="Plugchoice connection status")
+
+    @property
+    def connectors(self) -> dict[int, Connector]:
+        """Return the connectors by their OCPP number."""
+        return {
+            connector.connector_id: connector
+            for connector in (self.state.connectors if self.state else ())
+            if connector.connector_id
+        }
+
+    @property
+    def in_session(self) -> dict[int, Connector]:
+        """Return the connectors that have a session by their own word."""
+        return {n: c for n, c in self.connectors.items() if c.status in IN_SESSION}
+
+    @property
+    def _permissions(self) -> Permissions:
+        """Return what the account may do here; nothing but None when nobody says."""
+        stated = self.state.permissions if self.state else None
+        return stated or self.listed.permissions or Permissions()
+
+    @property
+    def permitted(self) -> bool:
+        """Tell whether the account may do more than look, as far as is known."""
+        rights = (self._permissions.sensitive, self._permissions.full)
+        return any(rights) or rights == (None, None)
+
+    @property
+    def may_see_cards(self) -> bool:
+        """Tell whether the account may see personal matters, as far as is known."""
+        return self.permitted and self._permissions.sensitive is not False
+
+    def offers(self, feature: str) -> bool:
+        """Tell whether an endpoint is open, as far as is known."""
+        return self.endpoints.offers(feature)
+
+    def touch(self, what: str) -> None:
+        """Read something at every turn for a while: a command may change it."""
+        self._touched[what] = time.monotonic() + TOUCHED_FOR
+
+    def touched(self, what: str) -> bool:
+        """Tell whether a command may still change something."""
+        return time.monotonic() < self._touched.get(what, 0.0)
+
+    def take(self, state: Charger) -> None:
+        """Take a full answer; a status that changed makes due what hangs on it."""
+        before = {n: connector.status for n, connector in self.connectors.items()}
+        self.state = state
+        due: list[str] = []
+        for n, connector in self.connectors.items():
+            self.outlets.setdefault(n, Outlet())
+            if before.get(n) != connector.status:
+                due += (f"meter/{n}", "socket-lock")
+            if (before.get(n) in IN_SESSION) != (connector.status in IN_SESSION):
+                due += ("active", "finished")
+        for what in due:
+            self.endpoints.schedule.forget(what)
+
+    def take_active(self, transactions: Iterable[Transaction]) -> None:
+        """Take the transactions that the cloud holds to be running."""
+        running = {item.id: item for item in transactions if item.id is not None}
+        self.transactions |= running
+        self.active = frozenset(running)
+
+    def take_finished(self, transactions: Iterable[Transaction]) -> None:
+        """Take the finished transactions; a running one stays until it is among them."""
+        running = {n: item for n, item in self.transactions.items() if n in self.active}
+        finished = {item.id: item for item in transactions if item.id is not None}
+        self.transactions = running | finished
+
+    def transactions_of(self, connector: Connector) -> list[Transaction]:
+        """Return the transactions of a connector, newest first, whatever their order."""
+        mine = [
+            item
+            for item in self.transactions.values()
+            if item.started_at and self.belongs(item, connector)
+        ]
+        return sorted(mine, key=lambda item: item.started_at or _EPOCH, reverse=True)
+
+    def belongs(self, transaction: Transaction, connector: Connector) -> bool:
+        """Tell whether a transaction took place at a connector."""
+        if transaction.connector and transaction.connector.connector_id is not None:
+            return transaction.connector.connector_id == connector.connector_id
+        if transaction.charger_connector_id is not None and connector.id is not None:
+            return transaction.charger_connector_id == connector.id
+        return len(self.connectors) == 1
+
+    @property
+    def unsettled(self) -> bool:
+        """Tell whether a session is over of which the cloud does not tell the end."""
+        return any(
+            next(iter(self.transactions_of(connector)), _CLOSED).stopped_at is None
+            for number, connector in self.connectors.items()
+            if number not in self.in_session
+        )
+
+    def running(self, connector: Connector) -> Transaction | None:
+        """Return the running transaction.
+
+        A transaction that was never closed looks active for ever: one counts only
+        when it is the newest and the connector says that it is in a session.
+        """
+        newest = next(iter(self.transactions_of(connector)), None)
+        if newest is None or connector.status not in IN_SESSION:
+            return None
+        return (
+            newest if newest.stopped_at is None and newest.id in self.active else None
+        )
+
+    def live(self, number: int) -> Mapping[Reading, float]:
+        """Return what is measured now: during a session, by samples taken in it."""
+        if self.online is False or number not in self.in_session:
+            return {}
+        outlet = self.outlets[number]
+        running = self.running(self.connectors[number])
+        # Samples are stamped in ms, transactions in µs: leave room for rounding.
+        since = (
+            running.started_at - _ROUNDING if running and running.started_at else None
+        )
+        values: dict[Reading, float] = {}
+        for sample in (outlet.meter, outlet.usage):
+            if sample.fresh(since=since):
+                values |= sample.values
+        return values
+
+    def limit(self, number: int) -> float | None:
+        """Return the limit (A) that holds for the running session, as read back."""
+        connector = self.connectors[number]
+        if self.online is False or connector.status not in IN_SESSION:
+            return None
+        if connector.current_limit is not None:
+            return connector.current_limit
+        return self.live(number).get(Reading.CURRENT_OFFERED)
+
+    def maximum_current(self, number: int) -> float | None:
+        """Return what charger and connector are made for, in A."""
+        limits = (
+            self.connectors[number].max_amperage,
+            self.state.max_current if self.state else None,
+        )
+        return min((limit for limit in limits if limit), default=None)
+
+    def device_id(self, number: int) -> str:
+        """Return the id of the device that a connector is part of."""
+        return f"{self.uuid}_{number}" if len(self.connectors) > 1 else self.uuid
+
+    def fail(self) -> None:
+        """Keep the last devices, known to be stale."""
+        if not self.devices:
+            self.devices = (Device(id=self.uuid, name=self.name, online=self.online),)
+        self.devices = tuple(replace(device, stale=True) for device in self.devices)
+
+
+def energy_of(transaction: Transaction) -> float | None:
+    """Return the energy (Wh) of a finished transaction, by its total or its meter."""
+    total, start, stop = (
+        transaction.total_kwh,
+        transaction.meter_start,
+        transaction.meter_stop,
+    )
+    if (total is None or total <= 0) and start is not None and stop is not None:
+        return max(stop - start, 0.0)
+    return None if total is None else round(max(total, 0.0) * 1000, 1)
+
+
+def stop_reason_of(transaction: Transaction) -> StopReason | None:
+    """Return why a transaction ended."""
+    word = transaction.stop_reason
+    return translate(STOP_REASONS, word, of="Plugchoice stop reason")

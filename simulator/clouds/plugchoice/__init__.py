@@ -1,0 +1,5 @@
+"""The simulated Plugchoice."""
+
+from .cloud import Plugchoice
+
+__all__ = ["Plugchoice"]
