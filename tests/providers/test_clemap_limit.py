@@ -1,0 +1,1024 @@
+"""CLEMAP: the target that is set, confirmed, renewed and let go, over real sockets."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+import json
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession
+import pytest
+
+from custom_components.ev_charger_cloud.charging import (
+    ChargingError,
+    ClearLimit,
+    Command,
+    CommandRefusedError,
+    CommandResult,
+    Control,
+    ControlState,
+    ControlValue,
+    Device,
+    NotFoundError,
+    NoticeKind,
+    PermissionDeniedError,
+    RateLimitedError,
+    Reading,
+    Refusal,
+    ServerFaultError,
+    SetControl,
+    StartCharging,
+    StopCharging,
+    UnreachableError,
+    UnusableAnswerError,
+    Verdict,
+)
+from custom_components.ev_charger_cloud.providers.base import Context, Poll
+from custom_components.ev_charger_cloud.providers.clemap import (
+    DESCRIPTION,
+    client,
+    limit,
+)
+from custom_components.ev_charger_cloud.providers.clemap.provider import ClemapProvider
+from custom_components.ev_charger_cloud.providers.clemap.wire import Target, rejection
+from custom_components.ev_charger_cloud.providers.transport import Limits
+from simulator import Simulator
+from simulator.clouds.clemap import Clemap
+from simulator.faults import Fault
+from simulator.world import Connector, Station
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "clemap"
+SETTINGS = "/currentsettings$"
+UNTIL = datetime(2025, 6, 2, 8, 45, tzinfo=UTC)
+
+
+def fixture(name: str) -> Any:
+    return json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+class House:
+    """A station, what Home Assistant remembers of it, and a provider at a time."""
+
+    def __init__(self, simulator: Simulator, session: ClientSession) -> None:
+        self.clock = simulator.world.clock
+        cloud = simulator["clemap"]
+        assert isinstance(cloud, Clemap)
+        self.cloud = cloud
+        self.station: Station = cloud.stations["clemap-garage"]
+        self.connector: Connector = self.station.connectors[0]
+        self.session = session
+        self.options: dict[str, Any] = {"allow_pause": True}
+        self.memory: dict[str, Any] = {}
+        self.remembered = 0
+        self.restart()
+
+    def restart(self, **options: Any) -> None:
+        """Begin a new run on what the last one remembered."""
+        self.options |= options
+        self.memory = json.loads(json.dumps(self.memory))
+        typed = {"base_url": self.cloud.base_url, **self.cloud.credentials}
+        provider = DESCRIPTION.factory(
+            Context(
+                session=self.session,
+                settings=DESCRIPTION.normalise(typed | self.options),
+                memory=self.memory,
+                remember=self.remember,
+            )
+        )
+        assert isinstance(provider, ClemapProvider)
+        self.provider = provider
+
+    def remember(self) -> None:
+        self.remembered += 1
+        json.dumps(self.memory)
+
+    async def poll(self, after: float = 0) -> Poll:
+        self.clock.step(after)
+        return await self.provider.poll()
+
+    async def notices(self, after: float = 0) -> list[NoticeKind]:
+        return [notice.kind for notice in (await self.poll(after)).notices]
+
+    async def device(self) -> Device:
+        (device,) = (await self.provider.read("any")).values()
+        return device
+
+    async def control(self, control: Control) -> ControlState | None:
+        return (await self.device()).controls.get(control)
+
+    async def limit(self) -> ControlValue:
+        state = await self.control(Control.CURRENT_LIMIT)
+        assert state
+        return state.value
+
+    async def execute(self, command: type[Command], **fields: Any) -> CommandResult:
+        return await self.provider.execute(command(device_id="any", **fields))
+
+    async def set(self, amps: float) -> CommandResult:
+        return await self.execute(SetControl, control=Control.CURRENT_LIMIT, value=amps)
+
+    @property
+    def wish(self) -> Any:
+        return self.memory.get("wish")
+
+    @property
+    def target(self) -> int | None:
+        target = self.cloud.evses[self.station.id].target
+        return target.current if target else None
+
+    def writes(self) -> list[str]:
+        """Return the writes since last asked."""
+        methods = [method for method, _ in self.cloud.requests if method != "GET"]
+        self.cloud.requests.clear()
+        return methods
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_LIMITS", Limits(requests=10_000))
+    monkeypatch.setattr(limit, "WRITE_SPACING", 0.0)
+    monkeypatch.setattr(limit, "CONFIRM_DELAYS", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(limit, "_RETRY_EVERY", timedelta(0))
+    monkeypatch.setattr(limit, "_TARGET_EVERY", timedelta(0))
+
+
+@pytest.fixture
+async def house(session: ClientSession) -> AsyncGenerator[House]:
+    async with Simulator([Clemap], speed=0) as simulator:
+        yield House(simulator, session)
+
+
+# Set, read back, reset
+
+
+async def test_target_is_set_and_reaches_the_hardware(house: House) -> None:
+    house.connector.plug_in()
+    await house.poll(60)
+    assert house.connector.currents == (16, 16, 16)
+    assert await house.limit() is None
+    result = await house.set(10)
+    assert result.verdict is Verdict.COMPLETED
+    device = await house.device()
+    state = device.controls[Control.CURRENT_LIMIT]
+    assert state == ControlState(value=10, minimum=6, maximum=16, step=1)
+    expected = datetime.now(UTC) + timedelta(seconds=660)
+    until = device.readings[Reading.LIMIT_VALID_UNTIL]
+    assert isinstance(until, datetime)
+    assert abs(until - expected) < timedelta(seconds=5)
+    device = next(iter((await house.poll(15)).fleet.values()))
+    assert house.connector.currents == (10, 10, 10)
+    assert device.readings[Reading.CURRENT_OFFERED] == 10
+
+
+async def test_target_is_sent_in_whole_amperes_for_the_hold_time(house: House) -> None:
+    house.restart(hold_time=1200, maximum_current=20)
+    await house.poll()
+    await house.set(9.9)
+    assert house.target == 9
+    target = house.cloud.evses[house.station.id].target
+    assert target
+    assert target.valid_until - house.cloud.world.now == timedelta(seconds=1200)
+
+
+@pytest.mark.parametrize("value", [5.9, 17, -6, 0, None, "much", True])
+async def test_value_out_of_bounds_is_not_sent(house: House, value: Any) -> None:
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(value)
+    assert caught.value.reason == Refusal.INVALID_VALUE
+    assert house.cloud.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "maximum", "hold"),
+    [
+        ({}, 16, 600),
+        ({"maximum_current": 32, "hold_time": 900}, 32, 900),
+        ({"maximum_current": 2.0, "hold_time": 1}, 6, 60),
+        ({"maximum_current": 500, "hold_time": 99999}, 80, 3600),
+        ({"maximum_current": "?", "hold_time": None}, 16, 600),
+    ],
+)
+async def test_options_stay_within_their_bounds(
+    house: House, options: dict[str, Any], maximum: int, hold: int
+) -> None:
+    house.restart(**options)
+    await house.set(6)
+    state = await house.control(Control.CURRENT_LIMIT)
+    assert state
+    assert state.maximum == maximum
+    until = datetime.fromisoformat(house.wish["until"])
+    since = datetime.fromisoformat(house.wish["since"])
+    assert until - since == timedelta(seconds=hold)
+
+
+async def test_limit_is_cleared(house: House) -> None:
+    await house.set(10)
+    await house.execute(ClearLimit)
+    assert house.target is None
+    assert house.wish is None
+    assert await house.limit() is None
+    house.writes()
+    await house.poll(3600)
+    assert house.writes() == []
+
+
+async def test_failed_reset_still_ends_the_wish(house: House) -> None:
+    await house.set(10)
+    house.cloud.faults.add(Fault(status=500, method="DELETE"))
+    with pytest.raises(ServerFaultError):
+        await house.execute(ClearLimit)
+    assert house.wish is None
+    await house.poll(700)
+    assert house.target is None
+
+
+async def test_several_plugs_share_one_target(house: House) -> None:
+    carport = house.cloud.stations["clemap-carport"]
+    house.restart(**house.cloud.credentials_of(carport))
+    fleet = (await house.poll()).fleet
+    station, *plugs = fleet.values()
+    assert Control.CURRENT_LIMIT in station.controls
+    assert ClearLimit in station.commands
+    assert not any(plug.controls or plug.commands for plug in plugs)
+    await house.set(8)
+    target = house.cloud.evses[carport.id].target
+    assert target
+    assert target.current == 8
+
+
+# What the cloud's undocumented bodies may look like
+
+
+@pytest.mark.parametrize("until", ["valid_until", "validUntil", "until", "bis", None])
+@pytest.mark.parametrize("current", ["current", "target_current"])
+@pytest.mark.parametrize("as_list", [False, True])
+async def test_target_under_any_key(
+    house: House, until: str | None, current: str, as_list: bool
+) -> None:
+    house.cloud.quirks.update(current_key=current, until_key=until, as_list=as_list)
+    assert await house.limit() is None
+    await house.set(10)
+    device = await house.device()
+    assert device.controls[Control.CURRENT_LIMIT].value == 10
+    told = device.readings[Reading.LIMIT_VALID_UNTIL]
+    assert (told is None) is (until is None)
+    # Renewed, and let go, as with the usual keys.
+    await house.poll(400)
+    await house.poll(400)
+    assert house.target == 10
+    await house.execute(ClearLimit)
+    assert await house.limit() is None
+
+
+@pytest.mark.parametrize(
+    ("body", "current", "until"),
+    [
+        (fixture("target"), 10, UNTIL),
+        (fixture("no_target"), None, None),
+        (fixture("received"), 10, UNTIL),
+        ([fixture("target")], 10, UNTIL),
+        ([], None, None),
+        ({"current": "10", "valid_until": "soon"}, 10, None),
+        ({"current": None, "valid_until": "2025-06-02T08:45:00Z"}, None, None),
+        ({"id": "12", "duration": 900, "value": 7.5, "x": None}, 7.5, None),
+        ({"time": "2025-06-02T08:00Z", "until": "2025-06-02T08:45Z", "a": 1}, 1, UNTIL),
+        ({"target": None}, None, None),
+    ],
+)
+def test_target_is_found(body: Any, current: float, until: datetime) -> None:
+    assert Target.read(body) == Target(current=current, valid_until=until)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, {}, "10", 10, [None], [[]], {"current": "ten"}, {"a": "b"}, {"current": []}],
+)
+def test_target_that_cannot_be_read(body: Any) -> None:
+    with pytest.raises(UnusableAnswerError):
+        Target.read(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (fixture("rejected"), "edge device not connected"),
+        ([fixture("rejected")], "edge device not connected"),
+        ({"status": "REJECTED"}, "rejected"),
+        ({"success": False}, "rejected"),
+        ({"accepted": False, "message": "no"}, "no"),
+        ({"a": {"received": False}}, "rejected"),
+        ("Rejected: site is full", "Rejected: site is full"),
+        (fixture("received"), None),
+        ({"success": True, "other": False}, None),
+        (None, None),
+    ],
+)
+def test_rejection_is_found(body: Any, words: str | None) -> None:
+    assert rejection(body) == words
+
+
+@pytest.mark.parametrize("shape", ["status", "flag", "text"])
+@pytest.mark.parametrize("as_list", [False, True])
+async def test_rejected_with_201(house: House, shape: str, as_list: bool) -> None:
+    house.cloud.quirks.update(
+        reject="site is full", rejection_shape=shape, as_list=as_list
+    )
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(10)
+    assert caught.value.reason == Refusal.REJECTED
+    assert "site is full" in caught.value.message
+    assert house.wish is None
+    assert house.writes() == ["POST"]
+
+
+@pytest.mark.parametrize("status", [400, 409])
+async def test_rejected_with_4xx(house: House, status: int) -> None:
+    house.cloud.quirks.update(reject="site is full", rejection_status=status)
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(10)
+    assert caught.value.message == "site is full"
+    assert house.wish is None
+
+
+async def test_rejected_with_5xx(house: House) -> None:
+    house.cloud.quirks.update(reject="not connected", rejection_status=500)
+    with pytest.raises(ServerFaultError):
+        await house.set(10)
+    assert house.wish is None
+    assert house.writes() == ["POST"]
+
+
+async def test_refusal_is_explained_by_the_state(house: House) -> None:
+    house.connector.set_fault("OtherError")
+    await house.poll()
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(10)
+    assert caught.value.reason == Refusal.FAULTED
+    house.cloud.connect(False)
+    await house.poll()
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(10)
+    assert caught.value.reason == Refusal.OFFLINE
+    assert caught.value.message == "edge device not connected"
+
+
+# Confirmation
+
+
+async def test_late_confirmation_is_waited_for(house: House) -> None:
+    house.cloud.quirks["shown_seconds"] = 1
+    house.clock.speed = 100
+    await house.set(10)
+    assert house.wish["sent"] == 10
+
+
+async def test_cloud_that_does_not_replace_a_target(house: House) -> None:
+    house.cloud.quirks["replace"] = False
+    await house.set(10)
+    house.writes()
+    await house.set(12)
+    assert house.writes() == ["POST", "DELETE", "POST"]
+    assert house.target == 12
+    assert house.wish["current"] == 12
+
+
+async def test_target_that_is_ignored(house: House) -> None:
+    house.cloud.quirks["ignore"] = True
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(10)
+    assert caught.value.reason == Refusal.NOT_APPLIED
+    assert house.writes() == ["POST"]
+    assert house.wish is None
+
+
+async def test_another_target_is_kept(house: House) -> None:
+    house.cloud.set_target(house.station, 7, 900)
+    house.cloud.quirks["ignore"] = True
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(10)
+    assert caught.value.reason == Refusal.NOT_APPLIED
+    assert house.writes() == ["POST", "DELETE", "POST"]
+
+
+async def test_old_wish_stands_when_the_new_one_fails(house: House) -> None:
+    await house.set(10)
+    house.cloud.quirks["ignore"] = True
+    with pytest.raises(CommandRefusedError):
+        await house.set(12)
+    house.cloud.quirks["ignore"] = False
+    assert await house.notices() == []
+    assert house.target == 10
+
+
+async def test_confirmation_takes_no_longer_than_it_may(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit, "COMMAND_TIME", 0.1)
+    house.cloud.faults.add(Fault(path=SETTINGS, method="GET", kind="delay", delay=0.3))
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(10)
+    assert caught.value.reason == Refusal.NOT_APPLIED
+
+
+async def test_lost_reading_does_not_hinder_the_confirmation(house: House) -> None:
+    house.cloud.faults.add(Fault(path=SETTINGS, method="GET"))
+    assert (await house.set(10)).verdict is Verdict.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["drop", "html", "garbage", "status"])
+async def test_lost_answer_is_judged_by_the_target(house: House, kind: Any) -> None:
+    house.cloud.faults.add(Fault(method="POST", kind=kind, effect=True))
+    assert (await house.set(10)).verdict is Verdict.COMPLETED
+    assert house.wish["sent"] == 10
+    assert house.writes() == ["POST"]
+
+
+async def test_lost_request_is_not_repeated(house: House) -> None:
+    house.cloud.faults.add(Fault(method="POST", kind="drop"))
+    with pytest.raises(UnreachableError):
+        await house.set(10)
+    assert house.writes() == ["POST"]
+    assert await house.limit() is None
+    assert house.wish is None
+
+
+async def test_unanswered_wish_is_taken_up_when_it_shows(house: House) -> None:
+    await house.set(12)
+    house.cloud.quirks["shown_seconds"] = 5
+    house.cloud.faults.add(Fault(method="POST", kind="drop", effect=True))
+    with pytest.raises(UnreachableError):
+        await house.set(10)
+    assert house.wish["sent"] == 12
+    assert await house.notices(10) == []
+    assert house.wish["sent"] == 10
+
+
+async def test_rate_limit_of_a_command(house: House) -> None:
+    house.cloud.faults.add(
+        Fault(status=429, method="POST", headers={"Retry-After": "7"})
+    )
+    with pytest.raises(RateLimitedError) as caught:
+        await house.set(10)
+    assert caught.value.retry_after == 7
+
+
+# Pace
+
+
+async def test_quick_changes_are_merged(house: House) -> None:
+    results = await asyncio.gather(*(house.set(amps) for amps in (7, 8, 9)))
+    assert {result.verdict for result in results} == {Verdict.COMPLETED}
+    assert house.writes() == ["POST"]
+    assert house.wish["current"] == 9
+
+
+async def test_merged_changes_keep_each_other(house: House) -> None:
+    await asyncio.gather(house.set(9), house.execute(StopCharging))
+    assert house.writes() == ["POST"]
+    await house.execute(StartCharging)
+    assert house.target == 9
+
+
+async def test_merged_changes_share_a_refusal(house: House) -> None:
+    house.cloud.quirks["reject"] = "no"
+    results = await asyncio.gather(house.set(7), house.set(8), return_exceptions=True)
+    assert all(isinstance(result, CommandRefusedError) for result in results)
+
+
+async def test_writes_keep_their_distance(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit, "WRITE_SPACING", 0.2)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    await house.set(7)
+    assert loop.time() - start < 0.2
+    await asyncio.gather(house.set(8), house.set(9))
+    assert loop.time() - start >= 0.2
+    assert house.writes() == ["POST", "POST"]
+    assert house.target == 9
+
+
+async def test_poll_leaves_the_target_to_a_running_command(house: House) -> None:
+    await house.set(8)
+    house.cloud.faults.add(Fault(method="POST", kind="delay", delay=0.1))
+    command = asyncio.create_task(house.set(10))
+    await asyncio.sleep(0.05)
+    assert await house.notices() == []
+    assert not command.done()
+    await command
+    assert house.wish["sent"] == 10
+
+
+# Renewal
+
+
+@pytest.mark.parametrize("hold_time", [60, 600])
+async def test_wish_is_renewed_before_it_lapses(house: House, hold_time: int) -> None:
+    """Follow the proposed intervals for some hours; the target never lapses."""
+    house.restart(hold_time=hold_time)
+    await house.poll()
+    await house.set(10)
+    house.writes()
+    interval = (await house.poll()).interval.total_seconds()
+    passed = 0.0
+    while passed < 5 * hold_time:
+        poll = await house.poll(interval)
+        passed += interval
+        assert house.target == 10
+        assert poll.notices == ()
+        interval = poll.interval.total_seconds()
+        assert 10 <= interval <= 30
+    assert 8 <= len(house.writes()) <= 10
+
+
+async def test_renewals_are_half_a_hold_time_apart(house: House) -> None:
+    await house.set(10)
+    house.writes()
+    await house.poll(290)
+    assert house.writes() == []
+    interval = (await house.poll()).interval.total_seconds()
+    assert interval == pytest.approx(10, abs=1)
+    await house.poll(20)
+    assert house.writes() == ["POST"]
+
+
+async def test_renewal_is_not_asked_for_between(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit, "_TARGET_EVERY", timedelta(seconds=60))
+    await house.set(10)
+    house.cloud.requests.clear()
+    await house.poll(60)
+    assert len(house.cloud.requests) == 1
+    house.cloud.requests.clear()
+    await house.poll(300)
+    methods = [method for method, _ in house.cloud.requests]
+    assert methods == ["GET", "GET", "POST", "GET"]
+
+
+async def test_wish_that_lapsed_is_set_again(house: House) -> None:
+    await house.set(10)
+    house.clock.step(700)
+    house.cloud.world.settle()
+    assert house.target is None
+    assert await house.notices() == []
+    assert house.target == 10
+
+
+async def test_target_lapses_when_nobody_renews_it(house: House) -> None:
+    house.connector.plug_in()
+    await house.poll(60)
+    await house.set(8)
+    house.clock.step(10)
+    house.cloud.world.settle()
+    assert house.connector.currents[0] == 8
+    house.clock.step(610)
+    house.cloud.world.settle()
+    assert house.target is None
+    assert house.connector.currents[0] == 16
+
+
+async def test_cloud_that_grants_less_time(house: House) -> None:
+    house.cloud.quirks["maximum_duration"] = 100
+    await house.set(10)
+    house.writes()
+    await house.poll(45)
+    assert house.writes() == []
+    await house.poll(10)
+    assert house.writes() == ["POST"]
+    # It is over when the cloud said it would be, so nobody else reset it.
+    assert await house.notices(200) == []
+    assert house.target == 10
+
+
+async def test_cloud_whose_clock_is_wrong(house: House) -> None:
+    house.cloud.faults.add(
+        Fault(
+            status=200,
+            path=SETTINGS,
+            method="GET",
+            body=fixture("target"),
+            times=None,
+        )
+    )
+    await house.set(10)
+    house.writes()
+    await house.poll(200)
+    assert house.writes() == []
+
+
+async def test_wish_outlives_a_restart(house: House) -> None:
+    await house.set(10)
+    house.writes()
+    house.restart()
+    assert await house.notices(100) == []
+    assert house.writes() == []
+    house.restart()
+    assert await house.notices(300) == []
+    assert house.writes() == ["POST"]
+    house.restart()
+    assert await house.notices(4000) == []
+    assert house.target == 10
+
+
+async def test_target_without_a_wish_is_left_to_lapse(house: House) -> None:
+    house.cloud.set_target(house.station, 9, 900)
+    assert await house.limit() == 9
+    await house.poll(800)
+    assert house.writes() == []
+    assert await house.notices(200) == []
+    assert await house.limit() is None
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        None,
+        "10",
+        {},
+        {"current": "?"},
+        {"current": None, "sent": 10},
+        {"current": None, "paused": True, "sent": "?"},
+    ],
+)
+async def test_memory_that_makes_no_sense(house: House, wish: Any) -> None:
+    house.memory["wish"] = wish
+    house.restart(allow_pause=False)
+    await house.poll()
+    assert house.writes() == []
+
+
+async def test_lower_maximum_lowers_the_target(house: House) -> None:
+    await house.set(16)
+    house.restart(maximum_current=10)
+    assert await house.notices() == []
+    assert house.target == 10
+    house.restart(maximum_current=16)
+    await house.poll()
+    assert house.target == 16
+
+
+async def test_clock_that_was_put_back(house: House) -> None:
+    await house.set(10)
+    later = datetime.now(UTC) + timedelta(days=1)
+    house.memory["wish"] |= {
+        "since": later.isoformat(),
+        "until": (later + timedelta(minutes=10)).isoformat(),
+    }
+    house.restart()
+    house.writes()
+    await house.poll()
+    assert house.writes() == ["POST"]
+
+
+# What stands in the way of a renewal
+
+
+async def test_refused_renewal_keeps_the_wish_and_is_told(house: House) -> None:
+    await house.set(10)
+    house.cloud.quirks["reject"] = "no"
+    assert await house.notices(400) == [NoticeKind.LIMIT_NOT_RENEWED]
+    assert await house.notices(400) == [NoticeKind.LIMIT_NOT_RENEWED]
+    assert house.target is None
+    assert house.wish["current"] == 10
+    house.cloud.quirks["reject"] = None
+    assert await house.notices() == []
+    assert house.target == 10
+
+
+async def test_refused_renewal_is_not_asked_for_at_each_poll(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit, "_RETRY_EVERY", timedelta(seconds=30))
+    await house.set(10)
+    house.cloud.quirks["reject"] = "no"
+    house.writes()
+    poll = await house.poll(400)
+    assert poll.interval == timedelta(seconds=30)
+    await house.poll(20)
+    assert house.writes() == ["POST"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_failed_renewal_is_made_up_for(house: House, method: str) -> None:
+    await house.set(10)
+    fault = Fault(status=503, path=SETTINGS, method=method)
+    house.cloud.faults.add(fault)
+    assert await house.notices(310) == []
+    assert not len(house.cloud.faults)
+    assert await house.notices(30) == []
+    assert house.target == 10
+    assert await house.notices(600) == []
+
+
+async def test_renewal_whose_reading_fails(house: House) -> None:
+    await house.set(10)
+    house.clock.step(310)
+    house.cloud.faults.add(Fault(status=200, path=SETTINGS, body=fixture("target")))
+    house.cloud.faults.add(Fault(path=SETTINGS, method="GET"))
+    assert await house.notices() == []
+    assert await house.notices() == []
+    since = datetime.fromisoformat(house.wish["since"])
+    assert house.cloud.world.now - since < timedelta(seconds=15)
+
+
+async def test_renewal_that_does_not_show_is_repeated(house: House) -> None:
+    await house.set(10)
+    house.cloud.quirks["ignore"] = True
+    assert await house.notices(700) == []
+    assert house.wish["until"] is None
+    assert (await house.poll()).interval == timedelta(seconds=10)
+    house.cloud.quirks["ignore"] = False
+    assert await house.notices() == []
+    assert house.target == 10
+
+
+@pytest.mark.parametrize("cut", ["cloud", "station", "error"])
+async def test_wish_waits_while_nothing_can_be_controlled(
+    house: House, cut: str
+) -> None:
+    await house.set(10)
+
+    def connect(connected: bool) -> None:
+        if cut == "cloud":
+            house.cloud.connect(connected)
+        elif cut == "station":
+            house.station.set_online(connected)
+        else:
+            house.connector.set_fault(None if connected else "OtherError")
+
+    connect(False)
+    house.writes()
+    assert await house.notices(20) == []
+    assert await house.notices(400) == []
+    assert (await house.poll(400)).interval == timedelta(seconds=30)
+    assert house.writes() == []
+    assert house.wish["current"] == 10
+    connect(True)
+    assert await house.notices(20) == []
+    assert house.target == 10
+
+
+async def test_target_lost_in_a_short_interruption_is_set_again(house: House) -> None:
+    await house.set(10)
+    house.cloud.connect(False)
+    await house.poll(20)
+    house.cloud.connect(True)
+    assert house.target is None
+    assert await house.notices(20) == []
+    assert house.target == 10
+
+
+async def test_failing_settings_are_not_asked_more_often(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit, "_RETRY_EVERY", timedelta(seconds=15))
+    await house.set(10)
+    house.cloud.faults.add(Fault(path=SETTINGS, times=None))
+    assert (await house.poll(400)).interval == timedelta(seconds=30)
+
+
+async def test_unreadable_target_is_unknown_once_it_must_have_lapsed(
+    house: House,
+) -> None:
+    house.cloud.set_target(house.station, 9, 900)
+    assert await house.limit() == 9
+    house.cloud.faults.add(Fault(path=SETTINGS, times=None))
+    assert await house.limit() == 9
+    house.clock.step(1000)
+    assert await house.limit() is None
+    assert await house.control(Control.CHARGING) == ControlState(value=None)
+
+
+# Someone else
+
+
+async def test_another_value_from_outside_ends_the_wish(house: House) -> None:
+    await house.set(10)
+    house.cloud.set_target(house.station, 14, 900)
+    assert await house.notices() == [NoticeKind.LIMIT_CHANGED_OUTSIDE]
+    assert house.wish is None
+    house.writes()
+    await house.poll(800)
+    assert house.writes() == []
+    assert await house.limit() == 14
+
+
+async def test_reset_from_outside_ends_the_wish(house: House) -> None:
+    await house.set(10)
+    house.cloud.reset_target(house.station)
+    assert await house.notices(60) == [NoticeKind.LIMIT_CHANGED_OUTSIDE]
+    assert await house.notices(600) == [NoticeKind.LIMIT_CHANGED_OUTSIDE]
+    assert house.target is None
+
+
+async def test_new_limit_settles_a_change_from_outside(house: House) -> None:
+    await house.set(10)
+    house.cloud.reset_target(house.station)
+    await house.poll()
+    await house.set(12)
+    assert await house.notices() == []
+    assert house.target == 12
+
+
+async def test_change_while_away_ends_the_wish_too(house: House) -> None:
+    await house.set(10)
+    house.cloud.set_target(house.station, 14, 900)
+    house.restart()
+    assert await house.notices(100) == [NoticeKind.LIMIT_CHANGED_OUTSIDE]
+
+
+async def test_same_value_from_outside_is_no_change(house: House) -> None:
+    await house.set(10)
+    house.cloud.set_target(house.station, 10, 900)
+    assert await house.notices(400) == []
+    assert house.wish["current"] == 10
+
+
+# Pause
+
+
+async def test_pause_is_renewed_and_lifted(house: House) -> None:
+    house.connector.plug_in()
+    await house.poll(60)
+    await house.set(10)
+    result = await house.execute(StopCharging)
+    assert result.verdict is Verdict.COMPLETED
+    assert await house.control(Control.CHARGING) == ControlState(value=False)
+    for _ in range(4):
+        assert await house.notices(310) == []
+        assert house.connector.power_w == 0
+        assert house.target == 0
+    await house.execute(StartCharging)
+    assert await house.control(Control.CHARGING) == ControlState(value=True)
+    await house.poll(20)
+    assert house.connector.currents[0] == 10
+
+
+async def test_pause_without_a_limit_ends_with_a_reset(house: House) -> None:
+    await house.execute(StopCharging)
+    assert house.target == 0
+    house.writes()
+    await house.execute(StartCharging)
+    assert house.writes() == ["DELETE"]
+    assert house.wish is None
+
+
+async def test_start_with_a_limit(house: House) -> None:
+    await house.execute(StopCharging)
+    await house.execute(StartCharging, current_limit=8)
+    assert house.target == 8
+    with pytest.raises(CommandRefusedError):
+        await house.execute(StartCharging, current_limit=99)
+
+
+async def test_start_leaves_someone_elses_limit(house: House) -> None:
+    house.cloud.set_target(house.station, 9, 900)
+    await house.poll()
+    assert (await house.execute(StartCharging)).verdict is Verdict.COMPLETED
+    assert house.writes() == []
+
+
+async def test_start_lifts_someone_elses_pause(house: House) -> None:
+    house.cloud.set_target(house.station, 0, 900)
+    await house.poll()
+    await house.execute(StartCharging)
+    assert house.target is None
+
+
+async def test_start_right_after_a_stop_wins(house: House) -> None:
+    await house.poll()
+    await asyncio.gather(house.execute(StopCharging), house.execute(StartCharging))
+    assert house.target is None
+    assert house.wish is None
+
+
+async def test_start_forgets_a_pause_that_could_not_be_renewed(house: House) -> None:
+    await house.execute(StopCharging)
+    house.cloud.quirks["reject"] = "no"
+    await house.poll(700)
+    house.cloud.quirks["reject"] = None
+    await house.execute(StartCharging)
+    await house.poll(60)
+    assert house.target is None
+
+
+async def test_limit_set_in_a_pause_is_put_off(house: House) -> None:
+    await house.execute(StopCharging)
+    house.writes()
+    assert (await house.set(9)).verdict is Verdict.DEFERRED
+    assert house.writes() == []
+    assert await house.limit() == 0
+    house.restart()
+    await house.poll()
+    await house.execute(StartCharging)
+    assert house.target == 9
+
+
+async def test_limit_set_in_a_pause_that_was_lost_pauses_again(house: House) -> None:
+    await house.execute(StopCharging)
+    house.clock.step(700)
+    house.cloud.quirks["reject"] = "no"
+    await house.poll()
+    house.cloud.quirks["reject"] = None
+    assert (await house.set(9)).verdict is Verdict.COMPLETED
+    assert house.target == 0
+
+
+async def test_clearing_the_limit_ends_a_pause(house: House) -> None:
+    await house.execute(StopCharging)
+    await house.execute(ClearLimit)
+    assert house.target is None
+    assert house.wish is None
+
+
+async def test_pause_ends_when_it_is_no_longer_allowed(house: House) -> None:
+    await house.set(10)
+    await house.execute(StopCharging)
+    house.restart(allow_pause=False)
+    assert await house.notices() == []
+    assert house.target == 10
+
+
+async def test_pause_alone_lapses_when_it_is_no_longer_allowed(house: House) -> None:
+    await house.execute(StopCharging)
+    house.restart(allow_pause=False)
+    assert await house.notices(700) == []
+    assert house.target is None
+
+
+# Rights
+
+
+async def test_settings_that_do_not_exist(house: House) -> None:
+    house.cloud.quirks["settings"] = False
+    poll = await house.poll()
+    (device,) = poll.fleet.values()
+    assert poll.notices == ()
+    assert not device.controls
+    assert not device.commands
+    assert Reading.LIMIT_VALID_UNTIL not in device.readings
+    assert device.readings[Reading.CLOUD_STATUS] == "idle"
+    house.cloud.requests.clear()
+    await house.poll()
+    assert len(house.cloud.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_settings_that_may_not_be_read(
+    house: House, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.cloud.faults.add(Fault(status=status, path=SETTINGS))
+    poll = await house.poll()
+    assert [notice.kind for notice in poll.notices] == [NoticeKind.PERMISSION_MISSING]
+    house.cloud.requests.clear()
+    await house.poll()
+    assert len(house.cloud.requests) == 1
+    monkeypatch.setattr(limit, "_FEATURE_EVERY", timedelta(0))
+    assert await house.notices() == []
+    assert await house.control(Control.CURRENT_LIMIT)
+
+
+async def test_token_that_may_only_read(house: House) -> None:
+    await house.poll()
+    house.cloud.quirks["read_only"] = True
+    with pytest.raises(PermissionDeniedError):
+        await house.set(10)
+    poll = await house.poll()
+    assert [notice.kind for notice in poll.notices] == [NoticeKind.PERMISSION_MISSING]
+    assert not next(iter(poll.fleet.values())).controls
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, NotFoundError), (401, PermissionDeniedError)]
+)
+async def test_command_without_the_resource(
+    house: House, status: int, error: type[ChargingError]
+) -> None:
+    house.cloud.faults.add(Fault(status=status, method="POST"))
+    with pytest.raises(error):
+        await house.set(10)
+    assert house.wish is None
+
+
+async def test_wish_survives_a_missing_right(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.set(10)
+    house.cloud.quirks["read_only"] = True
+    assert await house.notices(310) == [NoticeKind.PERMISSION_MISSING]
+    assert (await house.poll(700)).interval == timedelta(seconds=30)
+    house.cloud.quirks["read_only"] = False
+    monkeypatch.setattr(limit, "_FEATURE_EVERY", timedelta(0))
+    assert await house.notices() == []
+    assert house.target == 10
+
+
+async def test_memory_is_written_only_when_it_changes(house: House) -> None:
+    await house.set(10)
+    written = house.remembered
+    for _ in range(5):
+        await house.poll(20)
+    assert house.remembered == written
