@@ -1,0 +1,289 @@
+"""AMPS's shapes, in all three generations of its API.
+
+The generations carry no version number; what the answers look like tells them apart.
+The first two name commands by flat verbs, the newest by `commands` and `settings` that
+every charger states for itself. An action's words are normalised to the newest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Any, override
+
+from ..decoding import Wire, part, text, translate
+
+CHARGE = "charge"
+IDLE = "idle"
+CAP = "max_charge_rate"
+
+FLAT_VERBS = {
+    CHARGE: "start_charging",
+    IDLE: "stop_charging",
+    CAP: "set_max_power",
+}
+_VERBS = {flat: verb for verb, flat in FLAT_VERBS.items()}
+
+
+@unique
+class ActionState(StrEnum):
+    """The life of an action; the first two are not its end."""
+
+    ACKNOWLEDGED = "acknowledged"
+    SCHEDULED = "scheduled"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_STATES = {state.value: state for state in ActionState} | {
+    "deferred": ActionState.SCHEDULED
+}
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Read a list of words."""
+    if not isinstance(value, list):
+        return ()
+    return tuple(word for item in value if (word := text(item)))
+
+
+def _named(shape: type[Wire]) -> Any:
+    """Declare a field for objects by their names, without those that are none."""
+
+    def deserialize(value: Any) -> Mapping[str, Wire]:
+        items = value.items() if isinstance(value, Mapping) else ()
+        return {
+            str(name): shape.decode(item)
+            for name, item in items
+            if isinstance(item, Mapping)
+        }
+
+    return field(default_factory=dict, metadata={"deserialize": deserialize})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Wire):
+    """An object that remembers which keys it came with: null is not absence."""
+
+    told: frozenset[str] = frozenset()
+
+    @classmethod
+    @override
+    def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
+        """Note the keys."""
+        return {**d, "told": list(d)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync(Wire):
+    """How AMPS's copy relates to the maker's cloud.
+
+    `available` is false when the answer is an older, stored one.
+    """
+
+    available: bool | None = None
+    last_pulled_at: datetime | None = field(
+        default=None, metadata={"alias": "lastPulledAt"}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata(Wire):
+    """What the charger is; `source` is live, cache, fallback, projection, …."""
+
+    model: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State(Told):
+    """What the charger does: `max_current` is in A, the powers are in kW."""
+
+    status: str | None = None
+    is_connected: bool | None = field(default=None, metadata={"alias": "isConnected"})
+    is_charging: bool | None = field(default=None, metadata={"alias": "isCharging"})
+    current_power: float | None = field(
+        default=None, metadata={"alias": "currentPower"}
+    )
+    max_current: float | None = field(default=None, metadata={"alias": "maxCurrent"})
+    power_rate_limit: float | None = field(
+        default=None, metadata={"alias": "powerRateLimit"}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer(Wire):
+    """How a command may be carried out: immediate, scheduled, windowed."""
+
+    execution: tuple[str, ...] = field(default=(), metadata={"deserialize": _words})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting(Wire):
+    """A writable setting with its present value and bounds, all in `unit`."""
+
+    value: float | None = None
+    unit: str | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links(Wire):
+    """Where to ask for a thing again, as a path below the base URL."""
+
+    self_path: str | None = field(default=None, metadata={"alias": "self"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Wire):
+    """What the maker's cloud said to a command."""
+
+    success: bool | None = None
+    message: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action(Wire):
+    """A command on its way.
+
+    The id is `actionId` in the older answers to a command and `id` everywhere else;
+    the verb is `command`, or `type` after its colon; the time it is put off to is
+    `start`, or `deferredUntil`.
+    """
+
+    id: str
+    device_id: str | None = field(default=None, metadata={"alias": "deviceId"})
+    verb: str | None = None
+    state: ActionState | None = None
+    result: Result | None = part(Result)
+    error_code: str | None = field(default=None, metadata={"alias": "errorCode"})
+    error_message: str | None = field(default=None, metadata={"alias": "errorMessage"})
+    created_at: datetime | None = field(default=None, metadata={"alias": "createdAt"})
+    start: datetime | None = None
+    links: Links | None = part(Links)
+
+    @classmethod
+    @override
+    def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
+        """Bring the generations' words together."""
+        verb = text(d.get("command")) or (text(d.get("type")) or "").rpartition(":")[2]
+        state = translate(_STATES, text(d.get("state")), of="AMPS action state")
+        return {
+            **d,
+            "id": d.get("id") or d.get("actionId"),
+            "verb": _VERBS.get(verb, verb),
+            "state": state,
+            "start": d.get("start") or d.get("deferredUntil"),
+        }
+
+    def __post_init__(self) -> None:
+        """Refuse an action that cannot be asked for again."""
+        _check_id(self.id)
+
+    @property
+    def open(self) -> bool:
+        """Tell whether the action has not come to its end."""
+        return self.state in (None, ActionState.ACKNOWLEDGED, ActionState.SCHEDULED)
+
+    @property
+    def put_off(self) -> bool:
+        """Tell whether the action waits for its time."""
+        return self.state is ActionState.SCHEDULED
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether the action failed, by its state or by the maker's word."""
+        if self.state is ActionState.COMPLETED:
+            return self.result is not None and self.result.success is False
+        return self.state is ActionState.FAILED
+
+    def or_newer(self, told: Action | None) -> Action:
+        """Choose between this action and the last one that a charger tells of.
+
+        What a charger tells may be as old as its readings, and leaves out the time
+        that an action is put off to.
+        """
+        if told is None:
+            return self
+        if told.id == self.id:
+            return replace(told, start=told.start or self.start) if self.open else self
+        older = (
+            told.created_at and self.created_at and told.created_at < self.created_at
+        )
+        return self if older else told
+
+    @property
+    def complaint(self) -> str:
+        """Return why the action failed: words for people, then the code."""
+        result = self.result or Result()
+        words = self.error_message or result.error or result.message or ""
+        code = f"({self.error_code})" if self.error_code else ""
+        return f"{words} {code}".strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charger(Told):
+    """A charger: its state, and in the newest generation what can be asked of it.
+
+    Lists leave out `settings`. `vendor` is the maker, its case varies.
+    """
+
+    id: str
+    vendor: str | None = None
+    sync: Sync | None = part(Sync)
+    metadata: Metadata | None = part(Metadata)
+    state: State | None = part(State)
+    commands: Mapping[str, Offer] = _named(Offer)
+    conflict_strategies: tuple[str, ...] = field(
+        default=(), metadata={"alias": "conflictStrategies", "deserialize": _words}
+    )
+    settings: Mapping[str, Setting] = _named(Setting)
+    last_action: Action | None = field(
+        default=None, metadata={**part(Action).metadata, "alias": "lastAction"}
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a charger that cannot be asked for."""
+        _check_id(self.id)
+
+    @property
+    def canonical(self) -> bool:
+        """Tell whether the charger speaks the newest generation's commands."""
+        return not self.told.isdisjoint(
+            {"commands", "settings", "lastAction", "currentSchedule"}
+        )
+
+    @property
+    def defers(self) -> bool:
+        """Tell whether the charger is of the generation that knows `deferUntil`."""
+        return not self.canonical and "features" in self.told
+
+    def execution(self, verb: str) -> tuple[str, ...]:
+        """Return how a command may be carried out; empty when it may not."""
+        if not self.canonical:
+            return ("immediate", "scheduled") if self.defers else ("immediate",)
+        offer = self.commands.get(verb)
+        return offer.execution if offer else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pagination(Wire):
+    """Where in a list a page is."""
+
+    total: int | None = None
+    has_more: bool | None = field(default=None, metadata={"alias": "hasMore"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updated(Wire):
+    """The answer to a write of settings: the keys that were written."""
+
+    updated: tuple[str, ...] = field(default=(), metadata={"deserialize": _words})
+
+
+def _check_id(value: str | None) -> None:
+    if not value:
+        raise ValueError("no id")

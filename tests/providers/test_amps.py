@@ -1,0 +1,523 @@
+"""Setting AMPS up, finding its chargers, reading them."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import ClientSession
+import pytest
+
+from custom_components.ev_charger_cloud.charging import (
+    AuthenticationError,
+    CancelScheduled,
+    ChargingStatus,
+    Control,
+    ControlState,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    Reading,
+    Refresh,
+    StartCharging,
+    StopCharging,
+    UnreachableError,
+    UnusableAnswerError,
+)
+from custom_components.ev_charger_cloud.providers.amps import DESCRIPTION
+from custom_components.ev_charger_cloud.providers.base import (
+    Candidate,
+    InvalidSettingError,
+    Selection,
+)
+from simulator.clouds.amps import LIVE_KEY
+from simulator.faults import Fault
+from simulator.world import Car
+
+from .amps_account import ONE, TWO, Account, open_account
+
+
+@pytest.fixture
+async def account(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Account]:
+    async with open_account(session, monkeypatch) as account:
+        yield account
+
+
+# Set-up
+
+
+async def test_account_is_proved_by_one_request(account: Account) -> None:
+    proved = await account.provider.account()
+    assert (proved.id, proved.title) == (None, "AMPS (sandbox)")
+    assert account.asked() == ["GET /ev-charger"]
+
+
+async def test_account_names_no_environment_where_none_is_told(
+    account: Account,
+) -> None:
+    account.cloud.quirks["profile"] = "B"
+    assert (await account.provider.account()).title == "AMPS"
+
+
+@pytest.mark.parametrize(
+    ("quirks", "error", "reason"),
+    [
+        ({"key_error": "INVALID_API_KEY"}, AuthenticationError, "invalid_api_key"),
+        ({"key_error": "EXPIRED_TOKEN"}, AuthenticationError, "expired_token"),
+        ({"key_error": "UNAUTHORIZED"}, AuthenticationError, "unauthorized"),
+        (
+            {"environment": "live", "live_access": False},
+            PermissionDeniedError,
+            "live_access_disabled",
+        ),
+        (
+            {"rate_limit": 0, "rate_limit_mode": "401_rate_limit"},
+            RateLimitedError,
+            "rate_limit_exceeded",
+        ),
+    ],
+)
+async def test_account_is_refused(
+    account: Account, quirks: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    account.cloud.quirks.update(quirks)
+    with pytest.raises(error) as caught:
+        await account.provider.account()
+    assert caught.value.reason == reason  # type: ignore[attr-defined]
+    account.cloud.quirks.update(account.cloud.DEFAULT_QUIRKS)
+    account.step(31)
+    assert await account.provider.account()
+
+
+async def test_no_message_holds_the_key(account: Account) -> None:
+    key = account.cloud.credentials["api_key"]
+    body = {"success": False, "error": {"code": "ODD", "message": f"bad {key}"}}
+    account.cloud.faults.add(Fault(status=418, body=body))
+    with pytest.raises(Exception, match="bad ") as caught:
+        await account.provider.account()
+    assert key not in str(vars(caught.value)) + str(caught.value)
+
+
+async def test_candidates_of_all_pages(account: Account) -> None:
+    account.cloud.populate(118)
+    account.asked()
+    found = await account.provider.candidates()
+    assert len(found) == 120
+    assert found[0] == Candidate(id=ONE, name="Home 11 (dev_sim_ev_1)")
+    assert account.asked() == ["GET /ev-charger"] * 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "url"),
+    [
+        (" api.amps.ai ", "https://api.amps.ai"),
+        ("http://127.0.0.1:8900/amps/", "http://127.0.0.1:8900/amps"),
+    ],
+)
+def test_settings_are_tidied(typed: str, url: str) -> None:
+    tidy = DESCRIPTION.normalise({"base_url": typed, "api_key": " sk_1 ", "x": 1})
+    assert tidy == {"base_url": url, "api_key": "sk_1", "x": 1}
+    assert DESCRIPTION.normalise({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "reason"),
+    [
+        ({"base_url": "ftp://amps.ai"}, "base_url", "invalid_url"),
+        ({"base_url": "https://"}, "base_url", "invalid_url"),
+        ({"base_url": "https://amps.ai:port"}, "base_url", "invalid_url"),
+        ({"base_url": "https://amps.ai/?a=1"}, "base_url", "invalid_url"),
+        ({"api_key": " "}, "api_key", "invalid_key"),
+        ({"api_key": "a\nb"}, "api_key", "invalid_key"),
+        ({"api_key": "ключ"}, "api_key", "invalid_key"),
+    ],
+)
+def test_settings_that_cannot_be_right(
+    settings: dict[str, str], key: str, reason: str
+) -> None:
+    with pytest.raises(InvalidSettingError) as caught:
+        DESCRIPTION.normalise(settings)
+    assert (caught.value.key, caught.value.reason) == (key, reason)
+
+
+# What is read
+
+
+async def test_newest_generation(account: Account) -> None:
+    poll = await account.poll()
+    device = poll.fleet[ONE]
+    assert list(poll.fleet) == [ONE, TWO]
+    assert poll.interval == timedelta(minutes=1)
+    assert not poll.notices
+    assert (device.name, device.maker, device.model) == (
+        "Home 11",
+        "SimCharge",
+        "Home 11",
+    )
+    assert device.online is None
+    pulled = device.readings[Reading.LAST_UPDATE]
+    assert device.readings == {
+        Reading.STATUS: ChargingStatus.DISCONNECTED,
+        Reading.CLOUD_STATUS: "available",
+        Reading.PLUG: False,
+        Reading.CHARGING: False,
+        Reading.POWER: 0,
+        Reading.MAXIMUM_CURRENT: 16,
+        Reading.MAXIMUM_POWER: 11_000,
+        Reading.LAST_UPDATE: pulled,
+        Reading.DATA_LINK: True,
+        Reading.DATA_SOURCE: "projection",
+        Reading.LAST_ACTION: None,
+        Reading.LAST_ACTION_ERROR: None,
+        Reading.SCHEDULED_AT: None,
+    }
+    assert device.controls == {
+        Control.CHARGING: ControlState(value=False),
+        Control.POWER_LIMIT: ControlState(
+            value=11_000, minimum=0, maximum=50_000, step=100
+        ),
+    }
+    assert device.commands == {StartCharging, StopCharging, CancelScheduled, Refresh}
+
+
+@pytest.mark.parametrize("profile", ["A", "B"])
+async def test_older_generations(account: Account, profile: str) -> None:
+    account.cloud.quirks["profile"] = profile
+    device = await account.device()
+    assert device.readings[Reading.STATUS] is ChargingStatus.DISCONNECTED
+    assert device.readings[Reading.DATA_SOURCE] == "projection"
+    assert Reading.MAXIMUM_POWER not in device.readings
+    # The cap can be set but never read.
+    assert device.controls == {
+        Control.CHARGING: ControlState(value=False),
+        Control.POWER_LIMIT: ControlState(minimum=0, maximum=50_000, step=100),
+    }
+    assert device.commands == {StartCharging, StopCharging, Refresh}
+    assert (Reading.SCHEDULED_AT in device.readings) is (profile == "A")
+
+
+@pytest.mark.parametrize("profile", ["A", "B", "C"])
+async def test_physical_life(account: Account, profile: str) -> None:
+    account.cloud.quirks["profile"] = profile
+    await account.poll()
+    connector = account.connector()
+
+    async def shown() -> tuple[object, ...]:
+        device = await account.fresh()
+        readings = device.readings
+        return (
+            readings[Reading.STATUS],
+            readings[Reading.PLUG],
+            readings[Reading.CHARGING],
+            readings[Reading.POWER],
+            device.controls[Control.CHARGING].value,
+        )
+
+    unplugged = (ChargingStatus.DISCONNECTED, False, False, 0, False)
+    waiting = (ChargingStatus.CONNECTED, True, False, 0, False)
+    assert await shown() == unplugged
+    connector.plug_in(Car(soc=0.9))
+    assert await shown() == waiting
+    connector.start()
+    assert await shown() == (ChargingStatus.CHARGING, True, True, 11_040, True)
+    connector.max_power_w = 6900
+    assert (await shown())[3] == 6900
+    connector.set_fault("GroundFailure")
+    assert await shown() == waiting
+    connector.set_fault(None)
+    account.step(3600)
+    assert connector.car is not None
+    assert connector.car.full
+    assert await shown() == waiting
+    connector.stop()
+    assert await shown() == waiting
+    connector.unplug()
+    assert await shown() == unplugged
+
+
+async def test_offline_and_back(account: Account) -> None:
+    account.connector().plug_in()
+    await account.poll()
+    account.cloud.stations[ONE].set_online(False)
+    device = await account.device(301)
+    assert device.online is None  # AMPS still answers from what it keeps
+    device = await account.device(901)
+    assert (device.online, device.stale) == (False, False)
+    assert [
+        device.readings[reading]
+        for reading in (
+            Reading.STATUS,
+            Reading.CLOUD_STATUS,
+            Reading.PLUG,
+            Reading.CHARGING,
+            Reading.POWER,
+        )
+    ] == [None] * 5
+    assert device.readings[Reading.DATA_LINK] is False
+    assert device.readings[Reading.MAXIMUM_CURRENT] == 16
+    assert (await account.fresh()).online is False
+    account.cloud.stations[ONE].set_online(True)
+    device = await account.device(301)
+    assert device.online is None
+    assert device.readings[Reading.STATUS] is ChargingStatus.CONNECTED
+
+
+async def test_freshness_is_visible(account: Account) -> None:
+    account.connect(api_key=LIVE_KEY)
+    device = await account.device()
+    assert device.readings[Reading.DATA_SOURCE] == "cache"
+    device = await account.device(901)
+    assert device.readings[Reading.DATA_SOURCE] == "live"
+    pulled = device.readings[Reading.LAST_UPDATE]
+    account.cloud.quirks["fallback"] = True
+    device = await account.device(901)
+    assert device.readings[Reading.DATA_SOURCE] == "fallback"
+    assert device.readings[Reading.DATA_LINK] is False
+    assert device.readings[Reading.LAST_UPDATE] == pulled
+    assert device.readings[Reading.STATUS] is ChargingStatus.DISCONNECTED
+
+
+async def test_sparse_charger(account: Account) -> None:
+    account.cloud.quirks["sparse_devices"] = [ONE]
+    device = await account.device()
+    assert device.name == "SimCharge"
+    readings = device.readings
+    assert readings[Reading.STATUS] is ChargingStatus.DISCONNECTED  # by its word
+    assert (readings[Reading.PLUG], readings[Reading.CHARGING]) == (False, False)
+    assert readings[Reading.POWER] is None
+    assert Reading.MAXIMUM_CURRENT not in readings
+    assert readings[Reading.DATA_LINK] is readings[Reading.LAST_UPDATE] is None
+
+
+# What is asked
+
+
+async def test_polls_ask_for_little(account: Account) -> None:
+    account.cloud.populate(3)
+    await account.poll()
+    reads = [f"GET /ev-charger/{station}" for station in account.cloud.stations]
+    assert account.asked() == ["GET /ev-charger", *reads]
+    for _ in range(4):
+        await account.poll(60)
+    assert account.asked() == []
+    await account.poll(60)
+    assert account.asked() == reads
+    for _ in range(25):
+        await account.poll(60)
+    assert account.asked() == reads * 4 + ["GET /ev-charger", *reads]
+
+
+async def test_large_accounts_are_read_in_turns(account: Account) -> None:
+    account.cloud.populate(198)
+    read: list[str] = []
+    for number in range(12):
+        fleet = (await account.poll(60 if number else 0)).fleet
+        asked = account.asked()
+        reads = [path for path in asked if path != "GET /ev-charger"]
+        assert len(asked) - len(reads) == (0 if number else 4)
+        assert len(reads) == 30
+        read += reads
+        assert len(fleet) == 200
+        assert not any(device.stale for device in fleet.values())
+        # The list knows everything but the settings.
+        with_cap = [d for d in fleet.values() if Control.POWER_LIMIT in d.controls]
+        assert len(with_cap) == min(200, len(read))
+    assert len(set(read[:200])) == 200
+    assert read[200:360] == read[:160]
+
+
+async def test_idle_polls_are_equal(account: Account) -> None:
+    first = await account.poll()
+    assert await account.poll(60) == first
+    assert await account.poll(301) == first
+
+
+async def test_charging_is_expedited_on_request_only(account: Account) -> None:
+    connector = account.connector(TWO)
+    connector.plug_in()
+    await account.poll(901)
+    account.asked()
+    await account.poll(60)
+    assert account.asked() == []
+    account.connect(expedite_while_charging=True)
+    await account.poll(901)
+    account.asked()
+    connector.max_power_w = 4600
+    device = await account.device(61, TWO)
+    assert account.asked() == [f"GET /ev-charger/{TWO}"]
+    assert device.readings[Reading.POWER] == 4600
+
+
+async def test_only_wanted_chargers_are_read(account: Account) -> None:
+    account.connect(Selection(everything=False, chargers=frozenset({TWO})))
+    assert list((await account.poll()).fleet) == [TWO]
+    assert account.asked() == ["GET /ev-charger", f"GET /ev-charger/{TWO}"]
+    with pytest.raises(NotFoundError):
+        await account.provider.read(ONE)
+
+
+async def test_one_users_chargers(account: Account) -> None:
+    account.connect(end_user_id="user_sim_2")
+    assert list((await account.poll()).fleet) == [TWO]
+    assert [c.id for c in await account.provider.candidates()] == [TWO]
+
+
+async def test_namesakes_get_a_part_of_their_id(account: Account) -> None:
+    account.cloud.populate(2)
+    fleet = (await account.poll()).fleet
+    assert [device.name for device in fleet.values()] == [
+        "Home 11",
+        "A022KP1",
+        "Fleet 00001",
+        "Fleet 00002",
+    ]
+
+
+async def test_chargers_come_and_go(account: Account) -> None:
+    await account.poll()
+    account.cloud.populate(1)
+    assert len((await account.poll(60)).fleet) == 2
+    assert len((await account.poll(1801)).fleet) == 3
+    account.cloud.remove(account.cloud.stations[ONE])
+    device = await account.device(301)
+    assert device.stale  # gone, but the list has not been asked
+    assert list((await account.poll(60)).fleet) == [TWO, "dev_fleet_00001"]
+
+
+async def test_charger_that_is_not_found_stays_while_listed(account: Account) -> None:
+    await account.poll()
+    account.cloud.quirks["device_errors"] = {ONE: "DEVICE_NOT_FOUND"}
+    assert (await account.device(301)).stale
+    assert (await account.device(60)).stale
+    account.cloud.quirks["device_errors"] = {}
+    assert not (await account.device(301)).stale
+
+
+# Partial and total failure
+
+
+async def test_one_charger_fails(account: Account) -> None:
+    first = await account.poll()
+    account.cloud.faults.add(Fault(path=f"{ONE}$", status=500, times=2))
+    poll = await account.poll(301)
+    assert poll.fleet[ONE].stale
+    assert poll.fleet[ONE].readings == first.fleet[ONE].readings
+    assert poll.fleet[TWO] == first.fleet[TWO]
+    account.asked()
+    assert (await account.device(60)).stale
+    assert account.asked() == [f"GET /ev-charger/{ONE}"]
+    assert not (await account.device(60)).stale
+    assert await account.poll(60) == first
+
+
+@pytest.mark.parametrize("kind", ["html", "garbage", "null_body", "empty", "drop"])
+async def test_one_charger_is_unreadable_from_the_start(
+    account: Account, kind: Any
+) -> None:
+    # A GET on a line that was dropped is sent once more by the HTTP library.
+    times = 2 if kind == "drop" else 1
+    account.cloud.faults.add(Fault(path=f"{ONE}$", kind=kind, times=times))
+    fleet = (await account.poll()).fleet
+    assert fleet[ONE].stale
+    assert not fleet[TWO].stale
+    assert fleet[ONE].readings[Reading.STATUS] is ChargingStatus.DISCONNECTED
+    assert not (await account.device(60)).stale
+
+
+async def test_follow_up_read_fails_without_harm(account: Account) -> None:
+    await account.poll()
+    account.cloud.faults.add(Fault(path=f"{ONE}$", status=503))
+    with pytest.raises(Exception, match="HTTP 503"):
+        await account.provider.read(ONE)
+    assert not (await account.device(60)).stale
+
+
+async def test_list_fails(account: Account) -> None:
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=503))
+    with pytest.raises(Exception, match="HTTP 503"):
+        await account.poll()
+    assert len((await account.poll(60)).fleet) == 2
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=503))
+    fleet = (await account.poll(1801)).fleet
+    assert [device.stale for device in fleet.values()] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"success": True, "data": {"items": None}},
+        {"success": True, "data": []},
+        {"success": True},
+        {"items": {}},
+        [],
+    ],
+)
+async def test_unusable_list_removes_nobody(account: Account, body: Any) -> None:
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=body))
+    with pytest.raises(UnusableAnswerError):
+        await account.poll()
+    await account.poll()
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=body))
+    assert len((await account.poll(1801)).fleet) == 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"items": [{"id": TWO}, {"id": None}], "pagination": {"total": 2}},
+        {"items": [{"id": TWO}], "pagination": {"total": 2}},
+    ],
+)
+async def test_incomplete_list_removes_nobody(
+    account: Account, data: dict[str, Any]
+) -> None:
+    await account.poll()
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=data))
+    assert len((await account.poll(1801)).fleet) == 2
+
+
+async def test_paging_ends_though_more_is_promised(account: Account) -> None:
+    body = {"items": [], "pagination": {"hasMore": True}}
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=body))
+    assert (await account.poll()).fleet == {}
+
+
+async def test_cloud_is_gone(account: Account) -> None:
+    account.cloud.populate(4)
+    await account.poll()
+    account.asked()
+    account.cloud.faults.add(Fault(kind="drop", times=None))
+    with pytest.raises(UnreachableError):
+        await account.poll(301)
+    assert len(set(account.asked())) == 2  # the others would only wait in vain
+    account.cloud.faults.clear()
+    fleet = (await account.poll(60)).fleet
+    assert not any(device.stale for device in fleet.values())
+
+
+async def test_success_that_is_none(account: Account) -> None:
+    body = {"success": False, "error": {"code": "DEVICE_OFFLINE", "message": "Off"}}
+    account.cloud.faults.add(Fault(path=f"{ONE}$", status=200, body=body))
+    assert (await account.device()).online is False
+
+
+# Diagnostics
+
+
+async def test_diagnostics_hold_no_secret_and_no_id(account: Account) -> None:
+    await account.poll()
+    await account.provider.execute(StartCharging(device_id=ONE))
+    text = str(account.provider.diagnostics())
+    for private in (account.cloud.credentials["api_key"], "dev_sim", "act_sim", "req_"):
+        assert private not in text
+    assert "GET /ev-charger/{}" in text
+    assert "max_charge_rate" in text
+    assert "sandbox" in text
+
+
+async def test_diagnostics_stay_small(account: Account) -> None:
+    await account.poll()
+    for _ in range(120):
+        await account.provider.execute(StopCharging(device_id=ONE))
+    assert len(account.provider.diagnostics()["answers"]) <= 100

@@ -1,0 +1,647 @@
+"""What AMPS is told to do, and what becomes of it."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import ClientSession
+import pytest
+
+from custom_components.ev_charger_cloud.charging import (
+    CancelScheduled,
+    Command,
+    CommandRefusedError,
+    Control,
+    NotFoundError,
+    NoticeKind,
+    NotSupportedError,
+    PermissionDeniedError,
+    Reading,
+    Refresh,
+    Refusal,
+    ServerFaultError,
+    SetControl,
+    StartCharging,
+    StopCharging,
+    Unlock,
+    UnreachableError,
+    Verdict,
+)
+from simulator.clouds.amps import LIVE_KEY
+from simulator.faults import Fault
+from simulator.world import State
+
+from .amps_account import ONE, TWO, Account, open_account
+
+START, STOP = StartCharging(device_id=ONE), StopCharging(device_id=ONE)
+LATER = replace(START, delay=timedelta(hours=1.5))
+
+
+def cap(watts: float) -> SetControl:
+    return SetControl(device_id=ONE, control=Control.POWER_LIMIT, value=watts)
+
+
+@pytest.fixture
+async def account(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Account]:
+    async with open_account(session, monkeypatch) as account:
+        account.connector().plug_in()
+        await account.poll()
+        account.asked()
+        yield account
+
+
+async def turn_to(account: Account, profile: str) -> None:
+    """Let the account be of another generation."""
+    account.cloud.quirks["profile"] = profile
+    account.connect()
+    await account.poll()
+    account.asked()
+
+
+async def refusal(
+    account: Account, command: Command, error: type[Exception] = CommandRefusedError
+) -> tuple[str, str]:
+    """Carry out what will be refused."""
+    with pytest.raises(error) as caught:
+        await account.provider.execute(command)
+    return caught.value.message, caught.value.reason  # type: ignore[attr-defined]
+
+
+# Start, stop, cap
+
+
+@pytest.mark.parametrize(
+    ("profile", "route"),
+    [
+        ("A", ["GET /actions/{}", "GET /ev-charger/actions/{}"]),
+        ("B", ["GET /actions/{}"]),
+        ("C", ["GET /actions/{}"]),
+    ],
+)
+async def test_start_and_stop(account: Account, profile: str, route: list[str]) -> None:
+    await turn_to(account, profile)
+    result = await account.provider.execute(START)
+    assert result.verdict is Verdict.COMPLETED
+    assert result.message == "Command accepted"
+    assert account.asked() == [
+        f"POST /ev-charger/{ONE}",
+        *(path.format("act_sim_0001") for path in route),
+    ]
+    device = await account.fresh()
+    assert device.readings[Reading.CHARGING] is True
+    assert device.readings[Reading.LAST_ACTION] == "completed"
+    account.asked()
+    result = await account.provider.execute(STOP)
+    assert result.verdict is Verdict.COMPLETED
+    # What worked is remembered.
+    assert account.asked() == [
+        f"POST /ev-charger/{ONE}",
+        route[-1].format("act_sim_0002"),
+    ]
+    assert (await account.fresh()).readings[Reading.CHARGING] is False
+    # The newest generation pauses, the older ones end the session.
+    assert (account.connector().session is not None) is (profile == "C")
+
+
+async def test_resume(account: Account) -> None:
+    for command in (START, STOP, START):
+        await account.provider.execute(command)
+    assert account.connector().state is State.CHARGING
+    assert len(account.connector().sessions) == 1
+
+
+async def test_cap_as_a_setting(account: Account) -> None:
+    await account.provider.execute(START)
+    account.asked()
+    result = await account.provider.execute(cap(6543))
+    assert result.verdict is Verdict.ACCEPTED
+    assert account.asked() == [f"POST /ev-charger/{ONE}/settings"]
+    device = await account.fresh()
+    assert device.controls[Control.POWER_LIMIT].value == 6500
+    assert device.readings[Reading.POWER] == 6500
+
+
+async def test_cap_that_shows_late(account: Account) -> None:
+    account.cloud.quirks["settings_seconds"] = 70
+    await account.provider.execute(cap(5000))
+    device = await account.device(61)
+    assert device.controls[Control.POWER_LIMIT].value == 11_000
+    device = await account.device(25)
+    assert device.controls[Control.POWER_LIMIT].value == 11_000
+    assert (await account.fresh()).controls[Control.POWER_LIMIT].value == 5000
+
+
+@pytest.mark.parametrize("profile", ["A", "B"])
+async def test_cap_as_a_command(account: Account, profile: str) -> None:
+    await turn_to(account, profile)
+    result = await account.provider.execute(cap(6500))
+    assert result.verdict is Verdict.COMPLETED
+    assert account.connector().max_power_w == 6500
+    assert account.asked()[0] == f"POST /ev-charger/{ONE}"
+    # AMPS does not tell it, so nothing is shown.
+    device = await account.fresh()
+    assert device.controls[Control.POWER_LIMIT].value is None
+
+
+async def test_cap_stays_within_its_bounds_when_rounded(account: Account) -> None:
+    await account.provider.execute(cap(50_040))
+    assert account.connector().max_power_w == 50_000
+
+
+async def test_cap_that_is_not_written(account: Account) -> None:
+    body = {"success": True, "data": {"deviceId": ONE, "updated": []}}
+    account.cloud.faults.add(Fault(status=200, body=body, path="settings$"))
+    assert (await refusal(account, cap(5000)))[1] == Refusal.NOT_APPLIED
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"value": 16, "unit": "amps", "min": 6, "max": 32},
+        {"value": 16, "min": 6, "max": 32},
+        None,
+    ],
+)
+async def test_cap_in_a_unit_nobody_knows(account: Account, setting: Any) -> None:
+    data = {"id": ONE, "commands": {}, "settings": {"max_charge_rate": setting}}
+    account.cloud.faults.add(Fault(status=200, body=data, path=f"{ONE}$", times=1))
+    device = await account.device(301)
+    assert device.controls == {}
+    assert (await refusal(account, cap(1), NotSupportedError))[1] == "not_offered"
+
+
+async def test_cap_out_of_the_documented_range(account: Account) -> None:
+    data = {"id": ONE, "settings": {"max_charge_rate": {"unit": "kw", "max": 80}}}
+    account.cloud.faults.add(Fault(status=200, body=data, path=f"{ONE}$"))
+    control = (await account.device(301)).controls[Control.POWER_LIMIT]
+    assert (control.value, control.minimum, control.maximum) == (None, 0, 80_000)
+    message, reason = await refusal(account, cap(60_000))
+    assert message == "max_charge_rate must be between 0 and 50 kw."
+    assert reason == Refusal.INVALID_VALUE
+
+
+async def test_setting_that_is_read_only(account: Account) -> None:
+    account.cloud.quirks["settings_read_only"] = True
+    reason = (await refusal(account, cap(5000), NotSupportedError))[1]
+    assert reason == "read_only_setting"
+
+
+async def test_refresh_is_the_expedited_read_that_follows(account: Account) -> None:
+    connector = account.connector()
+    connector.start()
+    account.step(61)
+    assert (await account.provider.execute(Refresh(device_id=ONE))).id is None
+    assert account.asked() == []
+    device = (await account.provider.read(ONE))[ONE]
+    assert device.readings[Reading.CHARGING] is True
+    await account.poll(60)
+    assert account.asked() == [f"GET /ev-charger/{ONE}"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        replace(START, id_token="card"),
+        replace(START, current_limit=10),
+        replace(STOP, force=True),
+        Unlock(device_id=ONE),
+    ],
+)
+async def test_what_amps_cannot_do(account: Account, command: Command) -> None:
+    assert (await refusal(account, command, NotSupportedError))[1] == "not_offered"
+    assert account.asked() == []
+
+
+async def test_charger_nobody_knows(account: Account) -> None:
+    with pytest.raises(NotFoundError):
+        await account.provider.execute(replace(START, device_id="dev_other"))
+
+
+@pytest.mark.parametrize(
+    ("commands", "offered"),
+    [
+        ({"charge": {"execution": ["immediate"]}}, {StartCharging, Refresh}),
+        ({"idle": {"execution": ["immediate"]}}, {StopCharging, Refresh}),
+        ({"charge": {"execution": ["scheduled"]}}, {CancelScheduled, Refresh}),
+        ({"charge": {"execution": "immediate"}, "idle": None}, {Refresh}),
+        (None, {Refresh}),
+    ],
+)
+async def test_only_what_the_charger_offers(
+    account: Account, commands: Any, offered: set[type[Command]]
+) -> None:
+    body = {"id": ONE, "commands": commands}
+    account.cloud.faults.add(Fault(status=200, body=body, path=f"{ONE}$"))
+    device = await account.device(301)
+    assert device.commands == offered
+    assert device.controls == {}
+
+
+# Following an action
+
+
+@pytest.mark.parametrize("profile", ["A", "B", "C"])
+@pytest.mark.parametrize(
+    ("code", "message", "reason"),
+    [
+        (
+            "DEVICE_OFFLINE",
+            "The charger could not be reached. (DEVICE_OFFLINE)",
+            Refusal.OFFLINE,
+        ),
+        (
+            "SCHEDULER_ACTIVE",
+            "The maker's own schedule is active. (SCHEDULER_ACTIVE)",
+            "scheduler_active",
+        ),
+    ],
+)
+async def test_action_fails(
+    account: Account, profile: str, code: str, message: str, reason: str
+) -> None:
+    await turn_to(account, profile)
+    account.cloud.quirks["action_error"] = code
+    assert await refusal(account, START) == (message, reason)
+    device = await account.fresh()
+    assert device.readings[Reading.LAST_ACTION] == "failed"
+    assert device.readings[Reading.LAST_ACTION_ERROR] == message
+    account.cloud.quirks["action_error"] = None
+    await account.provider.execute(START)
+    device = await account.fresh()
+    assert device.readings[Reading.LAST_ACTION_ERROR] is None
+
+
+async def test_offline_charger_fails_its_action(account: Account) -> None:
+    account.cloud.stations[ONE].set_online(False)
+    assert (await refusal(account, START))[1] == Refusal.OFFLINE
+
+
+async def test_no_vehicle(account: Account) -> None:
+    account.connector().unplug()
+    result = await account.provider.execute(START)
+    assert result.verdict is Verdict.COMPLETED  # the maker took it, without effect
+    assert (await account.fresh()).readings[Reading.CHARGING] is False
+    account.cloud.quirks["no_vehicle_error"] = "VEHICLE_NOT_CONNECTED"
+    assert (await refusal(account, START))[1] == "vehicle_not_connected"
+
+
+async def test_completed_without_success_is_a_refusal(account: Account) -> None:
+    result = {"success": False, "error": "no"}
+    body = {"id": "act_sim_0001", "state": "completed", "result": result}
+    account.cloud.faults.add(Fault(status=200, body=body, path="^/actions"))
+    assert await refusal(account, START) == ("no", "failed")
+
+
+async def test_action_that_somebody_cancels(account: Account) -> None:
+    body = {"id": "act_sim_0001", "state": "cancelled"}
+    account.cloud.faults.add(Fault(status=200, body=body, path="^/actions"))
+    assert (await refusal(account, START))[1] == "cancelled"
+
+
+async def test_action_takes_its_time(account: Account) -> None:
+    account.cloud.quirks["action_seconds"] = 10
+    result = await account.provider.execute(START)
+    assert result.verdict is Verdict.COMPLETED
+    # Asked after 2, 3 and 5 s.
+    assert account.asked()[1:] == ["GET /actions/act_sim_0001"] * 3
+
+
+async def test_asking_fails_without_harm(account: Account) -> None:
+    account.cloud.faults.add(Fault(path="^/actions", status=503))
+    account.cloud.faults.add(Fault(path="^/actions", status=401))
+    account.cloud.faults.add(Fault(path="^/actions", kind="garbage"))
+    result = await account.provider.execute(START)
+    assert result.verdict is Verdict.COMPLETED
+    assert account.asked().count(f"POST /ev-charger/{ONE}") == 1
+
+
+@pytest.mark.parametrize("profile", ["A", "C"])
+async def test_slow_action_is_followed_by_the_polls(
+    account: Account, profile: str
+) -> None:
+    await turn_to(account, profile)
+    account.cloud.quirks.update(action_seconds=170, action_error="TIMEOUT")
+    result = await account.provider.execute(START)
+    assert result.verdict is Verdict.ACCEPTED
+    assert result.id == "act_sim_0001"
+    readings = (await account.device(60)).readings
+    assert readings[Reading.LAST_ACTION] == "acknowledged"
+    await account.poll(60)
+    account.asked()
+    readings = (await account.device(60)).readings
+    route = "/actions" if profile == "C" else "/ev-charger/actions"
+    assert account.asked() == [
+        f"GET {route}/act_sim_0001",
+        f"GET /ev-charger/{ONE}",
+    ]
+    assert readings[Reading.LAST_ACTION] == "failed"
+    assert readings[Reading.LAST_ACTION_ERROR] == "The command failed. (TIMEOUT)"
+
+
+async def test_stuck_action_is_followed_at_the_usual_pace(account: Account) -> None:
+    account.cloud.quirks["stuck_actions"] = True
+    await account.provider.execute(START)
+    for _ in range(6):
+        await account.poll(60)
+    account.asked()
+    for _ in range(10):
+        await account.poll(60)
+    assert account.asked().count("GET /actions/act_sim_0001") == 2
+
+
+async def test_action_that_is_forgotten(account: Account) -> None:
+    account.cloud.quirks["stuck_actions"] = True
+    await account.provider.execute(START)
+    body = {"id": ONE, "commands": {}, "lastAction": None}
+    account.cloud.faults.add(Fault(path="^/actions", status=404))
+    account.cloud.faults.add(Fault(path=f"{ONE}$", status=200, body=body))
+    readings = (await account.device(60)).readings
+    assert readings[Reading.LAST_ACTION] is None
+
+
+async def test_polls_survive_that_asking_fails(account: Account) -> None:
+    account.cloud.quirks["stuck_actions"] = True
+    await account.provider.execute(START)
+    account.cloud.faults.add(Fault(path="^/actions", status=503))
+    assert not (await account.device(60)).stale
+
+
+async def test_effect_shows_within_a_minute(account: Account) -> None:
+    """A read may show what AMPS pulled up to a minute ago, a watched charger's too."""
+    await account.fresh()
+    await account.provider.execute(START)
+    device = (await account.provider.read(ONE))[ONE]
+    assert device.readings[Reading.CHARGING] is False
+    assert (await account.device(60)).readings[Reading.CHARGING] is True
+    account.asked()
+    for _ in range(3):
+        await account.poll(60)
+    assert account.asked() == [f"GET /ev-charger/{TWO}"]
+
+
+async def test_action_without_a_link(account: Account) -> None:
+    account.cloud.quirks["links"] = False
+    assert (await account.provider.execute(START)).verdict is Verdict.COMPLETED
+
+
+async def test_link_elsewhere_is_not_followed(account: Account) -> None:
+    body = {
+        "id": "act/1",
+        "state": "acknowledged",
+        "links": {"self": "https://evil.example/actions"},
+    }
+    account.cloud.faults.add(Fault(method="POST", status=202, body=body))
+    assert (await account.provider.execute(START)).verdict is Verdict.ACCEPTED
+    assert account.asked()[1] == "GET /actions/act/1"
+
+
+# Errors of the push itself
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error", "reason"),
+    [
+        ("DEVICE_OFFLINE", 409, CommandRefusedError, Refusal.OFFLINE),
+        ("TIMEOUT", 504, CommandRefusedError, Refusal.NO_ANSWER),
+        ("VALIDATION_ERROR", 400, CommandRefusedError, "validation_error"),
+        ("SOMETHING_NEW", 418, CommandRefusedError, "something_new"),
+        ("UNSUPPORTED_MODE", 422, NotSupportedError, "unsupported_mode"),
+        ("DEVICE_NOT_FOUND", 404, NotFoundError, "device_not_found"),
+        ("INTERNAL_ERROR", 500, ServerFaultError, "internal_error"),
+        ("MFA_REQUIRED", 403, PermissionDeniedError, "mfa_required"),
+        ("INVALID_CREDENTIALS", 401, PermissionDeniedError, "invalid_credentials"),
+    ],
+)
+async def test_push_is_refused(
+    account: Account, code: str, status: int, error: type[Exception], reason: str
+) -> None:
+    body = {"success": False, "error": {"code": code, "message": "Words."}}
+    account.cloud.faults.add(Fault(method="POST", status=status, body=body))
+    assert await refusal(account, START, error) == ("Words.", reason)
+    assert len(account.asked()) == 1
+    assert not (await account.poll(60)).notices
+    assert (await account.provider.execute(START)).verdict is Verdict.COMPLETED
+
+
+async def test_push_without_an_answer_is_not_repeated(account: Account) -> None:
+    account.cloud.faults.add(Fault(method="POST", kind="drop", effect=True))
+    await refusal(account, START, UnreachableError)
+    assert account.asked() == [f"POST /ev-charger/{ONE}"]
+    device = await account.device(60)
+    assert device.readings[Reading.CHARGING] is True
+
+
+async def test_control_is_not_supported_yet(account: Account) -> None:
+    account.connect(api_key=LIVE_KEY)
+    assert (await account.device()).commands > {Refresh}
+    message, reason = await refusal(account, START, NotSupportedError)
+    assert message == "Live control of EV chargers is coming soon."
+    assert reason == "command_not_supported"
+    poll = await account.poll(60)
+    (notice,) = poll.notices
+    assert notice.kind is NoticeKind.CONTROL_NOT_SUPPORTED
+    assert (notice.subject, notice.device_id) == ("AMPS", None)
+    for device in poll.fleet.values():
+        assert device.controls == {}
+        assert device.commands == {Refresh}
+    # Reading goes on, and a restart tries again.
+    assert (await account.fresh()).readings[Reading.PLUG] is True
+    account.connect()
+    assert not (await account.poll()).notices
+
+
+async def test_setting_is_not_supported_yet(account: Account) -> None:
+    account.connect(api_key=LIVE_KEY)
+    await account.poll()
+    await refusal(account, cap(5000), NotSupportedError)
+    assert len((await account.poll(60)).notices) == 1
+
+
+async def test_key_may_only_read(account: Account) -> None:
+    account.cloud.quirks["read_only_key"] = True
+    reason = (await refusal(account, START, PermissionDeniedError))[1]
+    assert reason == "insufficient_permissions"
+    (notice,) = (await account.poll(60)).notices
+    assert notice.kind is NoticeKind.PERMISSION_MISSING
+    assert (notice.subject, notice.device_id) == ("Home 11", ONE)
+    account.cloud.quirks["read_only_key"] = False
+    await account.provider.execute(START)
+    assert not (await account.poll(60)).notices
+
+
+# Conflicts
+
+
+@pytest.mark.parametrize("profile", ["A", "B", "C"])
+async def test_conflict_with_an_action_under_way(
+    account: Account, profile: str
+) -> None:
+    await turn_to(account, profile)
+    account.cloud.quirks["stuck_actions"] = True
+    await account.provider.execute(START)
+    message, reason = await refusal(account, START)
+    assert message == "Another action is still pending for this device."
+    assert reason == Refusal.CONFLICT
+
+
+async def test_scheduled_action_is_replaced(account: Account) -> None:
+    await account.provider.execute(LATER)
+    result = await account.provider.execute(STOP)
+    assert result.verdict is Verdict.COMPLETED
+    assert account.cloud.actions.get("act_sim_0001").state == "cancelled"
+
+
+async def test_replacing_is_not_offered(account: Account) -> None:
+    account.cloud.quirks["conflict_strategies"] = []
+    await account.poll(301)
+    await account.provider.execute(LATER)
+    assert (await refusal(account, STOP))[1] == Refusal.CONFLICT
+
+
+async def test_replacing_is_no_longer_offered(account: Account) -> None:
+    account.cloud.quirks["conflict_strategies"] = []
+    assert (await account.provider.execute(START)).verdict is Verdict.COMPLETED
+    assert account.asked()[:2] == [f"POST /ev-charger/{ONE}"] * 2
+
+
+# Later
+
+
+async def test_put_off(account: Account) -> None:
+    result = await account.provider.execute(LATER)
+    assert result.verdict is Verdict.DEFERRED
+    assert result.id == "act_sim_0001"
+    assert result.at is not None
+    left = result.at - account.simulator.world.now
+    assert timedelta(minutes=89) < left <= timedelta(minutes=90)
+    assert account.asked() == [f"POST /ev-charger/{ONE}"]
+    readings = (await account.fresh()).readings
+    assert readings[Reading.LAST_ACTION] == "scheduled"
+    assert readings[Reading.SCHEDULED_AT] == result.at
+    # A restart loses nothing.
+    account.connect()
+    readings = (await account.device()).readings
+    assert readings[Reading.SCHEDULED_AT] == result.at
+    account.asked()
+    for _ in range(5):
+        assert (await account.device(60)).readings[Reading.SCHEDULED_AT] == result.at
+    assert "GET /actions/act_sim_0001" not in account.asked()
+    # Its time comes.
+    account.cloud.quirks["action_seconds"] = 10
+    readings = (await account.device(90 * 60 - 361 + 5)).readings
+    assert readings[Reading.SCHEDULED_AT] is None
+    assert readings[Reading.LAST_ACTION] == "acknowledged"
+    device = await account.device(61)
+    assert device.readings[Reading.LAST_ACTION] == "completed"
+    assert device.readings[Reading.CHARGING] is True
+
+
+async def test_put_off_by_seconds(account: Account) -> None:
+    soon = replace(STOP, delay=timedelta(seconds=10))
+    result = await account.provider.execute(soon)
+    assert result.at is not None
+    assert result.at - account.simulator.world.now > timedelta(seconds=50)
+
+
+async def test_put_off_too_far(account: Account) -> None:
+    far = replace(START, delay=timedelta(days=31))
+    assert await refusal(account, far) == (
+        "start must be within 30 days.",
+        Refusal.INVALID_VALUE,
+    )
+
+
+async def test_put_off_where_it_is_not_offered(account: Account) -> None:
+    account.cloud.quirks["execution"] = ["immediate"]
+    device = await account.device(301)
+    assert CancelScheduled not in device.commands
+    assert Reading.SCHEDULED_AT not in device.readings
+    reason = (await refusal(account, LATER, NotSupportedError))[1]
+    assert reason == "execution_not_supported"
+    await turn_to(account, "B")
+    await refusal(account, LATER, NotSupportedError)
+    assert account.asked() == []
+
+
+async def test_put_off_in_the_oldest_generation(account: Account) -> None:
+    await turn_to(account, "A")
+    result = await account.provider.execute(LATER)
+    assert result.verdict is Verdict.DEFERRED
+    readings = (await account.device(60)).readings
+    assert readings[Reading.LAST_ACTION] == "scheduled"
+    assert readings[Reading.SCHEDULED_AT] == result.at
+
+
+async def test_putting_off_is_ignored(account: Account) -> None:
+    await turn_to(account, "A")
+    account.cloud.quirks["deferral_works"] = False
+    assert (await refusal(account, LATER))[1] == Refusal.NOT_APPLIED
+
+
+async def test_cancel_one(account: Account) -> None:
+    put_off = await account.provider.execute(LATER)
+    account.asked()
+    result = await account.provider.execute(
+        CancelScheduled(device_id=ONE, action_id=put_off.id)
+    )
+    assert (result.verdict, result.id) == (Verdict.COMPLETED, put_off.id)
+    assert account.asked() == ["POST /actions/act_sim_0001/cancel"]
+    readings = (await account.device(60)).readings
+    assert readings[Reading.LAST_ACTION] == "cancelled"
+    assert readings[Reading.SCHEDULED_AT] is None
+
+
+async def test_cancel_all_of_one_charger(account: Account) -> None:
+    put_off = await account.provider.execute(LATER)
+    await account.provider.execute(replace(LATER, device_id=TWO))
+    account.connect()
+    await account.poll()
+    result = await account.provider.execute(CancelScheduled(device_id=ONE))
+    assert result.id == put_off.id
+    states = [action.state for action in account.cloud.actions]
+    assert states == ["scheduled", "cancelled"]
+
+
+async def test_cancel_looks_at_what_the_filters_let_pass(account: Account) -> None:
+    items = [
+        {"id": "act_1", "deviceId": ONE, "state": "completed"},
+        {"id": "act_2", "deviceId": TWO, "state": "scheduled"},
+        {"id": "act_3", "state": "scheduled"},
+    ]
+    account.cloud.faults.add(
+        Fault(path="^/actions$", status=200, body={"items": items})
+    )
+    reason = (await refusal(account, CancelScheduled(device_id=ONE)))[1]
+    assert reason == Refusal.NOTHING_SCHEDULED
+
+
+async def test_cancel_what_was_not_the_last(account: Account) -> None:
+    await account.provider.execute(LATER)
+    body = {"id": "act_other", "state": "cancelled"}
+    account.cloud.faults.add(Fault(path="cancel$", status=200, body=body))
+    await account.provider.execute(CancelScheduled(device_id=ONE, action_id="other"))
+    readings = (await account.device(60)).readings
+    assert readings[Reading.LAST_ACTION] == "scheduled"
+
+
+async def test_cancel_too_late(account: Account) -> None:
+    result = await account.provider.execute(START)
+    message, reason = await refusal(
+        account, CancelScheduled(device_id=ONE, action_id=result.id)
+    )
+    assert message == "Action act_sim_0001 is completed and cannot be cancelled."
+    assert reason == Refusal.NOT_CANCELLABLE
+
+
+async def test_another_client_commands(account: Account) -> None:
+    await account.provider.execute(START)
+    station = account.cloud.stations[ONE]
+    account.cloud.commands.canonical(
+        station, {"action": {"command": "idle", "start": "2h"}}
+    )
+    readings = (await account.device(301)).readings
+    assert readings[Reading.LAST_ACTION] == "scheduled"
+    assert readings[Reading.SCHEDULED_AT] is not None
