@@ -1,6 +1,6 @@
 """The registry: which clouds there are."""
 
-from . import amps, clemap, plugchoice
+from . import amps, clemap, plugchoice, podero
 from .base import ProviderDescription
 
 PROVIDERS: dict[str, ProviderDescription] = {
@@ -9,5 +9,6 @@ PROVIDERS: dict[str, ProviderDescription] = {
         amps.DESCRIPTION,
         clemap.DESCRIPTION,
         plugchoice.DESCRIPTION,
+        podero.DESCRIPTION,
     )
 }

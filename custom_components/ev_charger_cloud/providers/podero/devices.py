@@ -1,0 +1,259 @@
+"""What a wallbox of Podero is in the common vocabulary."""
+
+from collections.abc import Callable, Mapping
+
+from ...charging import (
+    Boost,
+    BoostState,
+    ChargingStatus,
+    Command,
+    Control,
+    ControlState,
+    Device,
+    Health,
+    Money,
+    Pause,
+    Reading,
+    Resume,
+    SetChargePolicy,
+    StartCharging,
+    StopCharging,
+    Value,
+)
+from ..decoding import translate
+from .wire import SurplusSession, Wallbox
+
+MAXIMUM_POWER = 22_000.0  # W; the cloud states no bound
+
+_HEALTH: Mapping[str, Health | None] = {
+    "ok": Health.OK,
+    "warning": Health.WARNING,
+    "error": Health.ERROR,
+    "unknown": None,
+}
+_BOOST_STATES = {
+    "available": BoostState.AVAILABLE,
+    "requested": BoostState.REQUESTED,
+    "ongoing": BoostState.ONGOING,
+    "unavailable": BoostState.NOT_POSSIBLE,
+}
+_PRESENCE: Mapping[str, bool | None] = {
+    "online": True,
+    "offline": False,
+    "never_connected": False,
+}
+_MODES: Mapping[str, ChargingStatus | None] = {
+    "READY": ChargingStatus.DISCONNECTED,
+    "PLUGGED_IN": ChargingStatus.CONNECTED,
+    "CHARGING": ChargingStatus.CHARGING,
+    "UNAVAILABLE": None,
+    "UNKNOWN": None,
+}
+
+_COMMANDS: frozenset[type[Command]] = frozenset(
+    {StartCharging, StopCharging, Resume, Pause, SetChargePolicy}
+)
+
+# What only later revisions have, by the key that tells so.
+_LATER: Mapping[str, Mapping[Reading, Callable[[Wallbox], Value]]] = {
+    "optimization_score": {
+        Reading.OPTIMISATION_SCORE: lambda wallbox: wallbox.optimization_score
+    },
+    "mode": {Reading.CLOUD_STATUS: lambda wallbox: wallbox.mode},
+    "boost_state": {
+        Reading.BOOST_STATE: lambda wallbox: translate(
+            _BOOST_STATES, wallbox.boost_state, of="Podero boost_state"
+        )
+    },
+    "action_needed": {Reading.ATTENTION_NEEDED: lambda wallbox: wallbox.action_needed},
+    "lifecycle_state": {
+        Reading.PROBLEM: lambda wallbox: (
+            wallbox.lifecycle_state and wallbox.lifecycle_state == "error"
+        ),
+        Reading.ERROR_DETAIL: lambda wallbox: wallbox.lifecycle_error,
+    },
+}
+
+
+def device_of(
+    wallbox_id: str, wallbox: Wallbox, surplus: SurplusSession | None = None
+) -> Device:
+    """Translate a wallbox; `surplus` is its running session, empty for none.
+
+    Without it the readings of surplus sessions are not offered.
+    """
+    readings = _readings(wallbox)
+    if surplus is not None:
+        readings |= _surplus_readings(surplus)
+    model = wallbox.device_model
+    return Device(
+        id=wallbox_id,
+        name=name_of(wallbox),
+        maker=model.manufacturer if model else None,
+        model=model.model if model else None,
+        serial=wallbox.external_device_id,
+        online=_online(wallbox),
+        readings=readings,
+        controls=_controls(wallbox),
+        commands=_COMMANDS if "boost_state" in wallbox.keys else _COMMANDS | {Boost},
+    )
+
+
+def name_of(wallbox: Wallbox) -> str:
+    """Name a wallbox by maker and model: the cloud has no name for it."""
+    made = wallbox.device_model
+    maker = (made and made.manufacturer) or ""
+    model = (made and made.model) or ""
+    if model.lower().startswith(maker.lower()):
+        maker = ""
+    return f"{maker} {model}".strip() or "Wallbox"
+
+
+def boosting(wallbox: Wallbox) -> bool | None:
+    """Tell whether a boost is running or armed, None where the cloud does not."""
+    if wallbox.boost_for_next_session or wallbox.boost_state in (
+        "requested",
+        "ongoing",
+    ):
+        return True
+    return None if wallbox.boost_state is None else False
+
+
+def _online(wallbox: Wallbox) -> bool | None:
+    """Tell whether the wallbox is connected; the first revision does not say."""
+    return translate(_PRESENCE, wallbox.connection, of="Podero connection")
+
+
+def _live(wallbox: Wallbox) -> bool:
+    """Tell whether plug, power and the like are of now and not of long ago."""
+    return wallbox.is_authenticated is not False and _online(wallbox) is not False
+
+
+def _status(wallbox: Wallbox) -> ChargingStatus | None:
+    """Return the cloud's own word, refined, or derive the status from the flags."""
+    if not wallbox.is_authenticated or not _live(wallbox):
+        return None
+    if wallbox.mode:
+        status = translate(_MODES, wallbox.mode.upper(), of="Podero mode")
+    elif wallbox.is_plugged_in is None and wallbox.is_charging is None:
+        status = None
+    elif wallbox.is_charging:
+        status = ChargingStatus.CHARGING
+    elif wallbox.is_plugged_in:
+        status = ChargingStatus.CONNECTED
+    else:
+        status = ChargingStatus.DISCONNECTED
+    if status is ChargingStatus.CONNECTED and wallbox.is_fully_charged:
+        return ChargingStatus.COMPLETE
+    if status is ChargingStatus.CONNECTED and wallbox.is_pause_power_active:
+        return ChargingStatus.PAUSED
+    return status
+
+
+def _readings(wallbox: Wallbox) -> dict[Reading, Value]:
+    """Return everything but surplus sessions."""
+    readings: dict[Reading, Value] = {
+        Reading.STATUS: _status(wallbox),
+        Reading.PAUSED: wallbox.is_pause_power_active,
+        Reading.ENERGY_LAST_DAY: wh(wallbox.consumption_last_day_kwh),
+        Reading.ENERGY_LAST_WEEK: wh(wallbox.consumption_last_week_kwh),
+        Reading.ENERGY_LAST_MONTH: wh(wallbox.consumption_last_month_kwh),
+        Reading.LAST_UPDATE: (
+            wallbox.charge_state_last_updated_at
+            or wallbox.current_state_last_updated_at
+        ),
+        Reading.LINKED: wallbox.is_authenticated,
+        Reading.NEEDS_GATEWAY: wallbox.needs_gateway,
+        Reading.CONNECTION_STATUS: _health(wallbox.connection_status),
+        Reading.MONITORING_STATUS: _health(wallbox.monitoring_status),
+        Reading.STEERING_STATUS: _health(wallbox.steering_status),
+        Reading.STEERING_STATE: _word(wallbox.actual_steering_state),
+        Reading.OPERATING_MODE: _word(wallbox.current_mode),
+    }
+    live: dict[Reading, Value] = {
+        Reading.PLUG: wallbox.is_plugged_in,
+        Reading.CHARGING: wallbox.is_charging,
+        Reading.FULLY_CHARGED: wallbox.is_fully_charged,
+        Reading.POWER: _power(wallbox),
+        Reading.TIME_REMAINING: wallbox.charge_time_remaining,
+    }
+    readings |= live if _live(wallbox) else dict.fromkeys(live)
+    for key, later in _LATER.items():
+        if key in wallbox.keys:
+            readings |= {reading: read(wallbox) for reading, read in later.items()}
+    return readings
+
+
+def _surplus_readings(surplus: SurplusSession) -> dict[Reading, Value]:
+    """Return what the running surplus session has brought."""
+    savings = surplus.savings_eur
+    return {
+        Reading.SURPLUS_ENERGY: wh(surplus.energy_from_solar_kwh),
+        Reading.SURPLUS_SAVINGS: None if savings is None else Money(savings, "EUR"),
+    }
+
+
+def _controls(wallbox: Wallbox) -> dict[Control, ControlState]:
+    """Return what can be set; all of it stays settable without a vehicle."""
+    until = wallbox.pause_power_until
+    controls = {
+        Control.CHARGING: ControlState(value=_may_charge(wallbox)),
+        Control.SMART_OPTIMISATION: ControlState(
+            value=wallbox.is_smart_optimization_active
+        ),
+        Control.CHARGE_POLICY: ControlState(value=wallbox.is_charge_policy_enabled),
+        Control.OVER_CHARGE: ControlState(value=wallbox.is_over_charge_allowed),
+        Control.TARGET_MINIMUM: _level(wallbox.charge_target_min),
+        Control.TARGET_MAXIMUM: _level(wallbox.charge_target_max),
+        Control.DEADLINE_LEVEL: _level(wallbox.minimum_charge_limit),
+        Control.POWER_LIMIT: ControlState(
+            value=wallbox.charge_power_max_w,
+            minimum=0,
+            maximum=MAXIMUM_POWER,
+            step=100,
+        ),
+        Control.DEADLINE: ControlState(value=wallbox.charge_deadline_at),
+        # The end of a pause may stay on after it has passed.
+        Control.PAUSE_UNTIL: ControlState(
+            value=None if wallbox.is_pause_power_active is False else until
+        ),
+    }
+    if "boost_state" in wallbox.keys:
+        controls[Control.BOOST] = ControlState(value=boosting(wallbox))
+    return controls
+
+
+def _may_charge(wallbox: Wallbox) -> bool | None:
+    """Tell whether the vehicle may draw energy, when the optimisation sees fit."""
+    if not _live(wallbox):
+        return None
+    if wallbox.is_pause_power_active:
+        return False
+    return wallbox.is_charging or wallbox.is_plugged_in
+
+
+def _level(value: int | None) -> ControlState:
+    """Return a control for a state of charge in %."""
+    return ControlState(value=value, minimum=0, maximum=100, step=1)
+
+
+def _power(wallbox: Wallbox) -> float | None:
+    """Return the power in W: nothing flows where nothing charges."""
+    if wallbox.charge_rate_w is None and wallbox.is_charging is False:
+        return 0.0
+    return wallbox.charge_rate_w
+
+
+def _health(word: str | None) -> Health | None:
+    """Translate one of the three status words."""
+    return translate(_HEALTH, word, of="Podero status")
+
+
+def _word(word: str | None) -> str | None:
+    """Pass a free word on, but for the one that stands for none."""
+    return None if word == "unknown" else word
+
+
+def wh(kwh: float | None) -> float | None:
+    """Turn kWh into Wh, without the dust of floating point."""
+    return None if kwh is None else round(kwh * 1000, 3)

@@ -1,0 +1,5 @@
+"""Podero: the Partner API v2.0."""
+
+from .cloud import Podero
+
+__all__ = ["Podero"]
