@@ -2,15 +2,13 @@
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import (
-    config_validation as cv,
-    device_registry as dr,
-    issue_registry as ir,
-)
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN, PLATFORMS
-from .coordinator import ChargerConfigEntry, ChargingCoordinator, memory_store
+from .coordinator import ChargerConfigEntry, ChargingCoordinator
+from .memory import Memory
+from .repairs import report
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -24,9 +22,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> bool:
     """Set up an account."""
-    store = memory_store(hass, entry)
-    memory = await store.async_load() or {}
-    coordinator = ChargingCoordinator(hass, entry, store, memory)
+    coordinator = ChargingCoordinator(hass, entry, await Memory.load(hass, entry))
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
@@ -39,16 +35,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
     """Unload an account."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        await entry.runtime_data.async_save_memory()
+        await entry.runtime_data.memory.save()
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> None:
     """Forget an account's wishes, and what was to be mended."""
-    await memory_store(hass, entry).async_remove()
-    for domain, issue_id in list(ir.async_get(hass).issues):
-        if domain == DOMAIN and issue_id.startswith(f"{entry.entry_id}_"):
-            ir.async_delete_issue(hass, DOMAIN, issue_id)
+    await Memory(hass, entry).remove()
+    report(hass, entry, ())
 
 
 async def async_remove_config_entry_device(

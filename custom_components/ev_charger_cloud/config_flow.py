@@ -49,7 +49,7 @@ from .const import (
     PACES,
 )
 from .coordinator import ChargerConfigEntry
-from .exceptions import translation_of
+from .exceptions import general_translation_of
 from .providers import PROVIDERS
 from .providers.base import (
     Account,
@@ -353,7 +353,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         except InvalidSettingError as err:
             errors[err.key] = err.reason
         except ChargingError as err:
-            errors["base"] = translation_of(err)
+            errors["base"] = general_translation_of(err)
         return not errors
 
     def _provider(self) -> Provider:
@@ -465,7 +465,7 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
             try:
                 tidy = description.normalise({**entry.data, **options})
             except InvalidSettingError as err:
-                errors[err.key] = err.reason
+                errors[err.key if err.key in options else "base"] = err.reason
             else:
                 if not _nothing_chosen(user_input):
                     return self.async_create_entry(

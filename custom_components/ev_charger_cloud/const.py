@@ -47,5 +47,3 @@ MAXIMUM_INTERVAL = timedelta(minutes=15)
 
 # How many things are done in one go before others get their turn on the event loop.
 SLICE = 40
-
-STORAGE_VERSION = 1

@@ -1,7 +1,7 @@
 """The life of a poll and of a command."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 import logging
 import time
@@ -10,11 +10,8 @@ from typing import Any, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
-from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 from homeassistant.helpers.event import async_call_later
-from homeassistant.helpers.storage import Store
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .charging import (
@@ -26,10 +23,7 @@ from .charging import (
     ControlState,
     ControlValue,
     Device,
-    DeviceKind,
     Fleet,
-    Notice,
-    NoticeKind,
     RateLimitedError,
     SetControl,
     StartCharging,
@@ -52,25 +46,19 @@ from .const import (
     MAXIMUM_INTERVAL,
     MINIMUM_INTERVAL,
     PACES,
-    SLICE,
-    STORAGE_VERSION,
     TOLERATED_FAILURES,
     TOLERATED_SILENCE,
 )
+from .devices import RegisteredDevices
 from .exceptions import command_failed, invalid, placeholders_of, translation_of
+from .memory import Memory
 from .providers import PROVIDERS
 from .providers.base import Context, Selection
+from .repairs import report
 
 _LOGGER = logging.getLogger(__name__)
 
 type ChargerConfigEntry = ConfigEntry[ChargingCoordinator]
-
-
-def memory_store(
-    hass: HomeAssistant, entry: ChargerConfigEntry
-) -> Store[dict[str, Any]]:
-    """Return where an account's wishes outlive a restart."""
-    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry.entry_id}", private=True)
 
 
 def selection_of(options: Mapping[str, Any]) -> Selection:
@@ -91,8 +79,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self,
         hass: HomeAssistant,
         entry: ChargerConfigEntry,
-        store: Store[dict[str, Any]],
-        memory: dict[str, Any],
+        memory: Memory,
     ) -> None:
         """Prepare the provider of an entry."""
         super().__init__(
@@ -108,14 +95,12 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 session=async_get_clientsession(hass),
                 settings={**entry.data, **entry.options},
                 selection=selection_of(entry.options),
-                memory=memory,
-                remember=self._remember,
+                memory=memory.content,
+                remember=memory.remember,
             )
         )
-        self._store = store
-        self._memory = memory
-        self._unsaved = False
-        self._prefix = entry.unique_id or entry.data[CONF_PROVIDER]
+        self.memory = memory
+        self.devices = RegisteredDevices(hass, entry, self.description.name)
         self._pace = PACES[entry.options.get(CONF_PACE, DEFAULT_PACE)]
         self._interval = MINIMUM_INTERVAL
         self._failures = 0
@@ -123,29 +108,11 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         # Whom the present update concerns; None is everybody.
         self._concerned: frozenset[str] | None = None
         self._offer_listeners: list[CALLBACK_TYPE] = []
-        self._registered: dict[str, str] = {}
         self._pending: dict[tuple[str, Control], ControlValue] = {}
         self._latest: dict[tuple[str, Control], SetControl] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._follow_ups: dict[str, CALLBACK_TYPE] = {}
         entry.async_on_unload(self._cancel_follow_ups)
-
-    # What outlives a restart.
-
-    def _remember(self) -> None:
-        """Have the wishes written soon."""
-        self._unsaved = True
-        self._store.async_delay_save(self._saved, 1)
-
-    def _saved(self) -> dict[str, Any]:
-        """Return the wishes to write."""
-        self._unsaved = False
-        return self._memory
-
-    async def async_save_memory(self) -> None:
-        """Write what is not written yet: who comes next reads it at once."""
-        if self._unsaved:
-            await self._store.async_save(self._saved())
 
     # The life of a poll.
 
@@ -184,7 +151,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             interval = min(interval, poll.at_most)
         self._interval = max(MINIMUM_INTERVAL, interval)
         self.update_interval = self._interval
-        self._report(poll.notices)
+        report(self.hass, self.config_entry, poll.notices)
         await self._accept(poll.fleet)
         if recovered:
             self._concerned = None
@@ -206,7 +173,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             self.has_polled
             and self.last_update_success
             and (told_to_wait or self._failures <= TOLERATED_FAILURES)
-            and silent < TOLERATED_SILENCE.total_seconds()
+            and silent + wait.total_seconds() <= TOLERATED_SILENCE.total_seconds()
         ):
             self.update_interval = wait
             self._concerned = frozenset()
@@ -229,11 +196,11 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             if (old := known.get(device.id)) is not device and old != device
         ]
         gone = known.keys() - fleet.keys()
-        await self._register(changed, known)
+        await self.devices.register(changed, known)
         if not self.has_polled:
-            self._forget_strangers(fleet)
+            self.devices.remove_strangers(fleet)
         for device_id in gone:
-            self._unregister(device_id)
+            self.devices.remove(device_id)
         self._concerned = frozenset(
             {device.id for device in changed}
             | {device.id for device in fleet.values() if device.charging}
@@ -266,131 +233,10 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._offer_listeners.append(listener)
         return lambda: self._offer_listeners.remove(listener)
 
-    # The device registry.
-
-    def unique_id(self, device_id: str) -> str:
-        """Return the id of a device that is unique beyond its account."""
-        return f"{self._prefix}_{device_id}"
-
-    def device_info(self, device: Device) -> DeviceInfo | ChildDeviceInfo:
-        """Describe a device to the registry."""
-        identifiers = {(DOMAIN, self.unique_id(device.id))}
-        if device.parent is not None and device.parent in self._registered:
-            return ChildDeviceInfo(
-                identifiers=identifiers,
-                name=device.name,
-                parent_device_id=self._registered[device.parent],
-            )
-        return DeviceInfo(
-            identifiers=identifiers,
-            name=device.name,
-            manufacturer=device.maker or self.description.name,
-            model=device.model,
-            serial_number=device.serial,
-            sw_version=device.firmware,
-            suggested_area=device.area,
-            configuration_url=device.url,
-            entry_type=None
-            if device.kind in (DeviceKind.CHARGER, DeviceKind.CONNECTOR)
-            else dr.DeviceEntryType.SERVICE,
-        )
-
-    async def _register(self, devices: Iterable[Device], known: Fleet) -> None:
-        """Bring the device registry up to date, parents before children."""
-        registry = dr.async_get(self.hass)
-        entry_id = self.config_entry.entry_id
-        due = [
-            device
-            for device in devices
-            if device.id not in self._registered
-            or _identity(device) != _identity(known.get(device.id))
-        ]
-        due.sort(key=lambda device: device.parent is not None)
-        for number, device in enumerate(due, 1):
-            described = dict(self.device_info(device).items())
-            register: Callable[..., dr.AnyDeviceEntry] = (
-                registry.async_get_or_create_child
-                if "parent_device_id" in described
-                else registry.async_get_or_create
-            )
-            self._registered[device.id] = register(
-                config_entry_id=entry_id, **described
-            ).id
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
-
-    def _unregister(self, device_id: str) -> None:
-        """Take a device that is surely gone out of the registry."""
-        registry = dr.async_get(self.hass)
-        if (entry_id := self._registered.pop(device_id, None)) and (
-            registry.async_get(entry_id) is not None
-        ):
-            registry.async_remove_device(entry_id)
-
-    def _forget_strangers(self, fleet: Fleet) -> None:
-        """Remove what an earlier run registered and the account no longer has.
-
-        The connectors of a charger that could not be read are left alone.
-        """
-        registry = dr.async_get(self.hass)
-        entry_id = self.config_entry.entry_id
-        ours = set(self._registered.values())
-        unread = {
-            self._registered[device.id] for device in fleet.values() if device.stale
-        }
-        for child in dr.async_child_entries_for_config_entry(registry, entry_id):
-            if child.id not in ours and child.parent_device_id not in unread:
-                registry.async_remove_device(child.id)
-        for device in dr.async_entries_for_config_entry(registry, entry_id):
-            if device.id not in ours:
-                registry.async_remove_device(device.id)
-
     def device_of(self, registry_id: str) -> Device | None:
         """Return the device behind an entry of the device registry."""
-        for device_id, entry_id in self._registered.items():
-            if entry_id == registry_id:
-                return self.data.get(device_id)
-        return None
-
-    # Repairs.
-
-    def _report(self, notices: Iterable[Notice]) -> None:
-        """Raise a repair issue for each notice, and end those that no longer stand."""
-        entry = self.config_entry
-        prefix = f"{entry.entry_id}_"
-        standing = {}
-        for notice in notices:
-            about = notice.device_id or notice.subject
-            standing[f"{prefix}{notice.kind}_{about}"] = notice
-        registry = ir.async_get(self.hass)
-        for domain, issue_id in list(registry.issues):
-            if (
-                domain == DOMAIN
-                and issue_id.startswith(prefix)
-                and issue_id not in standing
-            ):
-                ir.async_delete_issue(self.hass, DOMAIN, issue_id)
-        for issue_id, notice in standing.items():
-            # One of an earlier run is remembered, but not shown.
-            known = registry.async_get_issue(DOMAIN, issue_id)
-            if known is not None and known.active:
-                continue
-            fixable = notice.kind is NoticeKind.RELINK_REQUIRED and notice.link
-            ir.async_create_issue(
-                self.hass,
-                DOMAIN,
-                issue_id,
-                is_fixable=fixable,
-                severity=ir.IssueSeverity.WARNING,
-                translation_key=(
-                    f"{notice.kind}_link" if fixable else str(notice.kind)
-                ),
-                translation_placeholders={
-                    "subject": notice.subject,
-                    "account": entry.title,
-                },
-                data={"entry_id": entry.entry_id, "device_id": notice.device_id},
-            )
+        device_id = self.devices.device_id_of(registry_id)
+        return None if device_id is None else self.data.get(device_id)
 
     # The life of a command.
 
@@ -564,19 +410,4 @@ def _offer(device: Device | None) -> object:
         device.controls.keys(),
         device.commands,
         device.online is None,
-    )
-
-
-def _identity(device: Device | None) -> object:
-    """Return what the device registry shows of a device, to compare."""
-    if device is None:
-        return None
-    return (
-        device.name,
-        device.parent,
-        device.maker,
-        device.model,
-        device.serial,
-        device.firmware,
-        device.url,
     )

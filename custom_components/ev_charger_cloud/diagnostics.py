@@ -15,7 +15,7 @@ from .providers import PROVIDERS
 from .providers.base import FieldKind
 
 # Words a charger's owner may have chosen, and what tells one person from another.
-_PRIVATE_READINGS = frozenset({Reading.LAST_ACTION})
+_PRIVATE_READINGS = frozenset({Reading.LAST_ACTION, Reading.LAST_ACTION_ERROR})
 
 # Settings of every account that say nothing of its owner.
 _STRUCTURE = frozenset({CONF_ALL_CHARGERS, CONF_ENTITIES, CONF_PACE, CONF_PROVIDER})

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import override
 
 from homeassistant.core import callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
-from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_platform import (
+    AddConfigEntryEntitiesCallback,
+    async_get_current_platform,
+)
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .charging import Control, ControlState, ControlValue, Device, SetControl
-from .const import SLICE
+from .const import DOMAIN, SLICE
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
 
 
@@ -61,8 +65,10 @@ class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
         super().__init__(coordinator, context=device.id)
         self.entity_description = description
         self.device_id = device.id
-        self._attr_unique_id = f"{coordinator.unique_id(device.id)}_{description.key}"
-        self._attr_device_info = coordinator.device_info(device)
+        self._attr_unique_id = (
+            f"{coordinator.devices.unique_id(device.id)}_{description.key}"
+        )
+        self._attr_device_info = coordinator.devices.info(device)
         self._shown: object = None
         self._readable = True
         self._take()
@@ -135,17 +141,24 @@ async def async_add_offered[DescriptionT: ChargerEntityDescription](
     descriptions: Sequence[DescriptionT],
     create: Callable[[ChargingCoordinator, Device, DescriptionT], Entity],
 ) -> None:
-    """Add the entities that the devices offer, now and whenever they offer more."""
+    """Add the entities that the devices offer, now and whenever they offer more.
+
+    Those that are no longer made, since the account's user wants the essential ones
+    or it has grown large, leave the registry.
+    """
     coordinator = entry.runtime_data
-    if coordinator.essential_only:
-        descriptions = [each for each in descriptions if each.essential]
+    made = [
+        each
+        for each in descriptions
+        if each.essential or not coordinator.essential_only
+    ]
     known: set[tuple[str, str]] = set()
 
     def fresh(devices: Iterable[Device]) -> list[Entity]:
         """Create the entities that are not there yet."""
         entities = []
         for device in devices:
-            for description in descriptions:
+            for description in made:
                 key = (device.id, description.key)
                 if key not in known and description.offered(device):
                     known.add(key)
@@ -159,9 +172,20 @@ async def async_add_offered[DescriptionT: ChargerEntityDescription](
         if entities := fresh(coordinator.data.values()):
             async_add_entities(entities)
 
+    entry.async_on_unload(coordinator.async_add_offer_listener(offers_changed))
+    registry = er.async_get(coordinator.hass)
+    domain = async_get_current_platform().domain
+    unmade = [each.key for each in descriptions if each not in made]
     devices = list(coordinator.data.values())
     for start in range(0, len(devices), SLICE):
-        if entities := fresh(devices[start : start + SLICE]):
+        part = devices[start : start + SLICE]
+        for device in part:
+            unique_id = coordinator.devices.unique_id(device.id)
+            for key in unmade:
+                if entity_id := registry.async_get_entity_id(
+                    domain, DOMAIN, f"{unique_id}_{key}"
+                ):
+                    registry.async_remove(entity_id)
+        if entities := fresh(part):
             async_add_entities(entities)
         await asyncio.sleep(0)
-    entry.async_on_unload(coordinator.async_add_offer_listener(offers_changed))

@@ -31,11 +31,16 @@ _KEYS: tuple[tuple[type[ChargingError], str], ...] = (
 )
 
 
+def general_translation_of(err: ChargingError) -> str:
+    """Return the key of the text that explains a kind of error."""
+    return next((key for kind, key in _KEYS if isinstance(err, kind)), "failed")
+
+
 def translation_of(err: ChargingError) -> str:
-    """Return the key of the text that explains an error."""
+    """Return the key of the text that explains an error, with its reason if known."""
     if isinstance(err, CommandRefusedError) and err.reason in Refusal:
         return f"refused_{err.reason}"
-    return next((key for kind, key in _KEYS if isinstance(err, kind)), "failed")
+    return general_translation_of(err)
 
 
 def placeholders_of(err: ChargingError, subject: str) -> dict[str, str]:

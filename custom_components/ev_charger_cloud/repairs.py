@@ -1,11 +1,51 @@
 """Repairs: what the owner can mend in the cloud."""
 
-from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from collections.abc import Iterable
 
-from .charging import ChargingError
-from .exceptions import placeholders_of, translation_of
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+
+from .charging import ChargingError, Notice, NoticeKind
+from .const import DOMAIN
+from .exceptions import general_translation_of, placeholders_of
+
+
+def report(hass: HomeAssistant, entry: ConfigEntry, notices: Iterable[Notice]) -> None:
+    """Raise an issue for each notice, and end those that no longer stand."""
+    prefix = f"{entry.entry_id}_"
+    standing = {
+        f"{prefix}{notice.kind}_{notice.device_id or notice.subject}": notice
+        for notice in notices
+    }
+    registry = ir.async_get(hass)
+    for domain, issue_id in list(registry.issues):
+        if (
+            domain == DOMAIN
+            and issue_id.startswith(prefix)
+            and issue_id not in standing
+        ):
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+    for issue_id, notice in standing.items():
+        # One of an earlier run is remembered, but not shown.
+        known = registry.async_get_issue(DOMAIN, issue_id)
+        if known is not None and known.active:
+            continue
+        fixable = notice.kind is NoticeKind.RELINK_REQUIRED and notice.link
+        ir.async_create_issue(
+            hass,
+            DOMAIN,
+            issue_id,
+            is_fixable=fixable,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=f"{notice.kind}_link" if fixable else str(notice.kind),
+            translation_placeholders={
+                "subject": notice.subject,
+                "account": entry.title,
+            },
+            data={"entry_id": entry.entry_id, "device_id": notice.device_id},
+        )
 
 
 async def async_create_fix_flow(
@@ -41,7 +81,7 @@ class RelinkFlow(RepairsFlow):
             url = await entry.runtime_data.provider.relink_url(self._device_id)
         except ChargingError as err:
             return self.async_abort(
-                reason=translation_of(err),
+                reason=general_translation_of(err),
                 description_placeholders=placeholders_of(err, subject),
             )
         return self.async_show_form(

@@ -27,7 +27,7 @@ from custom_components.ev_charger_cloud.providers.base import (
     Selection,
 )
 from custom_components.ev_charger_cloud.providers.transport import Limits
-from simulator.clouds.amps import AmpsCloud
+from simulator.clouds.amps import Amps
 from simulator.server import Simulator
 from simulator.world import Connector
 
@@ -111,7 +111,7 @@ async def open_account(
 ) -> AsyncGenerator[Account]:
     """Open an account."""
     monkeypatch.setattr(client, "LIMITS", Limits(requests=10_000, concurrency=1))
-    async with Simulator([AmpsCloud]) as simulator:
+    async with Simulator([Amps]) as simulator:
         simulator["amps"].quirks.update(quirks or {})
         account = Account(simulator, session)
         clock = SimpleNamespace(

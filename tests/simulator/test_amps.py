@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import ClientSession
 import pytest
 
-from simulator.clouds.amps import LIVE_KEY, SANDBOX_KEY, AmpsCloud
+from simulator.clouds.amps import LIVE_KEY, SANDBOX_KEY, Amps
 from simulator.server import Simulator
 from simulator.world import State
 
@@ -56,7 +56,7 @@ class Api:
 
 @pytest.fixture
 async def api(session: ClientSession) -> AsyncGenerator[Api]:
-    async with Simulator([AmpsCloud]) as simulator:
+    async with Simulator([Amps]) as simulator:
         api = Api(simulator, session)
         api.cloud.stations[ONE].connectors[0].plug_in()
         yield api

@@ -25,7 +25,7 @@ SANDBOX_KEY = "amps_sk_test_simulator_0001"
 LIVE_KEY = "amps_sk_live_simulator_0001"
 
 
-class AmpsCloud(Cloud):
+class Amps(Cloud):
     """AMPS, Amps AI."""
 
     name = "amps"

@@ -1,0 +1,390 @@
+"""AMPECO: an operator's charge points, translated into the vocabulary of charging."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, override
+from urllib.parse import urlsplit
+
+from ...charging import (
+    ChargingProfile,
+    Command,
+    CommandResult,
+    Device,
+    Fleet,
+    NotFoundError,
+    ProfileKind,
+    ProfilePurpose,
+    RateUnit,
+    Recurrency,
+    SchedulePeriod,
+    Session,
+)
+from ..base import (
+    Account,
+    Candidate,
+    Context,
+    Field,
+    FieldKind,
+    InvalidSettingError,
+    Poll,
+    Provider,
+    ProviderDescription,
+    Settings,
+)
+from ..decoding import mask, translate
+from ..settings import stripped, web_address
+from ..transport import redact
+from .client import Client, iso
+from .commands import Commands
+from .devices import Station, cost, describe, station_device_id
+from .estate import Estate, Wishes
+from .features import Feature, Features
+from .stations import Stations
+from .wire import ChargePoint, ChargingSession, Location, Profile
+from .words import STOP_REASON
+
+_BUSY = timedelta(seconds=30)
+_IDLE = timedelta(seconds=60)
+_SLICE = 10
+_SHOWN = 50
+
+_SECRETS = frozenset(
+    {
+        "address",
+        "bankDetails",
+        "callbackUrl",
+        "cardDetails",
+        "email",
+        "firstName",
+        "geoposition",
+        "iccid",
+        "idTag",
+        "idTagLabel",
+        "idTagUid",
+        "imsi",
+        "ip",
+        "lastName",
+        "middleName",
+        "password",
+        "paymentMethodId",
+        "personalId",
+        "phone",
+        "pin",
+        "postCode",
+        "rfidTagUid",
+        "sharingCode",
+        "streetAddress",
+        "token",
+        "user",
+        "userId",
+        "vehicleNo",
+    }
+)
+
+_PURPOSES = {purpose.value.lower(): purpose for purpose in ProfilePurpose}
+_KINDS = {kind.value.lower(): kind for kind in ProfileKind}
+_RECURRENCIES = {recurrency.value.lower(): recurrency for recurrency in Recurrency}
+_UNITS = {unit.value.lower(): unit for unit in RateUnit}
+
+
+class AmpecoProvider(Provider):
+    """One tenant, as one API token sees it."""
+
+    def __init__(self, context: Context) -> None:
+        """Prepare the tenant; no request is made yet."""
+        super().__init__(context)
+        settings = context.settings
+        self._host = urlsplit(settings["base_url"]).netloc
+        self._client = Client(context.session, settings["base_url"], settings["token"])
+        self._features = Features()
+        self._stations = Stations(self._client, self._features, context.selection)
+        self._estate = Estate(
+            self._client,
+            self._features,
+            Wishes(
+                circuits=settings.get("circuits", True),
+                rates=settings.get("electricity_rates", True),
+                users=settings.get("users", False),
+                everything=context.selection.everything,
+            ),
+        )
+        self._modes: dict[str, Any] = context.memory.setdefault("smart_charging", {})
+        self._ceilings: dict[str, float] = context.memory.setdefault("circuits", {})
+        self._commands = Commands(
+            self._client,
+            self._stations,
+            self._features,
+            settings,
+            self._modes,
+            context.remember,
+        )
+        self._made: dict[str, tuple[Station, int, Mapping[str, Device]]] = {}
+        self._around: dict[str, Device] = {}
+
+    @override
+    async def account(self) -> Account:
+        """Prove the token with one charge point, which also names the operator."""
+        points = ChargePoint.decode_all(await self._client.probe())
+        operator = points[0].operator_id if points else None
+        return Account(
+            id=f"{self._host}:{operator}" if operator else self._host, title=self._host
+        )
+
+    @override
+    async def candidates(self) -> Sequence[Candidate]:
+        """List every charge point, by its place where the token may read places."""
+        names: dict[str | None, str | None] = {}
+        async with self._features.guard(Feature.LOCATIONS) as allowed:
+            if allowed:
+                async for page in self._client.locations():
+                    names |= {
+                        place.id: place.name for place in Location.decode_all(page)
+                    }
+        candidates = []
+        async for page in self._client.charge_points(parts=False):
+            for point in ChargePoint.decode_all(page):
+                if point.id is None:
+                    continue
+                network_id = point.network.id if point.network else None
+                place = point.location_id
+                candidates.append(
+                    Candidate(
+                        id=station_device_id(point.id),
+                        name=point.name or network_id or f"Charge point {point.id}",
+                        group=place,
+                        group_name=names.get(place) or (place and f"Location {place}"),
+                    )
+                )
+        return candidates
+
+    @override
+    async def poll(self) -> Poll:
+        """Read what is due: by pages, never by chargers."""
+        before = self._client.requests
+        await self._stations.refresh()
+        points = self._stations.points.items
+        await self._estate.refresh(points.values())
+        fleet = {device.id: device async for device in self._devices(points)}
+        fleet |= self._surroundings()
+        # Half of what may be asked stays free for commands and what follows them.
+        spent = timedelta(seconds=2 * (self._client.requests - before))
+        busy = self._stations.sessions.any_running or any(
+            device.charging for device in fleet.values()
+        )
+        return Poll(
+            fleet=fleet,
+            interval=max(_BUSY if busy else _IDLE, spent),
+            notices=self._features.notices(),
+        )
+
+    @override
+    async def read(self, device_id: str) -> Fleet:
+        """Read one charge point, or a circuit; other devices as they were last read."""
+        circuit = device_id.removeprefix("circuit")
+        if circuit in self._estate.circuits.items and circuit != device_id:
+            await self._estate.refresh_circuit(circuit)
+            return {device_id: self._surroundings()[device_id]}
+        if device_id in self._around:
+            return {device_id: self._around[device_id]}
+        station, _ = self._stations.find(device_id)
+        await self._stations.refresh_one(station)
+        return dict(self._make(station))
+
+    @override
+    async def execute(self, command: Command) -> CommandResult:
+        """Carry out a command."""
+        return await self._commands.execute(command)
+
+    @override
+    async def sessions(
+        self, device_id: str, start: datetime, end: datetime, limit: int
+    ) -> Sequence[Session]:
+        """List the sessions of an EVSE, or of all EVSEs of a charge point."""
+        station, evse = self._stations.find(device_id)
+        filters = {"startedAfter": iso(start), "startedBefore": iso(end)}
+        filters |= {"evseId": evse} if evse else {"chargePointId": station}
+        found = [
+            _session(session, self._stations.device_of(session.evse_id) or device_id)
+            async for page in self._client.sessions(filters)
+            for session in ChargingSession.decode_all(page)
+        ]
+        oldest = datetime.min.replace(tzinfo=UTC)
+        found.sort(key=lambda session: session.started_at or oldest, reverse=True)
+        return found[:limit]
+
+    @override
+    async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
+        """Read back the profiles of an EVSE and of its station."""
+        station, evse = self._stations.find(device_id)
+        await self._stations.refresh_one(station)
+        shown = [self._stations.points.items[station].profile]
+        if evse in self._stations.evses.items:
+            shown.append(self._stations.evses.items[evse].profile)
+        found = (_profile(profile) for profile in shown if profile)
+        return [profile for profile in found if profile]
+
+    @override
+    def diagnostics(self) -> Mapping[str, Any]:
+        """Return the last answers of the cloud for so many devices as can be read."""
+        stations = self._stations
+        return {
+            "charge_points": _shown(stations.points.raw),
+            "evses": _shown(stations.evses.raw),
+            "sessions": _shown(stations.sessions.raw),
+            "locations": _shown(self._estate.locations.raw),
+            "circuits": _shown(self._estate.circuits.raw),
+            "counts": {
+                "charge_points": len(stations.points.raw),
+                "evses": len(stations.evses.raw),
+                "requests": self._client.requests,
+                "requests_of_a_sweep": stations.sweep_cost,
+            },
+            "unreadable": sorted(
+                stations.points.unreadable | stations.evses.unreadable
+            ),
+            "switched_off": self._features.off,
+        }
+
+    # Devices
+
+    async def _devices(self, stations: Mapping[str, Any]) -> AsyncIterator[Device]:
+        """Yield the devices of the charge points without holding up the loop."""
+        for number, station in enumerate(list(stations)):
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+            if station in stations:
+                for device in self._make(station).values():
+                    yield device
+        for station in self._made.keys() - stations.keys():
+            del self._made[station]
+
+    def _make(self, station: str) -> Mapping[str, Device]:
+        """Return a charge point's devices, the same ones while nothing changes."""
+        if station not in self._stations.points.items:
+            raise NotFoundError(reason="not_found")
+        point = self._stations.points.items[station]
+        area = self._estate.area(point.location_id)
+        view = self._stations.view(station, area, self._modes.get(station))
+        generation = self._features.generation
+        if (made := self._made.get(station)) and made[:2] == (view, generation):
+            return made[2]
+        devices = describe(view, self._features)
+        self._made[station] = view, generation, devices
+        return devices
+
+    def _surroundings(self) -> dict[str, Device]:
+        """Return circuits, rates and accounts, the same ones while nothing changes."""
+        for key, circuit in self._estate.circuits.items.items():
+            # What the operator allowed at most is as far as it may be raised again.
+            limit = circuit.max_current or 0.0
+            if limit > self._ceilings.get(key, 0.0):
+                self._ceilings[key] = limit
+                self.context.remember()
+        before = self._around
+        self._around = {
+            device.id: before[device.id] if before.get(device.id) == device else device
+            for device in self._estate.devices(self._ceilings)
+        }
+        return self._around
+
+
+def _session(session: ChargingSession, device_id: str) -> Session:
+    """Translate a session of the past or the present."""
+    tag = session.id_tag
+    return Session(
+        id=session.id or "",
+        device_id=device_id,
+        started_at=session.started_at,
+        ended_at=session.stopped_at,
+        energy=session.energy,
+        cost=cost(session),
+        stop_reason=translate(STOP_REASON, session.reason, of="AMPECO end of session"),
+        # A star and the session's own number stand for a start from afar.
+        id_token=None if tag and tag.startswith("*") else mask(tag),
+    )
+
+
+def _profile(profile: Profile) -> ChargingProfile | None:
+    """Translate a charging profile; None when it limits nothing."""
+    periods = tuple(
+        SchedulePeriod(
+            start_period=period.start_period or 0,
+            limit=period.limit,
+            number_phases=period.number_phases,
+        )
+        for period in profile.periods
+        if period.limit is not None
+    )
+    if not periods:
+        return None
+    return ChargingProfile(
+        periods=periods,
+        purpose=_word(_PURPOSES, profile.purpose) or ProfilePurpose.TX_DEFAULT,
+        kind=_word(_KINDS, profile.kind) or ProfileKind.RELATIVE,
+        stack_level=profile.stack_level or 0,
+        rate_unit=_word(_UNITS, profile.unit) or RateUnit.AMPERE,
+        recurrency=_word(_RECURRENCIES, profile.recurrency),
+        start_schedule=profile.schedule_start,
+        duration=profile.duration,
+        minimum_rate=profile.minimum_rate,
+        valid_from=profile.valid_from,
+        valid_to=profile.valid_to,
+        id=profile.id,
+    )
+
+
+def _word[T](table: Mapping[str, T], word: str | None) -> T | None:
+    """Look a word of a profile up, whatever its case."""
+    return translate(table, word.lower() if word else None, of="AMPECO profile")
+
+
+def _shown(raw: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    """Return the first so many objects, with secrets taken out."""
+    return [redact(item, _SECRETS) for item in islice(raw.values(), _SHOWN)]
+
+
+def normalise(settings: Settings) -> dict[str, Any]:
+    """Tidy what was typed in: a bare host will do, and so will an API address."""
+    tidy = stripped(settings)
+    address = web_address(str(tidy.get("base_url") or ""))
+    tidy["base_url"] = address.split("/public-api")[0]
+    tidy["token"] = str(tidy.get("token") or "").removeprefix("Bearer ")
+    if "user_id" in settings:
+        tidy["user_id"] = tidy["user_id"] or ""
+        if tidy["user_id"] and not tidy["user_id"].isdigit():
+            raise InvalidSettingError("user_id", "invalid_user_id")
+    return tidy
+
+
+DESCRIPTION = ProviderDescription(
+    key="ampeco",
+    name="AMPECO",
+    factory=AmpecoProvider,
+    fields=(
+        Field(key="base_url", kind=FieldKind.URL),
+        Field(key="token", kind=FieldKind.SECRET),
+    ),
+    options=(
+        Field(key="user_id", required=False),
+        Field(
+            key="stack_level",
+            kind=FieldKind.NUMBER,
+            required=False,
+            default=1,
+            minimum=0,
+            maximum=100,
+        ),
+        Field(key="circuits", kind=FieldKind.BOOLEAN, required=False, default=True),
+        Field(
+            key="electricity_rates",
+            kind=FieldKind.BOOLEAN,
+            required=False,
+            default=True,
+        ),
+        Field(key="users", kind=FieldKind.BOOLEAN, required=False, default=False),
+    ),
+    portal="https://developers.ampeco.com",
+    normalise=normalise,
+)

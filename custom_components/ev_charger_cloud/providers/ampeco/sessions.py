@@ -1,0 +1,181 @@
+"""The sessions on the wanted EVSEs: those that run, and the last of each."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ...charging import NotFoundError
+from ..decoding import text
+from ..schedule import Schedule
+from .client import MOST, Client, iso
+from .features import Feature, Features
+from .records import Records
+from .wire import ChargingSession, Evse
+
+_WHEN_IDLE = timedelta(minutes=2)
+_HISTORY_PAGES = 10
+_BY_ID = 10
+_FEW = 3
+
+_STARTING = frozenset({"preparing", "occupied"})
+_BUSY = _STARTING | {"charging", "suspendedEV", "suspendedEVSE", "finishing"}
+_UNDER_WAY = frozenset({"pending", "active"})
+
+
+class Sessions:
+    """The sessions of a tenant, as far as they are on wanted EVSEs."""
+
+    def __init__(self, client: Client, features: Features, *, everything: bool) -> None:
+        """Begin knowing nothing."""
+        self._client = client
+        self._features = features
+        self._everything = everything
+        self._schedule = Schedule()
+        self._records = Records(ChargingSession)
+        self._running: dict[str, str] = {}
+        self._finished: dict[str, str] = {}
+        self._history_read = False
+        self._evses: Mapping[str, Evse] = {}
+        self.tell_battery: set[str] = set()
+        self.known = True
+
+    def running(self, evse: str) -> ChargingSession | None:
+        """Return the session that runs on an EVSE, or is about to."""
+        return self._records.items.get(self._running.get(evse, ""))
+
+    def finished(self, evse: str) -> ChargingSession | None:
+        """Return the last session that ended on an EVSE."""
+        return self._records.items.get(self._finished.get(evse, ""))
+
+    @property
+    def raw(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the sessions as they came."""
+        return self._records.raw
+
+    @property
+    def any_running(self) -> bool:
+        """Tell whether a session runs anywhere."""
+        return bool(self._running)
+
+    async def refresh(
+        self, evses: Mapping[str, Evse], stations: Collection[str] | None = None
+    ) -> None:
+        """Read the running sessions, of some charge points only where that is less."""
+        self._evses = evses
+        asked = stations is not None
+        busy = {
+            evse.charge_point_id or ""
+            for key, evse in evses.items()
+            if key in self._running or evse.hardware_status in _BUSY
+        }
+        if not asked:
+            due = self._schedule.due("sessions", _WHEN_IDLE)
+            if not (busy or self._running or due):
+                return
+            if not self._everything and len(busy) <= _FEW:
+                stations = busy
+        self.known = False
+        async with self._features.guard(Feature.SESSIONS) as allowed:
+            if not allowed:
+                return
+            if not self._history_read:
+                await self._read_history()
+                self._history_read = True
+            await self._read_running(stations)
+            self.known = True
+            if not asked:
+                self._schedule.done("sessions")
+
+    def take(self, item: Any) -> ChargingSession | None:
+        """Take a session in, and return it when it is on a wanted EVSE."""
+        key = self._records.put(
+            item, lambda raw: text(raw.get("evseId")) in self._evses
+        )
+        session = self._records.items.get(key or "")
+        if key is None or session is None:
+            return None
+        evse = session.evse_id or ""
+        if session.soc_percent is not None:
+            self.tell_battery.add(evse)
+        if session.status in _UNDER_WAY:
+            if _later(session, self.running(evse)):
+                self._running[evse] = key
+            return session
+        if self._running.get(evse) == key:
+            del self._running[evse]
+        if session.stopped_at and _later(session, self.finished(evse)):
+            self._finished[evse] = key
+        return session
+
+    async def _read_running(self, stations: Collection[str] | None) -> None:
+        """Read the running sessions, and how those ended that run no more."""
+        found: set[str | None] = set()
+        for place in _places(stations):
+            found |= await self._list({**place, "status": "active"})
+            if self._may_be_pending(place.get("chargePointId")):
+                found |= await self._list({**place, "status": "pending"})
+        running = [self.running(evse) for evse in self._running]
+        gone = [
+            session
+            for session in running
+            if session
+            and session.id not in found
+            and (stations is None or session.charge_point_id in stations)
+        ]
+        updates = [s.last_updated_at for s in gone if s.last_updated_at]
+        if len(gone) > _FEW and updates:
+            ended = await self._list({"endedAfter": iso(min(updates))})
+            gone = [session for session in gone if session.id not in ended]
+        for session in gone[:_BY_ID]:
+            await self._settle(session)
+        self._records.keep({*self._running.values(), *self._finished.values()})
+
+    async def _settle(self, session: ChargingSession) -> None:
+        """Read what became of a session that is not listed as running any more."""
+        key = session.id or ""
+        try:
+            self.take(await self._client.session(key))
+        except NotFoundError:
+            self._running.pop(session.evse_id or "", None)
+
+    async def _read_history(self) -> None:
+        """Read the last finished sessions: of a month, or of a day in large fleets."""
+        stations = {evse.charge_point_id or "" for evse in self._evses.values()}
+        days = 30 if len(stations) <= 10 else 1
+        since = {"endedAfter": iso(datetime.now(UTC) - timedelta(days=days))}
+        few = not self._everything and len(stations) <= _FEW
+        for place in _places(stations if few else None):
+            await self._list({**place, **since}, _HISTORY_PAGES)
+
+    async def _list(
+        self, filters: Mapping[str, str], most: int = MOST
+    ) -> set[str | None]:
+        """Take sessions in and return the ids of those on wanted EVSEs."""
+        return {
+            session.id
+            async for page in self._client.sessions(filters, most)
+            for item in page
+            if (session := self.take(item))
+        }
+
+    def _may_be_pending(self, station: str | None) -> bool:
+        """Tell whether a session may be about to begin somewhere."""
+        return any(
+            evse.hardware_status in _STARTING and key not in self._running
+            for key, evse in self._evses.items()
+            if station is None or evse.charge_point_id == station
+        )
+
+
+def _places(stations: Collection[str] | None) -> list[dict[str, str]]:
+    """Return the filters that cover some charge points, or all in one."""
+    if stations is None:
+        return [{}]
+    return [{"chargePointId": station} for station in sorted(stations)]
+
+
+def _later(session: ChargingSession, other: ChargingSession | None) -> bool:
+    """Tell whether a session began no earlier than another."""
+    if other is None or session.started_at is None or other.started_at is None:
+        return True
+    return session.started_at >= other.started_at

@@ -1,0 +1,283 @@
+"""What is known of the charge points of a tenant, and how it is kept fresh.
+
+Lists are read page by page. A sweep reads them whole; where that takes many
+requests, most polls ask only for what changed since.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...charging import (
+    AuthenticationError,
+    ChargingError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+)
+from ..base import Selection
+from ..decoding import text
+from ..schedule import Schedule
+from .client import Client, Page, iso
+from .devices import Outlet, Station, evse_device_id, station_device_id
+from .features import Feature, Features
+from .incidents import Reservations, Troubles
+from .records import Records
+from .sessions import Sessions
+from .wire import ChargePoint, Evse
+
+CHEAP_SWEEP = 6
+"""A sweep of so few requests is made at each poll: it trusts no time stamps."""
+
+_SWEEP = timedelta(minutes=10)
+_NARROW = 20
+_MISSES = 3
+
+
+class Stations:
+    """The charge points that are wanted, with EVSEs, sessions and faults."""
+
+    def __init__(
+        self, client: Client, features: Features, selection: Selection
+    ) -> None:
+        """Begin knowing nothing."""
+        self._client = client
+        self._features = features
+        self._selection = selection
+        self._schedule = Schedule()
+        self.points = Records(ChargePoint)
+        self.evses = Records(Evse)
+        self.sessions = Sessions(client, features, everything=selection.everything)
+        self.reservations = Reservations(client, features)
+        self._troubles = Troubles(client, features)
+        self._evses_of: dict[str, list[str]] = {}
+        self._failed: set[str] = set()
+        self._misses: dict[str, int] = {}
+        self.sweep_cost: int | None = None
+
+    # What is known
+
+    def view(
+        self, station: str, area: str | None, modes: Mapping[str, Any] | None
+    ) -> Station:
+        """Return a charge point with everything that its devices are made from."""
+        point = self.points.items[station]
+        evses = self._evses_of.get(station, [])
+        return Station(
+            point=point,
+            outlets=tuple(self.outlet(evse) for evse in evses),
+            area=area,
+            trouble=self._troubles.of(point),
+            modes=modes,
+            sessions_known=self.sessions.known,
+            stale=station in self._failed
+            or station in self.points.unreadable
+            or not self.evses.unreadable.isdisjoint(evses),
+        )
+
+    def outlet(self, key: str) -> Outlet:
+        """Return an EVSE with what belongs to it."""
+        evse = self.evses.items[key]
+        return Outlet(
+            evse=evse,
+            running=self.sessions.running(key),
+            finished=self.sessions.finished(key),
+            reservation=self.reservations.of(key),
+            trouble=self._troubles.of(evse),
+            battery=key in self.sessions.tell_battery,
+        )
+
+    def find(self, device_id: str) -> tuple[str, str | None]:
+        """Return the charge point and the EVSE behind a device.
+
+        The EVSE is None where the device stands for a station with several, or none.
+        """
+        charger, _, evse = device_id.partition("_")
+        station = charger.removeprefix("cp")
+        if charger != station_device_id(station) or station not in self.points.items:
+            raise NotFoundError(reason="not_found")
+        evses = self._evses_of.get(station, [])
+        if not evse:
+            return station, evses[0] if len(evses) == 1 else None
+        if evse not in evses:
+            raise NotFoundError(reason="not_found")
+        return station, evse
+
+    def device_of(self, evse: str | None) -> str | None:
+        """Return the id of the device that stands for an EVSE."""
+        known = self.evses.items.get(evse or "")
+        if known is None:
+            return None
+        station = known.charge_point_id or ""
+        single = len(self._evses_of.get(station, ())) == 1
+        return evse_device_id(station, evse, single=single)
+
+    # How it is kept fresh
+
+    async def refresh(self) -> None:
+        """Read what is due."""
+        due = self._schedule.due("sweep", _SWEEP)
+        cheap = self.sweep_cost is None or self.sweep_cost <= CHEAP_SWEEP
+        since = self.points.unknown_since()
+        if due or cheap or since is None:
+            await self._sweep()
+        else:
+            await self._read_changes(since)
+        # Each stage walks the whole fleet: the loop gets a turn in between.
+        await asyncio.sleep(0)
+        self._index()
+        await asyncio.sleep(0)
+        await self.sessions.refresh(self.evses.items)
+        await asyncio.sleep(0)
+        await self._refresh_incidents(list(self.points.items))
+        await asyncio.sleep(0)
+
+    async def refresh_one(self, station: str) -> None:
+        """Read one charge point at once, with all that belongs to it."""
+        await self._read_station(station)
+        self._index()
+        await self.sessions.refresh(self.evses.items, [station])
+        await self._refresh_incidents([station])
+
+    async def _sweep(self) -> None:
+        """Read everything that is wanted."""
+        before = self._client.requests
+        chosen = self._selection.chargers
+        whole = self._selection.everything or self._selection.groups
+        if whole or len(chosen) > _NARROW:
+            seen = await self._take_points(self._client.charge_points())
+            self.points.keep(seen)
+            await self._read_evses()
+        else:
+            for charger in sorted(chosen):
+                await self._try_station(charger.removeprefix("cp"))
+        self.sweep_cost = self._client.requests - before
+        self._schedule.done("sweep")
+
+    async def _read_changes(self, since: datetime) -> None:
+        """Read what changed since the newest time stamp that the cloud gave."""
+        await self._take_points(
+            self._client.charge_points({"lastUpdatedAfter": iso(since)})
+        )
+        await self._read_evses(self.evses.unknown_since())
+
+    async def _read_evses(self, since: datetime | None = None) -> None:
+        """Read the EVSEs; when that fails the charge points still tell something."""
+        if not self._features.on(Feature.EVSES):
+            return
+        filters = {"lastUpdatedAfter": iso(since)} if since else None
+        try:
+            seen = await self._take_evses(self._client.evses(filters))
+        except PermissionDeniedError:
+            self._features.switch_off(Feature.EVSES)
+            self.evses.keep(())
+        except AuthenticationError, RateLimitedError:
+            raise
+        except ChargingError:
+            if not self.evses.items:
+                raise
+            self._failed.update(self.points.items)
+        else:
+            self._failed.clear()
+            if since is None:
+                self.evses.keep(seen)
+
+    async def _try_station(self, station: str) -> None:
+        """Read a charge point; one that cannot be read keeps its last state."""
+        try:
+            await self._read_station(station)
+        except AuthenticationError, PermissionDeniedError, RateLimitedError:
+            raise
+        except NotFoundError:
+            # The cloud says so of what is out of reach for a moment, too.
+            self._failed.add(station)
+            self._misses[station] = self._misses.get(station, 0) + 1
+            if self._misses[station] >= _MISSES:
+                self.points.drop(station)
+                self._drop_evses(self._evses_of.get(station, ()))
+        except ChargingError:
+            self._failed.add(station)
+            if not self.points.items:
+                raise
+
+    async def _read_station(self, station: str) -> None:
+        """Read a charge point and its EVSEs."""
+        self.points.put(await self._client.charge_point(station))
+        if self._features.on(Feature.EVSES):
+            filters = {"chargePointId": station}
+            try:
+                seen = await self._take_evses(self._client.evses(filters), station)
+            except PermissionDeniedError:
+                self._features.switch_off(Feature.EVSES)
+                seen = set()
+            self._drop_evses(set(self._evses_of.get(station, ())) - seen)
+        self._failed.discard(station)
+        self._misses.pop(station, None)
+
+    async def _take_points(self, pages: AsyncIterator[Page]) -> set[str]:
+        """Take charge points in and return the ids of those that are wanted."""
+        return {
+            key
+            async for page in pages
+            for item in page
+            if (key := self.points.put(item, self._wanted))
+        }
+
+    async def _take_evses(
+        self, pages: AsyncIterator[Page], station: str | None = None
+    ) -> set[str]:
+        """Take EVSEs in and return the ids of those of wanted charge points."""
+        return {
+            key
+            async for page in pages
+            for item in page
+            if (key := self.evses.put(self._at_home(item, station), self._of_wanted))
+        }
+
+    def _at_home(self, item: Any, station: str | None) -> Any:
+        """Add the charge point to an EVSE that has lost its own."""
+        if isinstance(item, Mapping) and item.get("chargePointId") is None:
+            known = self.evses.items.get(text(item.get("id")) or "")
+            station = station or (known.charge_point_id if known else None)
+            return {**item, "chargePointId": station}
+        return item
+
+    def _wanted(self, point: Mapping[str, Any]) -> bool:
+        """Tell whether a charge point is wanted."""
+        device_id = station_device_id(text(point.get("id")))
+        return self._selection.wants(device_id, text(point.get("locationId")))
+
+    def _of_wanted(self, evse: Mapping[str, Any]) -> bool:
+        """Tell whether an EVSE belongs to a wanted charge point."""
+        return text(evse.get("chargePointId")) in self.points.items
+
+    def _drop_evses(self, evses: Sequence[str] | set[str]) -> None:
+        """Forget EVSEs."""
+        for evse in evses:
+            self.evses.drop(evse)
+
+    def _index(self) -> None:
+        """Sort the EVSEs by charge point, and by their numbers there."""
+        index: dict[str, list[tuple[str, str]]] = {}
+        for key, evse in self.evses.items.items():
+            number = (evse.network_id or "").rjust(4, "0")
+            index.setdefault(evse.charge_point_id or "", []).append((number, key))
+        self._evses_of = {
+            station: [key for _, key in sorted(evses)]
+            for station, evses in index.items()
+            if station in self.points.items
+        }
+
+    async def _refresh_incidents(self, stations: Sequence[str]) -> None:
+        """Read what explains faults, and who holds reserved EVSEs."""
+        points = [
+            self.points.items[key] for key in stations if key in self.points.items
+        ]
+        evses = [
+            self.evses.items[key]
+            for station in stations
+            for key in self._evses_of.get(station, ())
+        ]
+        await self._troubles.refresh([*points, *evses])
+        await self.reservations.refresh(evses)

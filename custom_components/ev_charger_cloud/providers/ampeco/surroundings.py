@@ -1,0 +1,104 @@
+"""What surrounds charge points: circuits, electricity rates and drivers' accounts."""
+
+from collections.abc import Iterable
+
+from ...charging import (
+    CURRENTS,
+    Control,
+    ControlState,
+    Device,
+    DeviceKind,
+    Money,
+    Reading,
+    SubscriptionStatus,
+)
+from ..decoding import translate
+from .devices import MINIMUM_CURRENT
+from .features import Feature, Features
+from .wire import Circuit, ElectricityRate, Subscription, User
+from .words import SUBSCRIPTION_STATUS
+
+_PHASES = dict(zip(("L1", "L2", "L3"), CURRENTS, strict=True))
+
+
+def circuit_device(
+    circuit: Circuit, ceiling: float | None, features: Features, *, stale: bool
+) -> Device:
+    """Return a circuit; its limit may be raised to the `ceiling` (A) at most."""
+    drawn = {phase.phase: phase.consumption for phase in circuit.consumption}
+    controls = {}
+    if circuit.max_current is not None and features.on(Feature.CIRCUIT_LIMIT):
+        controls[Control.CIRCUIT_LIMIT] = ControlState(
+            value=circuit.max_current,
+            minimum=min(
+                circuit.min_charge_point_current or MINIMUM_CURRENT,
+                circuit.max_current,
+            ),
+            maximum=max(ceiling or 0.0, circuit.max_current),
+            step=1.0,
+        )
+    return Device(
+        id=f"circuit{circuit.id}",
+        kind=DeviceKind.CIRCUIT,
+        name=circuit.name or f"Circuit {circuit.id}",
+        stale=stale,
+        readings={
+            reading: drawn.get(phase)
+            for phase, reading in _PHASES.items()
+            if phase in drawn or circuit.phases == "three_phase"
+        },
+        controls=controls,
+    )
+
+
+def rate_device(
+    rate: ElectricityRate, price: float | None, currency: str | None, *, stale: bool
+) -> Device:
+    """Return an electricity rate with its price per kWh."""
+    return Device(
+        id=f"rate{rate.id}",
+        kind=DeviceKind.TARIFF,
+        name=rate.name or f"Electricity rate {rate.id}",
+        stale=stale,
+        readings={
+            Reading.ENERGY_PRICE: None if price is None else Money(price, currency)
+        },
+    )
+
+
+def user_device(
+    user: User,
+    subscription: SubscriptionStatus | None,
+    currency: str | None,
+    *,
+    stale: bool,
+) -> Device:
+    """Return a driver's account, named by the operator's own key, never by a person."""
+    key = user.external_id
+    return Device(
+        id=f"user{user.id}",
+        kind=DeviceKind.ACCOUNT,
+        name=key if key and "@" not in key else f"User {user.id}",
+        stale=stale,
+        readings={
+            Reading.BALANCE: None
+            if user.balance is None
+            else Money(user.balance, currency),
+            Reading.SUBSCRIPTION: subscription,
+        },
+    )
+
+
+def subscription_of(
+    subscriptions: Iterable[Subscription],
+) -> SubscriptionStatus | None:
+    """Return how a driver's subscriptions stand: the active one, else the newest."""
+    by_date = sorted(
+        subscriptions,
+        key=lambda item: (
+            item.status == "active",
+            item.start_date.timestamp() if item.start_date else 0.0,
+        ),
+    )
+    word = by_date[-1].status if by_date else None
+    return translate(SUBSCRIPTION_STATUS, word, of="AMPECO subscription status")

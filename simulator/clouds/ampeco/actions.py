@@ -1,0 +1,313 @@
+"""The actions: what stations are asked to do through the tenant."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from ...world import Refused
+from .access import Access
+from .catalogue import Collection
+from .model import Outlet
+from .profiles import check
+from .query import Invalid
+from .reach import Missing, Reach, number, read_body
+from .tenant import Tenant
+
+type Answer = Callable[[web.Request, Access], Awaitable[web.Response]]
+
+ROOT = "/public-api/actions"
+STATION = ROOT + "/charge-point/v1.0/{point}"
+
+MESSAGES = (
+    "BootNotification",
+    "DiagnosticsStatusNotification",
+    "FirmwareStatusNotification",
+    "Heartbeat",
+    "MeterValues",
+    "StatusNotification",
+    "SignV2GCertificate",
+)
+REJECTED = {"success": False, "message": "Rejected"}
+MODES = ("tod", "dynamic", "user_schedule", "disabled")
+VOLTAGES = ["230", "380", "400", "480", "120", "208", "240", "110-130", "220-240"]
+PHASES = ("single_phase", "three_phase", "split_phase")
+ROTATIONS = ("RST", "RTS", "SRT", "STR", "TRS", "TSR")
+
+
+class Actions:
+    """Answers the actions of one tenant."""
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        reach: Reach,
+        users: Collection,
+        quirks: Mapping[str, Any],
+    ) -> None:
+        """Act on a tenant."""
+        self._tenant = tenant
+        self._reach = reach
+        self._users = users
+        self._quirks = quirks
+
+    def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
+        """Yield method, path, right and handler of each action."""
+        for path, right, answer in (
+            (STATION + "/start", "start", self._start_anywhere),
+            (STATION + "/start/{evse}", "start", self._start_here),
+            (ROOT + "/evse/v1.0/{outlet}/start", "start", self._start),
+            (STATION + "/stop/{charge}", "stop", self._stop),
+            (STATION + "/reserve/{evse}", "reserve", self._reserve),
+            (
+                ROOT + "/reservation/v1.0/{booking}/cancel",
+                "cancel-reservation",
+                self._cancel,
+            ),
+            (STATION + "/unlock/{evse}", "unlock", self._unlock),
+            (STATION + "/reset/{type}", "reset", self._reset),
+            (
+                STATION + "/set-charging-profile/{number}",
+                "set-charging-profile",
+                self._set_profile,
+            ),
+            (
+                STATION + "/clear-charging-profile",
+                "clear-charging-profile",
+                self._clear_profile,
+            ),
+            (
+                STATION + "/change-availability",
+                "change-availability",
+                self._change_availability,
+            ),
+            (STATION + "/trigger-message", "trigger-message", self._trigger),
+            (
+                ROOT + "/evse/v1.0/{outlet}/trigger-message",
+                "trigger-message",
+                self._trigger,
+            ),
+        ):
+            yield "POST", path, right, answer
+
+    # Sessions
+
+    async def _start(self, request: web.Request, access: Access) -> web.Response:
+        outlet = self._reach.outlet(request, access)
+        return self._begin(outlet, await read_body(request))
+
+    async def _start_here(self, request: web.Request, access: Access) -> web.Response:
+        outlet = self._named(request, access)
+        return self._begin(outlet, await read_body(request))
+
+    async def _start_anywhere(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        point = self._reach.point(request, access)
+        free = [o for o in point.outlets if self._tenant.open_charge(o) is None]
+        return self._begin((free or point.outlets)[0], await read_body(request))
+
+    def _begin(self, outlet: Outlet, body: dict[str, Any]) -> web.Response:
+        """Open a session, or say why not."""
+        user = self._user(body)
+        if body.get("bookingId") is not None:
+            raise Invalid(bookingId="The booking does not exist.")
+        if body.get("paymentMethodId") and user is None:
+            raise Invalid(userId="The user id field is required.")
+        profile = body.get("chargingProfile")
+        if profile is not None:
+            profile = check(profile, "chargingProfile.")
+        if error := self._why_not(outlet, user):
+            return _accepted(
+                {
+                    "success": False,
+                    "sessionId": None,
+                    "authorizationId": None,
+                    "message": error.replace("_", " ").capitalize(),
+                    "errorCode": error,
+                }
+            )
+        charge = self._tenant.start(
+            outlet, user, body.get("externalSessionId"), body.get("idTag")
+        )
+        if profile:
+            self._tenant.set_profile(outlet.point, outlet.connector.number, profile)
+        return _accepted(
+            {
+                "success": True,
+                "sessionId": charge.id,
+                "authorizationId": charge.authorization,
+            }
+        )
+
+    def _why_not(self, outlet: Outlet, user: int | None) -> str | None:
+        """Return the error code of a start that cannot be."""
+        if forced := self._quirks["start_error"]:
+            return str(forced)
+        if not outlet.point.station.online:
+            return "INTERNAL_ISSUE"
+        if self._tenant.open_charge(outlet):
+            return "SESSION_EXISTS"
+        if user is not None and self._users.items[user].get("status") == "disabled":
+            return "USER_IS_DISABLED"
+        return None
+
+    def _user(self, body: dict[str, Any], *, required: bool = False) -> int | None:
+        user = body.get("userId")
+        if user is None:
+            if required:
+                raise Invalid(userId="The user id field is required.")
+            return None
+        if not isinstance(user, int) or user not in self._users.items:
+            raise Invalid(userId="The selected user id is invalid.")
+        return user
+
+    async def _stop(self, request: web.Request, access: Access) -> web.Response:
+        point, charge = (
+            self._reach.point(request, access),
+            self._reach.charge(request, access),
+        )
+        force = (await read_body(request)).get("force", False)
+        if not isinstance(force, bool):
+            raise Invalid(force="The force field must be true or false.")
+        if charge.outlet.point is not point:
+            raise Missing
+        if not charge.open:
+            raise Invalid(session="The session is not active.")
+        self._tenant.stop(charge, force=force)
+        return _accepted()
+
+    # Reservations
+
+    async def _reserve(self, request: web.Request, access: Access) -> web.Response:
+        outlet = self._named(request, access)
+        user = self._user(await read_body(request), required=True)
+        if self._quirks["refuse"]:
+            return _accepted(REJECTED)
+        try:
+            booking = self._tenant.reserve(outlet, user or 0)
+        except Refused as refused:
+            return _accepted({"success": False, "message": refused.reason})
+        return _accepted({"success": True, "reservationId": booking.id})
+
+    async def _cancel(self, request: web.Request, access: Access) -> web.Response:
+        booking = self._reach.booking(request, access)
+        if booking.status != "active":
+            raise Invalid(reservation="The reservation is not active.")
+        self._tenant.cancel(booking)
+        return _accepted()
+
+    # The station's own controls
+
+    async def _unlock(self, request: web.Request, access: Access) -> web.Response:
+        outlet = self._named(request, access)
+        return self._attempt(outlet.connector.unlock)
+
+    async def _reset(self, request: web.Request, access: Access) -> web.Response:
+        point, kind = self._reach.point(request, access), request.match_info["type"]
+        if kind not in {"soft", "hard"}:
+            raise Missing
+        return self._attempt(lambda: point.station.reset(hard=kind == "hard"))
+
+    def _attempt(self, act: Callable[[], None]) -> web.Response:
+        """Do something that the station may refuse."""
+        if self._quirks["refuse"]:
+            return _accepted(REJECTED)
+        try:
+            act()
+        except Refused as refused:
+            return _accepted({"success": False, "message": refused.reason})
+        return _accepted({"success": True})
+
+    async def _set_profile(self, request: web.Request, access: Access) -> web.Response:
+        point, target = self._reach.point(request, access), number(request, "number")
+        if target not in {0, *(o.connector.number for o in point.outlets)}:
+            raise Missing
+        body = check(await read_body(request))
+        if body["chargingProfilePurpose"] == "ChargePointMaxProfile" and target:
+            raise Invalid(evseNetworkId="The purpose is for the whole station.")
+        if not point.station.online:
+            return _accepted({"success": False, "message": "Offline"})
+        key = self._tenant.set_profile(point, target, body)
+        return web.json_response({"data": {"id": key}})
+
+    async def _clear_profile(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        point, body = self._reach.point(request, access), await read_body(request)
+        if not isinstance(body.get("evseNetworkId", ""), str):
+            raise Invalid(evseNetworkId="The evse network id must be a string.")
+        if point.station.online:
+            self._tenant.clear_profiles(point, body)
+        return _accepted()
+
+    async def _change_availability(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        point, body = self._reach.point(request, access), await read_body(request)
+        if body.get("type") not in {"Operative", "Inoperative"}:
+            raise Invalid(type="The selected type is invalid.")
+        target = body.get("evseNetworkId")
+        chosen = [o for o in point.outlets if target in {None, o.connector.number}]
+        if not chosen:
+            raise Invalid(evseNetworkId="The selected evse network id is invalid.")
+        if point.station.online:
+            for outlet in chosen:
+                outlet.connector.set_operative(body["type"] == "Operative")
+        return _accepted()
+
+    async def _trigger(self, request: web.Request, access: Access) -> web.Response:
+        if "point" in request.match_info:
+            self._reach.point(request, access)
+        else:
+            self._reach.outlet(request, access)
+        if (await read_body(request)).get("type") not in MESSAGES:
+            raise Invalid(type="The selected type is invalid.")
+        return _accepted()
+
+    def _named(self, request: web.Request, access: Access) -> Outlet:
+        """Return the EVSE in the path: its id, or its number on the station."""
+        point, wanted = self._reach.point(request, access), number(request, "evse")
+        for outlet in point.outlets:
+            if outlet.id == wanted and self._quirks["evse_in_path"] != "network_id":
+                return outlet
+        for outlet in point.outlets:
+            if outlet.connector.number == wanted:
+                return outlet
+        raise Missing
+
+
+def check_smart_charging(body: dict[str, Any]) -> dict[str, Any]:
+    """Return smart charging settings that can be kept."""
+    mode = body.get("mode")
+    if mode not in MODES:
+        raise Invalid(mode="The selected mode is invalid.")
+    if mode == "disabled":
+        return {
+            key: body[key] for key in ("mode", "preconditioningTime") if key in body
+        }
+    required = ["defaultChargePointMaxCurrent", "maxVoltage", "phases", "phaseRotation"]
+    if mode == "user_schedule":
+        required += ["minCurrent", "enableKeepAwake"]
+    for name in required:
+        if body.get(name) is None:
+            raise Invalid(**{name: f"The {name} field is required."})
+    for name, words in (
+        ("maxVoltage", VOLTAGES),
+        ("phases", PHASES),
+        ("phaseRotation", ROTATIONS),
+    ):
+        if body[name] not in words:
+            raise Invalid(**{name: f"The selected {name} is invalid."})
+    if not isinstance(body["defaultChargePointMaxCurrent"], int | float):
+        raise Invalid(defaultChargePointMaxCurrent="The value must be a number.")
+    if "circuitId" in body:
+        raise Invalid(circuitId="The circuit id is read only.")
+    return body
+
+
+def _accepted(body: dict[str, Any] | None = None) -> web.Response:
+    """Answer that a command was taken."""
+    if body is None:
+        return web.Response(status=202)
+    return web.json_response(body, status=202)

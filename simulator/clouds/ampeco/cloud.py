@@ -1,0 +1,515 @@
+"""One tenant of AMPECO as a server."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+import re
+from typing import Any, ClassVar, override
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ...cloud import Cloud
+from ...world import Connector, Station, World
+from .access import Access, accesses
+from .actions import Actions, Answer, check_smart_charging
+from .catalogue import KINDS, Collection
+from .model import Booking, Charge, Outlet, Point
+from .present import (
+    show_booking,
+    show_charge,
+    show_circuit,
+    show_consumption,
+    show_log,
+    show_outlet,
+    show_point,
+)
+from .query import Filter, Invalid, after, before, equals, includes_of, paginate, select
+from .reach import Missing, Reach, read_body
+from .records import Prices, Records
+from .stock import add_location, furnish
+from .tenant import Tenant
+
+RESOURCES = "/public-api/resources"
+
+
+class Ampeco(Cloud):
+    """A tenant with its charge points, sessions, drivers and permissions."""
+
+    name = "ampeco"
+    DEFAULT_QUIRKS: ClassVar[dict[str, Any]] = {
+        # Requests per minute and token; None for any number.
+        "rate_limit": 60,
+        # What a list's first page is asked for with: "null", "empty" or "both".
+        "first_cursor": "both",
+        # "cursor"; "links" tells the next page by link only; "page" is the old way.
+        "paging": "cursor",
+        # "underscores" or "spaces" in the network status of charge points.
+        "network_words": "underscores",
+        # Seconds until a station takes a start or a stop up.
+        "start_seconds": 2.0,
+        "stop_seconds": 2.0,
+        # Seconds that a started session waits for a vehicle.
+        "connection_timeout": 60.0,
+        "reservation_minutes": 15,
+        # An errorCode that every start is refused with.
+        "start_error": None,
+        # Whether reserve, unlock and reset answer success: false.
+        "refuse": False,
+        # What reserve and unlock take for {evse}: "both", or "network_id" alone.
+        "evse_in_path": "both",
+        # Whether vehicles tell their state of charge.
+        "state_of_charge": True,
+        # What settings give for the base currency: its code, or a bare number.
+        "base_currency": "EUR",
+        # Words and fields that no documentation mentions.
+        "unknown_words": False,
+        "extra_fields": False,
+    }
+
+    def __init__(self, world: World) -> None:
+        """Begin with the tenant's settings, and no stations."""
+        super().__init__(world)
+        self.tenant = Tenant(world, self.quirks)
+        self.reach = Reach(self.tenant)
+        self.accesses = accesses()
+        self.catalogue = {
+            name: Collection(kind, lambda: world.now) for name, kind in KINDS.items()
+        }
+        self._actions = Actions(
+            self.tenant, self.reach, self.catalogue["users"], self.quirks
+        )
+        self.prices: Prices = {}
+        self._records = Records(self.catalogue, self.prices, self.page)
+        self._known: list[tuple[str, re.Pattern[str]]] = []
+        furnish(self.tenant, self.catalogue, self.prices)
+
+    @property
+    @override
+    def credentials(self) -> dict[str, str]:
+        """Return the token that may do everything."""
+        return {"token": next(iter(self.accesses))}
+
+    # Stations
+
+    @override
+    def add(self, station: Station, **record: Any) -> Station:
+        """Add a station, with what the tenant records of it."""
+        super().add(station)
+        self.tenant.register(station, **record)
+        return station
+
+    @override
+    def remove(self, station: Station) -> None:
+        """Take a station away."""
+        super().remove(station)
+        self.tenant.unregister(station)
+
+    @override
+    def seed(self) -> None:
+        """Create a garage with two stations behind one breaker, and a guest charger."""
+        self.add(
+            Station(
+                "CP-GN-001",
+                "Garage North 1",
+                vendor="Example",
+                model="AC22",
+                serial="SN0001",
+                firmware="2.4.1",
+                connectors=[Connector(1, max_current=32), Connector(2, max_current=32)],
+            ),
+            circuit=77,
+            partner=12,
+            labels=("Left", "Right"),
+        )
+        self.add(
+            Station(
+                "CP-GN-002",
+                "Garage North 2",
+                vendor="Example",
+                model="AC22",
+                serial="SN0002",
+                firmware="2.4.1",
+                connectors=[Connector(1, max_current=32)],
+            ),
+            circuit=77,
+        )
+        self.add(
+            Station(
+                "CP-HO-001",
+                "Harbour Office",
+                vendor="Example",
+                model="DC50",
+                serial="SN0003",
+                firmware="3.0.2",
+                connectors=[Connector(1, max_current=63, socket=False)],
+                max_current=63,
+            ),
+            location=311,
+            current_type="dc",
+        )
+        first = next(iter(self.tenant.points.values()))
+        first.smart = {
+            "mode": "dynamic",
+            "defaultChargePointMaxCurrent": 32,
+            "minCurrent": 6,
+            "maxVoltage": "400",
+            "phases": "three_phase",
+            "phaseRotation": "RST",
+        }
+        yesterday = self.world.now - timedelta(hours=20)
+        self.tenant.record(
+            first.outlets[0], yesterday, yesterday + timedelta(hours=3), 21_400.0
+        )
+
+    @override
+    def populate(self, count: int, **options: Any) -> None:
+        """Create stations with two EVSEs each, fifty to a place."""
+        outlets = int(options.get("connectors", 2))
+        for index in range(count):
+            location = 1000 + index // 50
+            if location not in self.catalogue["locations"].items:
+                add_location(self.catalogue, location, f"Site {index // 50 + 1}")
+            self.add(
+                Station(
+                    f"CP-{index + 1:05}",
+                    f"Charger {index + 1:05}",
+                    vendor="Example",
+                    model="AC22",
+                    connectors=[Connector(n + 1) for n in range(outlets)],
+                ),
+                location=location,
+            )
+        # Nothing in a real tenant changes all at once.
+        for index, point in enumerate(reversed(self.tenant.points.values())):
+            point.updated -= timedelta(minutes=index + 1)
+            for outlet in point.outlets:
+                outlet.updated = point.updated
+
+    @override
+    def handle_control(self, operation: dict[str, Any]) -> dict[str, Any] | None:
+        """Grant or deny a token a right: {"token", "right", "granted"}."""
+        if "right" not in operation:
+            return None
+        access = self.accesses[operation["token"]]
+        change = access.rights.add if operation["granted"] else access.rights.discard
+        change(str(operation["right"]))
+        return {"rights": sorted(access.rights)}
+
+    # Requests
+
+    @override
+    async def dispatch(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """Let in who has a token that has not asked too much."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        access = self.accesses.get(token) if scheme == "Bearer" else None
+        if access is None:
+            return self.json({"message": "Unauthenticated."}, 401)
+        wait = access.wait(self.quirks["rate_limit"])
+        if wait is not None:
+            return self.json(
+                {"message": "Too Many Attempts."},
+                429,
+                {"Retry-After": str(int(wait) + 1), "X-RateLimit-Remaining": "0"},
+            )
+        request["access"] = access
+        return await handler(request)
+
+    @override
+    async def not_found(self, request: web.Request) -> web.StreamResponse:
+        """Tell a wrong path from a wrong method."""
+        path = self.path(request)
+        if any(pattern.fullmatch(path) for _, pattern in self._known):
+            text = f"The {request.method} method is not supported for this route."
+            return self.json({"message": text}, 405)
+        return self.json({"message": "The route could not be found."}, 404)
+
+    @override
+    def routes(self) -> Iterable[web.RouteDef]:
+        """Return everything that is served, each route with the right it needs."""
+        routes = []
+        for method, path, right, answer in [
+            *self._resources(),
+            *self._records.routes(),
+            *self._actions.routes(),
+        ]:
+            self._known.append((method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))))
+            routes.append(web.route(method, path, self._guarded(right, answer)))
+        return routes
+
+    def _guarded(self, right: str, answer: Answer) -> Handler:
+        """Refuse those without the right, and put failures into words."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            access: Access = request["access"]
+            if right not in access.rights:
+                return self.json({"message": "This action is unauthorized."}, 403)
+            try:
+                return await answer(request, access)
+            except Missing:
+                return self.json({"message": "No query results for model."}, 404)
+            except Invalid as err:
+                return self.json(
+                    {"message": "The given data was invalid.", "errors": err.errors},
+                    422,
+                )
+
+        return guarded
+
+    def _resources(self) -> Iterator[tuple[str, str, str, Answer]]:
+        """Yield the routes of what follows the physical world."""
+        point, outlet = f"{RESOURCES}/charge-points", f"{RESOURCES}/evses"
+        one = point + "/v2.0/{point}"
+        yield "GET", point + "/v2.0", "charge-points", self._points
+        yield "GET", one, "charge-points", self._point
+        yield "PATCH", one, "write", self._change_point
+        yield "GET", point + "/v1.0/{point}/status", "charge-points", self._live
+        yield "GET", one + "/evses", "evses", self._outlets
+        yield "GET", one + "/latest-hardware-status-log", "status-logs", self._point_log
+        yield "POST", one + "/smart-charging", "smart-charging", self._smart_charging
+        yield "GET", outlet + "/v2.1", "evses", self._outlets
+        yield "GET", outlet + "/v2.1/{outlet}", "evses", self._outlet
+        yield (
+            "GET",
+            outlet + "/v2.0/{outlet}/latest-hardware-status-log",
+            "status-logs",
+            self._outlet_log,
+        )
+        yield "GET", f"{RESOURCES}/sessions/v1.0", "sessions", self._charges
+        yield "GET", f"{RESOURCES}/sessions/v1.0/{{charge}}", "sessions", self._charge
+        yield "GET", f"{RESOURCES}/reservations/v1.0", "reservations", self._bookings
+        yield (
+            "GET",
+            f"{RESOURCES}/reservations/v1.0/{{booking}}",
+            "reservations",
+            self._booking,
+        )
+        circuit = f"{RESOURCES}/circuits/v2.0"
+        yield "GET", circuit, "circuits", self._circuits
+        yield "GET", circuit + "/{circuit}", "circuits", self._circuit
+        yield "PATCH", circuit + "/{circuit}", "write", self._change_circuit
+        yield "GET", circuit + "/{circuit}/consumption", "circuits", self._consumption
+        yield "GET", f"{RESOURCES}/settings/v1.0", "settings", self._settings
+
+    def page[T](
+        self,
+        request: web.Request,
+        items: Iterable[T],
+        filters: dict[str, Filter[T]],
+        key: Callable[[T], int],
+        show: Callable[[T], Any],
+        *,
+        old: bool = False,
+    ) -> web.Response:
+        """Answer a page of a list."""
+        return self.json(
+            paginate(
+                request,
+                select(request, items, filters),
+                key,
+                show,
+                url=self.base_url + self.path(request),
+                quirks=self.quirks,
+                pages=old,
+            )
+        )
+
+    # Charge points and EVSEs
+
+    async def _points(self, request: web.Request, access: Access) -> web.Response:
+        include = includes_of(request)
+        points = (p for p in self.tenant.points.values() if access.reaches(p.partner))
+        filters: dict[str, Filter[Point]] = {
+            "networkId": equals(lambda p: p.station.id),
+            "name": equals(lambda p: p.station.name),
+            "locationId": equals(lambda p: p.location),
+            "circuitId": equals(lambda p: p.circuit),
+            "partnerId": equals(lambda p: p.partner),
+            "bootNotificationSerialNumber": equals(lambda p: p.station.serial),
+            "lastUpdatedAfter": after(lambda p: p.updated, "lastUpdatedAfter"),
+            "lastUpdatedBefore": before(lambda p: p.updated, "lastUpdatedBefore"),
+        }
+        return self.page(
+            request,
+            points,
+            filters,
+            lambda p: p.id,
+            lambda p: show_point(self.tenant, p, include),
+        )
+
+    async def _point(self, request: web.Request, access: Access) -> web.Response:
+        point = self.reach.point(request, access)
+        return self.json({"data": show_point(self.tenant, point, includes_of(request))})
+
+    async def _change_point(self, request: web.Request, access: Access) -> web.Response:
+        point, body = self.reach.point(request, access), await read_body(request)
+        point.changes.update({k: v for k, v in body.items() if k != "id"})
+        self.tenant.touch(point)
+        return self.json({"data": show_point(self.tenant, point, set())})
+
+    async def _live(self, request: web.Request, access: Access) -> web.Response:
+        point = self.reach.point(request, access)
+        evses = [{"id": o.id, "hardwareStatus": o.status} for o in point.outlets]
+        shown = show_point(self.tenant, point, set())
+        return self.json(
+            {
+                "data": {
+                    "networkStatus": point.network_status,
+                    "hardwareStatus": point.hardware_status,
+                    "evses": evses,
+                    "lastUpdatedAt": shown["lastUpdatedAt"],
+                }
+            }
+        )
+
+    async def _point_log(self, request: web.Request, access: Access) -> web.Response:
+        point = self.reach.point(request, access)
+        log = show_log(point.log, point.hardware_status, point.created)
+        return self.json({"data": log})
+
+    async def _smart_charging(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        point, body = self.reach.point(request, access), await read_body(request)
+        self.tenant.set_smart_charging(point, check_smart_charging(body))
+        return self.json({"data": body | {"circuitId": point.circuit}})
+
+    async def _outlets(self, request: web.Request, access: Access) -> web.Response:
+        include = includes_of(request)
+        nested = "point" in request.match_info
+        outlets: Iterable[Outlet] = (
+            self.reach.point(request, access).outlets
+            if nested
+            else (
+                o
+                for o in self.tenant.outlets.values()
+                if access.reaches(o.point.partner)
+            )
+        )
+        filters: dict[str, Filter[Outlet]] = {
+            "chargePointId": equals(lambda o: o.point.id),
+            "lastUpdatedAfter": after(lambda o: o.updated, "lastUpdatedAfter"),
+            "lastUpdatedBefore": before(lambda o: o.updated, "lastUpdatedBefore"),
+        }
+
+        def show(outlet: Outlet) -> dict[str, Any]:
+            shown = show_outlet(self.tenant, outlet, include)
+            if nested:
+                del shown["chargePointId"]
+            return shown
+
+        return self.page(request, outlets, filters, lambda o: o.id, show)
+
+    async def _outlet(self, request: web.Request, access: Access) -> web.Response:
+        outlet = self.reach.outlet(request, access)
+        include = includes_of(request)
+        return self.json({"data": show_outlet(self.tenant, outlet, include)})
+
+    async def _outlet_log(self, request: web.Request, access: Access) -> web.Response:
+        outlet = self.reach.outlet(request, access)
+        log = show_log(outlet.log, outlet.status, outlet.created)
+        return self.json({"data": log})
+
+    # Sessions and reservations
+
+    async def _charges(self, request: web.Request, access: Access) -> web.Response:
+        charges = (
+            c
+            for c in self.tenant.charges.values()
+            if access.reaches(c.outlet.point.partner)
+        )
+
+        def updated(charge: Charge) -> datetime:
+            return self.world.now if charge.status == "active" else charge.updated
+
+        filters: dict[str, Filter[Charge]] = {
+            "evseId": equals(lambda c: c.outlet.id),
+            "chargePointId": equals(lambda c: c.outlet.point.id),
+            "userId": equals(lambda c: c.user),
+            "status": equals(lambda c: c.status),
+            "reason": equals(lambda c: c.reason),
+            "idTag": equals(lambda c: c.token),
+            "startedAfter": after(lambda c: c.started, "startedAfter"),
+            "startedBefore": before(lambda c: c.started, "startedBefore"),
+            "endedAfter": after(lambda c: c.stopped, "endedAfter"),
+            "endedBefore": before(lambda c: c.stopped, "endedBefore"),
+            "lastUpdatedAfter": after(updated, "lastUpdatedAfter"),
+            "lastUpdatedBefore": before(updated, "lastUpdatedBefore"),
+        }
+        return self.page(
+            request,
+            charges,
+            filters,
+            lambda c: c.id,
+            lambda c: show_charge(self.tenant, c),
+            old=True,
+        )
+
+    async def _charge(self, request: web.Request, access: Access) -> web.Response:
+        charge = self.reach.charge(request, access)
+        return self.json({"data": show_charge(self.tenant, charge)})
+
+    async def _bookings(self, request: web.Request, access: Access) -> web.Response:
+        bookings = (
+            b
+            for b in self.tenant.bookings.values()
+            if access.reaches(b.outlet.point.partner)
+        )
+        filters: dict[str, Filter[Booking]] = {
+            "evseId": equals(lambda b: b.outlet.id),
+            "userId": equals(lambda b: b.user),
+            "status": equals(lambda b: b.status),
+        }
+        return self.page(
+            request, bookings, filters, lambda b: b.id, show_booking, old=True
+        )
+
+    async def _booking(self, request: web.Request, access: Access) -> web.Response:
+        return self.json({"data": show_booking(self.reach.booking(request, access))})
+
+    # Circuits and settings
+
+    async def _circuits(self, request: web.Request, access: Access) -> web.Response:
+        include = includes_of(request)
+        return self.page(
+            request,
+            self.tenant.circuits.values(),
+            {},
+            lambda c: c.id,
+            lambda c: show_circuit(self.tenant, c, include),
+        )
+
+    async def _circuit(self, request: web.Request, access: Access) -> web.Response:
+        circuit, include = self.reach.circuit(request), includes_of(request)
+        return self.json({"data": show_circuit(self.tenant, circuit, include)})
+
+    async def _change_circuit(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        circuit, body = self.reach.circuit(request), await read_body(request)
+        if "maxCurrent" in body:
+            if not isinstance(body["maxCurrent"], int | float):
+                raise Invalid(maxCurrent="The max current must be a number.")
+            circuit.max_current = body.pop("maxCurrent")
+            self.tenant.balance(circuit)
+        circuit.changes.update({k: v for k, v in body.items() if k != "id"})
+        return self.json({"data": show_circuit(self.tenant, circuit, set())})
+
+    async def _consumption(self, request: web.Request, access: Access) -> web.Response:
+        circuit = self.reach.circuit(request)
+        return self.json({"data": show_consumption(self.tenant, circuit)})
+
+    async def _settings(self, request: web.Request, access: Access) -> web.Response:
+        return self.json(
+            {
+                "data": {
+                    "baseCurrency": {"id": self.quirks["base_currency"]},
+                    "defaultTax": {"id": 1, "enableMultiTaxSupport": False},
+                    "reservations": {
+                        "enableReservations": True,
+                        "reservationTime": self.quirks["reservation_minutes"],
+                    },
+                }
+            }
+        )

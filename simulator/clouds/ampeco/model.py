@@ -1,0 +1,153 @@
+"""The tenant's records of what stands in the world."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ...world import MIN_CURRENT, Connector, Session, State, Station
+from .profiles import StoredProfile
+
+STATUS = {
+    State.AVAILABLE: "available",
+    State.PREPARING: "preparing",
+    State.CHARGING: "charging",
+    State.SUSPENDED_EV: "suspendedEV",
+    State.SUSPENDED_EVSE: "suspendedEVSE",
+    State.FINISHING: "finishing",
+    State.RESERVED: "reserved",
+    State.UNAVAILABLE: "unavailable",
+    State.FAULTED: "faulted",
+}
+
+# Why a start that was accepted came to nothing, by what the station said.
+FAILURES = {
+    "Offline": "charge_point_timeout",
+    "Faulted": "remote_start_failed",
+    "Unavailable": "evse_inoperative",
+    "Occupied": "evse_occupied",
+    "Reserved": "rejected",
+}
+
+# A vendor adds codes of its own to some of OCPP's.
+VENDOR_CODES = {"OverCurrentFailure": "E17", "GroundFailure": "E05"}
+VENDOR_ID = "com.example"
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Point:
+    """A charge point, the tenant's record of a station."""
+
+    id: int
+    station: Station
+    location: int
+    rate: int | None = None
+    circuit: int | None = None
+    partner: int | None = None
+    created: datetime
+    updated: datetime
+    outlets: list[Outlet] = field(default_factory=list)
+    smart: dict[str, Any] = field(default_factory=lambda: {"mode": "disabled"})
+    profiles: list[StoredProfile] = field(default_factory=list)
+    changes: dict[str, Any] = field(default_factory=dict)
+    log: dict[str, Any] | None = None
+
+    @property
+    def hardware_status(self) -> str:
+        """Return the status of the station as a whole."""
+        words = {outlet.status for outlet in self.outlets}
+        for word in ("faulted", "unavailable"):
+            if words == {word}:
+                return word
+        return "available"
+
+    @property
+    def network_status(self) -> str:
+        """Return the status of the connection, with spaces."""
+        if self.station.online:
+            return "available"
+        seen = self.station.last_seen
+        if seen is None:
+            return "never connected"
+        away = (self.station.world.now - seen).total_seconds()
+        return "long-term unavailable" if away >= 86_400 else "temporarily unavailable"
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Outlet:
+    """An EVSE, the tenant's record of a connector."""
+
+    id: int
+    point: Point
+    connector: Connector
+    status: str
+    label: str | None = None
+    current_type: str = "ac"
+    allows_reservation: bool = True
+    created: datetime
+    updated: datetime
+    changes: dict[str, Any] = field(default_factory=dict)
+    log: dict[str, Any] | None = None
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Charge:
+    """A charging session, as the tenant bills it."""
+
+    id: int
+    outlet: Outlet
+    user: int | None
+    authorization: int
+    token: str | None
+    status: str
+    started: datetime
+    updated: datetime
+    stopped: datetime | None = None
+    reason: str | None = None
+    external: str | None = None
+    physical: Session | None = None
+    frozen: dict[str, Any] | None = None
+    """The meter when it was last heard of, once it cannot be heard any more."""
+
+    @property
+    def open(self) -> bool:
+        """Tell whether it may still draw energy."""
+        return self.status in {"pending", "active"}
+
+    def meter(self) -> dict[str, Any]:
+        """Return energy (Wh), power (W) and state of charge."""
+        if self.frozen is not None:
+            return self.frozen
+        if self.physical is None:
+            return {"energy": 0.0, "power": 0.0, "soc": None}
+        car = self.outlet.connector.car if self.physical.running else None
+        return {
+            "energy": self.physical.energy_wh,
+            "power": self.outlet.connector.power_w if self.physical.running else 0.0,
+            "soc": car.soc * 100 if car else None,
+        }
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Booking:
+    """A reservation."""
+
+    id: int
+    outlet: Outlet
+    user: int
+    made: datetime
+    updated: datetime
+    minutes: float
+    status: str = "active"
+    canceled: datetime | None = None
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Circuit:
+    """Charge points behind one breaker."""
+
+    id: int
+    name: str
+    max_current: float
+    min_current: float = MIN_CURRENT
+    phases: str = "three_phase"
+    changes: dict[str, Any] = field(default_factory=dict)

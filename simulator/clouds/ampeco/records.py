@@ -1,0 +1,134 @@
+"""Plain records over HTTP, and the prices that belong to electricity rates."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from .access import Access
+from .actions import Answer
+from .catalogue import Collection
+from .query import Invalid
+from .reach import Missing, number, read_body
+
+ROOT = "/public-api/resources"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "any")
+
+type Prices = dict[int, dict[str, list[dict[str, Any]]]]
+
+
+class Records:
+    """Serves a tenant's catalogue."""
+
+    def __init__(
+        self,
+        catalogue: Mapping[str, Collection],
+        prices: Prices,
+        page: Callable[..., web.Response],
+    ) -> None:
+        """Serve a catalogue; `page` answers a page of a list."""
+        self._catalogue = catalogue
+        self._prices_of = prices
+        self._page = page
+
+    def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
+        """Yield the routes of plain records."""
+        for name, collection in self._catalogue.items():
+            kind = collection.kind
+            path = f"{ROOT}/{kind.path}"
+            yield "GET", path, name, self._list(collection)
+            yield "GET", path + "/{record}", name, self._show(collection)
+            if kind.create:
+                yield "POST", path, "write", self._create(collection)
+            if kind.update:
+                yield kind.update, path + "/{record}", "write", self._update(collection)
+            if kind.delete:
+                yield "DELETE", path + "/{record}", "write", self._delete(collection)
+        prices = f"{ROOT}/electricity-rates/v2.0/{{record}}/price-periods"
+        yield "GET", prices, "electricity-rates", self._prices
+        for part in ("week-day", "date"):
+            yield "PUT", f"{prices}/{part}/{{day}}", "write", self._set_prices
+            yield "DELETE", f"{prices}/{part}/{{day}}", "write", self._delete_prices
+
+    def _list(self, collection: Collection) -> Answer:
+        async def answer(request: web.Request, access: Access) -> web.Response:
+            return self._page(
+                request,
+                collection.items.values(),
+                collection.filters(),
+                lambda record: int(record["id"]),
+                lambda record: _visible(record, access),
+                old=collection.kind.old,
+            )
+
+        return answer
+
+    def _show(self, collection: Collection) -> Answer:
+        async def answer(request: web.Request, access: Access) -> web.Response:
+            record = collection.items[_record(request, collection)]
+            return web.json_response({"data": _visible(record, access)})
+
+        return answer
+
+    def _create(self, collection: Collection) -> Answer:
+        async def answer(request: web.Request, access: Access) -> web.Response:
+            record = collection.create(await read_body(request))
+            return web.json_response({"data": _visible(record, access)}, status=201)
+
+        return answer
+
+    def _update(self, collection: Collection) -> Answer:
+        async def answer(request: web.Request, access: Access) -> web.Response:
+            key, body = _record(request, collection), await read_body(request)
+            return web.json_response(
+                {"data": _visible(collection.update(key, body), access)}
+            )
+
+        return answer
+
+    def _delete(self, collection: Collection) -> Answer:
+        async def answer(request: web.Request, access: Access) -> web.Response:
+            del collection.items[_record(request, collection)]
+            return web.Response(status=204)
+
+        return answer
+
+    def _days(self, request: web.Request) -> dict[str, list[dict[str, Any]]]:
+        key = _record(request, self._catalogue["electricity-rates"])
+        return self._prices_of.setdefault(key, {})
+
+    async def _prices(self, request: web.Request, access: Access) -> web.Response:
+        return web.json_response(
+            {
+                "data": [
+                    {"weekDay" if day in DAYS else "date": day, "periods": periods}
+                    for day, periods in self._days(request).items()
+                ]
+            }
+        )
+
+    async def _set_prices(self, request: web.Request, access: Access) -> web.Response:
+        body = await read_body(request)
+        if not isinstance(body.get("periods"), list):
+            raise Invalid(periods="The periods field is required.")
+        self._days(request)[request.match_info["day"]] = body["periods"]
+        return web.json_response({"data": body})
+
+    async def _delete_prices(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        self._days(request).pop(request.match_info["day"], None)
+        return web.Response(status=204)
+
+
+def _visible(record: dict[str, Any], access: Access) -> dict[str, Any]:
+    if access.sees_balances or "balance" not in record:
+        return record
+    return {key: value for key, value in record.items() if key != "balance"}
+
+
+def _record(request: web.Request, collection: Collection) -> int:
+    key = number(request, "record")
+    if key not in collection.items:
+        raise Missing
+    return key

@@ -1,0 +1,95 @@
+"""What a tenant has besides stations: places, drivers, prices, a circuit."""
+
+from collections.abc import Mapping
+
+from .catalogue import Collection
+from .model import Circuit
+from .records import Prices
+from .tenant import Tenant
+
+
+def furnish(
+    tenant: Tenant, catalogue: Mapping[str, Collection], prices: Prices
+) -> None:
+    """Give the tenant places, drivers, prices and a circuit."""
+    add_location(catalogue, 310, "Garage North")
+    add_location(catalogue, 311, "Harbour Office")
+    users, add = catalogue["users"], catalogue["subscriptions"].add
+    users.add(
+        771,
+        email="driver@example.org",
+        firstName="Kim",
+        lastName="Example",
+        balance=25.5,
+        status="enabled",
+        subscriptionId=410,
+        externalId=None,
+    )
+    users.add(
+        772,
+        email="guest@example.org",
+        firstName="Sam",
+        lastName="Example",
+        balance=0.0,
+        status="disabled",
+        subscriptionId=None,
+        externalId="guest-1",
+    )
+    add(
+        410,
+        planId=3,
+        userId=771,
+        startDate="2026-05-01T00:00:00Z",
+        endDate="2027-05-01T00:00:00Z",
+        status="active",
+        statusDate="2026-05-01T00:00:00Z",
+        remainingAllowance={"combined": 80, "ac": None, "dc": None},
+    )
+    catalogue["subscription-plans"].add(3, name="Commuter", status="enabled")
+    catalogue["partners"].add(12, name="Example Housing", operatorId=1)
+    catalogue["id-tags"].add(
+        6001, idTagUid="04A1B2C3D4", type="rfid", status="enabled", userId=771
+    )
+    catalogue["tariffs"].add(55, name="Standard 0.35", type="standard")
+    catalogue["tariff-groups"].add(8, name="Staff and guests", tariffIds=[55])
+    catalogue["electricity-rates"].add(
+        17,
+        name="Day and night",
+        utilityId=None,
+        defaultPrice=0.2,
+        taxPercentage=25,
+        type="admin_defined",
+    )
+    prices[17] = {
+        "any": [
+            {"startsAt": "00:00", "endsAt": "06:00", "price": 0.11},
+            {"startsAt": "06:00", "endsAt": "22:00", "price": 0.24},
+            {"startsAt": "22:00", "endsAt": "00:00", "price": 0.15},
+        ]
+    }
+    codes = catalogue["vendor-error-codes"]
+    codes.add(
+        5,
+        vendorId="com.example",
+        errorCode="E17",
+        errorCodeDescription="Current above the limit",
+        errorCodeCustomerAction="Unplug and call support",
+    )
+    tenant.circuits[77] = Circuit(id=77, name="Garage main", max_current=63)
+
+
+def add_location(catalogue: Mapping[str, Collection], key: int, name: str) -> None:
+    """Add a place in Oslo."""
+    catalogue["locations"].add(
+        key,
+        name=[{"locale": "en", "translation": name}],
+        status="enabled",
+        geoposition={"latitude": 59.9139, "longitude": 10.7522},
+        country="NO",
+        city="Oslo",
+        postCode="0150",
+        address=[{"locale": "en", "translation": "Example street 1"}],
+        timezone="Europe/Oslo",
+        externalId=None,
+        tags=[],
+    )

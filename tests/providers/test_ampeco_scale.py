@@ -1,0 +1,124 @@
+"""AMPECO: a thousand charge points, without a blocked loop."""
+
+import asyncio
+from collections.abc import Mapping
+import time
+
+import pytest
+
+from custom_components.ev_charger_cloud.charging import Device, Reading
+from custom_components.ev_charger_cloud.providers.base import Selection
+from simulator.world import Car
+
+from .ampeco_tenant import Tenant, tenant_fixture  # noqa: F401
+
+STATIONS = 1000
+PAGES = 10 + 20  # of a hundred charge points, and of a hundred EVSEs
+SLOW = 0.05
+
+
+@pytest.fixture(name="large")
+def large_fixture(tenant: Tenant) -> Tenant:
+    """Return a tenant with a thousand charge points of two EVSEs each."""
+    for station in list(tenant.cloud.stations.values()):
+        tenant.cloud.remove(station)
+    tenant.cloud.populate(STATIONS)
+    return tenant
+
+
+@pytest.fixture(name="steps")
+def steps_fixture(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the processor time (s) of each callback that the loop has run.
+
+    It says what asyncio's log of slow callbacks says, but for the time in which
+    a busy machine had let other programs run.
+    """
+    steps: list[float] = []
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        before = time.thread_time()
+        run(handle)
+        steps.append(time.thread_time() - before)
+
+    monkeypatch.setattr(asyncio.Handle, "_run", timed)
+    return steps
+
+
+async def test_a_blocked_loop_would_be_noticed(steps: list[float]) -> None:
+    async def block() -> None:
+        end = time.thread_time() + 2 * SLOW
+        while time.thread_time() < end:
+            pass
+
+    await asyncio.create_task(block())
+    assert max(steps) > SLOW
+
+
+async def test_a_thousand_charge_points(large: Tenant, steps: list[float]) -> None:
+    provider = large.provider()
+
+    async def poll() -> Mapping[str, Device]:
+        """Poll in a task of its own, so that only the poll is measured."""
+        await asyncio.sleep(0)
+        steps.clear()
+        large.asked()
+        fleet = (await asyncio.create_task(provider.poll())).fleet
+        assert max(steps) < SLOW
+        return fleet
+
+    first = await poll()
+    assert len(first) == 3 * STATIONS + 2
+    assert len(large.asked()) <= PAGES + 10
+
+    second = await poll()
+    assert len(large.asked()) == 2
+    assert all(second[key] is device for key, device in first.items())
+
+    large.step(60)
+    busy = list(large.cloud.stations.values())[:300]
+    for station in busy:
+        station.connector(1).plug_in(Car())
+        station.connector(1).start()
+    third = await poll()
+    # The changes and the running sessions, each by the hundred.
+    assert len(large.asked()) <= 3 + 4 + 4
+    charging = [d for d in third.values() if d.readings.get(Reading.CHARGING)]
+    assert len(charging) == 300
+
+    for station in busy:
+        station.connector(1).unplug()
+    large.step(60)
+    fourth = await poll()
+    assert len(large.asked()) <= 3 + 4 + 4 + 4
+    ended = [d for d in fourth.values() if d.readings.get(Reading.SESSION_END)]
+    assert len(ended) == 300
+
+
+async def test_thousands_are_offered_for_choice(large: Tenant) -> None:
+    provider = large.provider()
+    candidates = await provider.candidates()
+    assert len(candidates) == STATIONS
+    assert len({candidate.group for candidate in candidates}) == 20
+    assert len(large.asked()) == 11
+
+
+async def test_one_of_a_thousand(large: Tenant) -> None:
+    chosen = Selection(everything=False, chargers=frozenset({"cp4400"}))
+    provider = large.provider(selection=chosen, circuits=False, electricity_rates=False)
+    assert len((await provider.poll()).fleet) == 3
+    large.asked()
+    await provider.poll()
+    assert large.asked() == ["GET charge-points/v2.0/4400", "GET evses/v2.1"]
+
+
+async def test_many_of_a_thousand(large: Tenant) -> None:
+    chosen = frozenset(f"cp{number}" for number in range(4400, 4430))
+    provider = large.provider(selection=Selection(everything=False, chargers=chosen))
+    assert {key for key in (await provider.poll()).fleet if "_" not in key} == {
+        *chosen,
+        "rate17",
+    }
+    large.asked()
+    await provider.poll()
+    assert len(large.asked()) == 2
