@@ -1,0 +1,305 @@
+"""The same story at every cloud, told by Home Assistant's states and services alone.
+
+A car is plugged in, charges, is held to a limit, stops, leaves; then the charger
+breaks, goes offline and recovers. The physical world of the simulator is the judge.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+import sys
+from typing import Any
+
+from aiolimiter import AsyncLimiter
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.ev_charger_cloud import providers
+from custom_components.ev_charger_cloud.const import DOMAIN
+from custom_components.ev_charger_cloud.providers import PROVIDERS, transport
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from simulator.cloud import Cloud
+from simulator.server import Simulator
+from simulator.world import Car, Connector
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What a cloud needs for the story, and what it has no words for."""
+
+    provider: str
+    options: dict[str, Any] = field(default_factory=dict)
+    quirks: dict[str, Any] = field(default_factory=dict)
+    limit: str = "charging_current"  # or maximum_power, for clouds that know no ampere
+    tells_fault: bool = True
+    tells_offline: bool = True
+
+
+ACCOUNTS = (
+    Account(
+        provider="amps",
+        limit="maximum_power",
+        tells_fault=False,  # its states know free and charging, no fault
+    ),
+    Account(provider="ampeco"),
+    Account(provider="clemap", options={"allow_pause": True}),
+    Account(provider="plugchoice"),
+    Account(
+        provider="podero",
+        quirks={"profile": "newer"},  # the older one does not tell who is online
+        limit="maximum_power",
+        tells_fault=False,  # nor do these
+    ),
+)
+
+
+@pytest.fixture(params=[account.provider for account in ACCOUNTS])
+def account(request: pytest.FixtureRequest) -> Account:
+    """Return one account after the other."""
+    if request.param not in PROVIDERS:
+        pytest.fail(f"{request.param} is not registered")
+    return next(each for each in ACCOUNTS if each.provider == request.param)
+
+
+@pytest.fixture
+async def cloud(account: Account) -> AsyncGenerator[Cloud]:
+    """Run the simulator of the account's cloud."""
+    async with Simulator() as simulator:
+        cloud = simulator[account.provider]
+        cloud.quirks.update(account.quirks)
+        yield cloud
+
+
+class Story:
+    """One account in Home Assistant, and the charger that the story is about."""
+
+    def __init__(
+        self,
+        home: HomeAssistant,
+        freezer: FrozenDateTimeFactory,
+        entry: MockConfigEntry,
+        connector: Connector,
+    ) -> None:
+        """Begin before the car comes."""
+        self.home = home
+        self.freezer = freezer
+        self.entry = entry
+        self.connector = connector
+        self.device_id = ""
+
+    def entities(self, domain: str, key: str) -> list[er.RegistryEntry]:
+        """Return the entities of a kind at any device of the account."""
+        return [
+            entity
+            for entity in er.async_entries_for_config_entry(
+                er.async_get(self.home), self.entry.entry_id
+            )
+            if entity.domain == domain and entity.translation_key == key
+        ]
+
+    def entity(self, domain: str, key: str) -> str:
+        """Return the story's entity of a kind, its charger's where it has none."""
+        entities = self.entities(domain, key)
+        own = [entity for entity in entities if entity.device_id == self.device_id]
+        return (own or entities)[0].entity_id
+
+    def state(self, domain: str, key: str) -> str:
+        """Return the state of the story's entity of a kind."""
+        return self.home.states.get(self.entity(domain, key)).state
+
+    def number(self, domain: str, key: str) -> float | None:
+        """Return a state as a number in the entity's base unit."""
+        state = self.home.states.get(self.entity(domain, key))
+        if state.state in (STATE_UNKNOWN, STATE_UNAVAILABLE):
+            return None
+        thousand = str(state.attributes.get("unit_of_measurement")).startswith("k")
+        return float(state.state) * (1000 if thousand else 1)
+
+    async def call(self, domain: str, service: str, key: str, **fields: Any) -> None:
+        """Call a service of the story's entity of a kind."""
+        await self.home.services.async_call(
+            domain,
+            service,
+            {"entity_id": self.entity(domain, key), **fields},
+            blocking=True,
+        )
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, in the world and in Home Assistant."""
+        self.freezer.tick(seconds)
+        self.connector.world.settle()
+        async_fire_time_changed(self.home)
+        await self.home.async_block_till_done(wait_background_tasks=True)
+
+    async def until(self, says: Callable[[], bool], within: float = 1200) -> None:
+        """Let time pass until something shows."""
+        for _ in range(int(within / 10)):
+            if says():
+                return
+            await self.pass_time(10)
+        assert says(), {
+            state.entity_id: state.state for state in self.home.states.async_all()
+        }
+
+
+class StoryTime:
+    """The asyncio that providers see: a pause moves the story's clock, not ours."""
+
+    def __init__(self, freezer: FrozenDateTimeFactory) -> None:
+        """Keep the clock."""
+        self._freezer = freezer
+
+    def __getattr__(self, name: str) -> Any:
+        """Leave everything else as it is."""
+        return getattr(asyncio, name)
+
+    async def sleep(self, delay: float) -> None:
+        """Let time pass at once."""
+        self._freezer.tick(max(delay, 0.0))
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def no_real_waits(
+    freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Take real waits out of the providers."""
+    monkeypatch.setattr(
+        transport, "AsyncLimiter", lambda rate, period: AsyncLimiter(1000, 1)
+    )
+    for name, module in list(sys.modules.items()):
+        if name.startswith(providers.__name__) and hasattr(module, "asyncio"):
+            monkeypatch.setattr(module, "asyncio", StoryTime(freezer))
+
+
+@pytest.fixture
+async def story(
+    home: HomeAssistant, freezer: FrozenDateTimeFactory, cloud: Cloud, account: Account
+) -> AsyncGenerator[Story]:
+    """Set up the account and choose a charger."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title=account.provider,
+        unique_id=f"{account.provider}_story",
+        data={
+            "provider": account.provider,
+            "base_url": cloud.base_url,
+            **cloud.credentials,
+        },
+        options={"all_chargers": True, **account.options},
+    )
+    entry.add_to_hass(home)
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+    station = next(iter(cloud.stations.values()))
+    yield Story(home, freezer, entry, station.connectors[0])
+    await home.config_entries.async_unload(entry.entry_id)
+
+
+async def test_story(story: Story, account: Account) -> None:
+    """Tell the story."""
+    connector = story.connector
+
+    # Nobody is there.
+    assert all(
+        story.home.states.get(plug.entity_id).state != "on"
+        for plug in story.entities("binary_sensor", "plug")
+    )
+
+    # A car is plugged in: one plug says so, and that is the charger of the story.
+    connector.plug_in(Car(soc=0.2, max_current=16.0, phases=3))
+
+    def plugged() -> list[str]:
+        return [
+            plug.device_id
+            for plug in story.entities("binary_sensor", "plug")
+            if story.home.states.get(plug.entity_id).state == "on"
+        ]
+
+    await story.until(lambda: len(plugged()) == 1)
+    (story.device_id,) = plugged()
+
+    # Charging is switched on: the car draws, and all readings agree.
+    if story.state("switch", "charging") != "on":
+        await story.call("switch", "turn_on", "charging")
+    await story.until(lambda: story.state("sensor", "status") == "charging")
+    await story.until(lambda: connector.power_w > 3000)
+    await story.until(lambda: (story.number("sensor", "power") or 0) > 3000)
+    assert story.state("binary_sensor", "charging") == "on"
+    assert story.state("switch", "charging") == "on"
+    if story.entities("sensor", "current_phase_1"):
+        await story.until(lambda: (story.number("sensor", "current_phase_1") or 0) > 10)
+
+    # A limit is set: the hardware obeys, and the limit and the power show it.
+    limit, watts = (
+        (8, 8 * 3 * 230) if account.limit == "charging_current" else (5000, 5000)
+    )
+    await story.call("number", "set_value", account.limit, value=limit)
+    await story.until(lambda: 1000 < connector.power_w <= watts + 1)
+    assert story.number("number", account.limit) == limit
+    await story.until(
+        lambda: 1000 < (story.number("sensor", "power") or 0) <= watts + 1
+    )
+
+    # Charging is switched off: nothing flows.
+    await story.call("switch", "turn_off", "charging")
+    await story.until(lambda: connector.power_w == 0)
+    await story.until(lambda: story.state("binary_sensor", "charging") == "off")
+    assert story.state("sensor", "status") != "charging"
+    assert story.state("switch", "charging") == "off"
+    await story.until(lambda: story.number("sensor", "power") == 0)
+
+    # The car leaves.
+    connector.unplug()
+    await story.until(lambda: story.state("binary_sensor", "plug") == "off")
+    assert story.state("sensor", "status") == "disconnected"
+
+
+async def test_fault(story: Story, account: Account) -> None:
+    """A fault shows as a problem, where the cloud has a word for it, and goes away."""
+    connector = story.connector
+    connector.set_fault("GroundFailure")
+    faulted = lambda: [  # noqa: E731
+        status.device_id
+        for status in story.entities("sensor", "status")
+        if story.home.states.get(status.entity_id).state == "faulted"
+    ]
+    if not account.tells_fault:
+        await story.pass_time(600)
+        assert not faulted()
+        return
+    await story.until(lambda: len(faulted()) == 1)
+    (story.device_id,) = faulted()
+    assert story.state("binary_sensor", "problem") == "on"
+    connector.set_fault(None)
+    await story.until(lambda: story.state("sensor", "status") == "disconnected")
+    assert story.state("binary_sensor", "problem") == "off"
+
+
+async def test_offline(story: Story, account: Account) -> None:
+    """An offline charger's live entities are unavailable until it is back."""
+    station = story.connector.station
+
+    def dead() -> list[str]:
+        return [
+            status.device_id
+            for status in story.entities("sensor", "status")
+            if story.home.states.get(status.entity_id).state == STATE_UNAVAILABLE
+        ]
+
+    before = dead()
+    station.set_online(False)
+    await story.until(lambda: len(dead()) > len(before), within=3600)
+    if offline := story.entities("binary_sensor", "online"):
+        states = {story.home.states.get(each.entity_id).state for each in offline}
+        assert "off" in states
+    station.set_online(True)
+    await story.until(lambda: dead() == before, within=3600)

@@ -1,0 +1,1693 @@
+"""The life of a poll and of a command."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from datetime import timedelta
+import logging
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.ev_charger_cloud.charging import (
+    AuthenticationError,
+    Boost,
+    ChargingError,
+    ChargingStatus,
+    ClearLimit,
+    Command,
+    CommandRefusedError,
+    CommandResult,
+    Control,
+    ControlState,
+    ControlValue,
+    DeviceKind,
+    NotFoundError,
+    Notice,
+    NoticeKind,
+    NotSupportedError,
+    PermissionDeniedError,
+    RateLimitedError,
+    Reading,
+    Refusal,
+    ServerFaultError,
+    SetControl,
+    StartCharging,
+    StopCharging,
+    UnreachableError,
+    UnusableAnswerError,
+    Verdict,
+)
+from custom_components.ev_charger_cloud.const import DOMAIN
+from custom_components.ev_charger_cloud.coordinator import ChargingCoordinator
+from custom_components.ev_charger_cloud.providers.base import Poll
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE, Platform
+from homeassistant.core import HomeAssistant, State
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
+from homeassistant.helpers.entity import Entity
+
+from .devices import MOMENT, SetUp, charger, device_entry, entity_ids, tick
+from .fake_provider import FakeProvider
+
+STATUS_1 = "sensor.charger_c1_status"
+STATUS_2 = "sensor.charger_c2_status"
+CHARGING_1 = "switch.charger_c1_charging"
+LIMIT_1 = "number.charger_c1_charging_current_limit"
+
+# Each error there is, and the text that tells of it.
+ERRORS = [
+    (AuthenticationError(), "authentication_failed"),
+    (PermissionDeniedError(), "permission_denied"),
+    (RateLimitedError(retry_after=7), "rate_limited"),
+    (UnreachableError(), "unreachable"),
+    (ServerFaultError(), "server_fault"),
+    (UnusableAnswerError(), "unusable_answer"),
+    (NotFoundError(), "not_found"),
+    (NotSupportedError(), "not_supported"),
+    (CommandRefusedError("E77", reason="e77"), "command_refused"),
+    (ChargingError(), "failed"),
+]
+
+
+def state_of(home: HomeAssistant, entity_id: str) -> State:
+    """Return a state that must be there."""
+    state = home.states.get(entity_id)
+    assert state is not None, entity_id
+    return state
+
+
+def shown(home: HomeAssistant, entity_id: str) -> str:
+    """Return what an entity shows."""
+    return state_of(home, entity_id).state
+
+
+def set_limit(value: float, device_id: str = "c1") -> SetControl:
+    """Return the wish for a current limit."""
+    return SetControl(device_id=device_id, control=Control.CURRENT_LIMIT, value=value)
+
+
+@pytest.fixture(autouse=True)
+def fleet(fake: type[FakeProvider]) -> None:
+    """Give the account two chargers."""
+    fake.fleet = {key: charger(key) for key in ("c1", "c2")}
+
+
+@pytest.fixture
+async def coordinator(
+    freezer: FrozenDateTimeFactory, set_up: SetUp
+) -> ChargingCoordinator:
+    """Return the coordinator of the account, set up; time stands still before."""
+    coordinator: ChargingCoordinator = (await set_up()).runtime_data
+    return coordinator
+
+
+class TestPolls:
+    """What a poll brings to the states."""
+
+    async def test_states(self, home: HomeAssistant, set_up: SetUp) -> None:
+        """What chargers read and offer shows."""
+        entry = await set_up()
+        assert entry.state is ConfigEntryState.LOADED
+        assert shown(home, STATUS_1) == "connected"
+        assert shown(home, "sensor.charger_c1_power") == "0.0"
+        assert shown(home, "sensor.charger_c1_session_energy") == "1.5"
+        assert shown(home, "binary_sensor.charger_c1_online") == "on"
+        assert shown(home, CHARGING_1) == "off"
+        limit = state_of(home, LIMIT_1)
+        assert limit.state == "16.0"
+        assert limit.attributes["max"] == 16
+        assert home.states.get("button.charger_c1_clear_current_limit")
+
+    async def test_unchanged_poll_writes_nothing(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Idle chargers write no state; a changed one writes what changed."""
+        await set_up()
+        with patch.object(
+            Entity,
+            "async_write_ha_state",
+            autospec=True,
+            side_effect=Entity.async_write_ha_state,
+        ) as write:
+            await tick(home, freezer, 61)
+            assert fake.polls == 2
+            assert write.call_count == 0
+            fake.set_reading("c2", Reading.STATUS, ChargingStatus.DISCONNECTED)
+            await tick(home, freezer, 61)
+            assert fake.polls == 3
+            assert [call.args[0].entity_id for call in write.call_args_list] == [
+                STATUS_2
+            ]
+
+    async def test_charging_charger_reports_its_power_at_every_poll(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Helpers that integrate power live on reports, equal ones too."""
+        fake.set_reading("c1", Reading.CHARGING, True)
+        fake.set_reading("c1", Reading.POWER, 7400.0)
+        await set_up()
+        before = state_of(home, "sensor.charger_c1_power").last_reported
+        await tick(home, freezer, 61)
+        after = state_of(home, "sensor.charger_c1_power")
+        assert after.last_reported > before
+        assert after.last_updated < after.last_reported
+
+    async def test_stale_device_leaves_the_others_alone(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A charger that could not be read is unavailable until it can be."""
+        await set_up()
+        fake.change("c1", stale=True)
+        await tick(home, freezer, 61)
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+        assert shown(home, "sensor.charger_c1_session_energy") == STATE_UNAVAILABLE
+        assert shown(home, STATUS_2) == "connected"
+        fake.change("c1", stale=False)
+        await tick(home, freezer, 61)
+        assert shown(home, STATUS_1) == "connected"
+
+    async def test_offline_device_keeps_what_lasts(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Of an offline charger remains what is still true of it."""
+        await set_up()
+        fake.change("c1", online=False)
+        await tick(home, freezer, 61)
+        assert shown(home, "binary_sensor.charger_c1_online") == "off"
+        assert shown(home, "sensor.charger_c1_session_energy") == "1.5"
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+        assert shown(home, CHARGING_1) == STATE_UNAVAILABLE
+        assert shown(home, STATUS_2) == "connected"
+
+    async def test_reading_that_is_gone_is_unavailable(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """What a device no longer offers cannot be read, until it offers it again."""
+        await set_up()
+        whole = fake.fleet["c1"]
+        fake.change("c1", readings={}, controls={})
+        await tick(home, freezer, 61)
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+        assert shown(home, LIMIT_1) == STATE_UNAVAILABLE
+        fake.fleet = {**fake.fleet, "c1": whole}
+        await tick(home, freezer, 61)
+        assert shown(home, STATUS_1) == "connected"
+        assert shown(home, LIMIT_1) == "16.0"
+
+    async def test_one_entity_in_trouble_does_not_silence_the_rest(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A defect in one entity is logged; all others are written."""
+        coordinator = (await set_up()).runtime_data
+
+        def broken() -> None:
+            raise RuntimeError("a defect")
+
+        listeners = {-1: (broken, "c1"), **coordinator._listeners}
+        with patch.object(coordinator, "_listeners", listeners):
+            fake.set_reading("c1", Reading.STATUS, ChargingStatus.FAULTED)
+            await coordinator.async_refresh()
+        assert shown(home, STATUS_1) == "faulted"
+        assert "Unexpected error updating c1" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("pace", "proposed", "interval"),
+        [
+            ("normal", 60, 60),
+            ("relaxed", 60, 120),
+            ("quick", 60, 30),
+            ("quick", 4, 3),
+            ("normal", 1, 3),
+        ],
+    )
+    async def test_interval(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        fake_entry: MockConfigEntry,
+        pace: str,
+        proposed: int,
+        interval: int,
+    ) -> None:
+        """The provider proposes, the user sets the pace, the floor holds."""
+        home.config_entries.async_update_entry(
+            fake_entry, options={"all_chargers": True, "pace": pace}
+        )
+        fake.interval = timedelta(seconds=proposed)
+        entry = await set_up()
+        assert entry.runtime_data.update_interval == timedelta(seconds=interval)
+
+    @pytest.mark.parametrize(
+        ("pace", "at_most", "interval"),
+        [("relaxed", 45, 45), ("relaxed", 300, 120), ("quick", 45, 30)],
+    )
+    async def test_interval_is_never_beyond_what_must_be_held(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        fake_entry: MockConfigEntry,
+        pace: str,
+        at_most: int,
+        interval: int,
+    ) -> None:
+        """No pace lets something lapse that a provider renews with its polls."""
+        home.config_entries.async_update_entry(fake_entry, options={"pace": pace})
+
+        async def poll(provider: FakeProvider) -> Poll:
+            return Poll(
+                fleet=provider.fleet,
+                interval=timedelta(seconds=60),
+                at_most=timedelta(seconds=at_most),
+            )
+
+        with patch.object(fake, "poll", poll):
+            entry = await set_up()
+        assert entry.runtime_data.update_interval == timedelta(seconds=interval)
+
+    async def test_interval_follows_each_poll(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A provider polls quicker while something happens."""
+        await set_up()
+        fake.interval = timedelta(seconds=15)
+        await tick(home, freezer, 61)
+        assert fake.polls == 2
+        await tick(home, freezer, 16)
+        assert fake.polls == 3
+
+    async def test_context_of_the_provider(
+        self, home: HomeAssistant, fake_entry: MockConfigEntry, set_up: SetUp
+    ) -> None:
+        """A provider is given the settings, the options and what is wanted."""
+        home.config_entries.async_update_entry(
+            fake_entry,
+            options={
+                "all_chargers": False,
+                "chargers": ["c1"],
+                "groups": ["g1"],
+                "id_token": "A1",
+            },
+        )
+        await set_up()
+        context = FakeProvider.contexts[-1]
+        assert context.settings["token"] == "s3cret-token"
+        assert context.settings["id_token"] == "A1"
+        assert context.selection.wants("c1")
+        assert context.selection.wants("c9", "g1")
+        assert not context.selection.wants("c2")
+
+
+class TestTrouble:
+    """What the user sees of a cloud in trouble."""
+
+    @pytest.mark.parametrize(
+        ("error", "key"),
+        [case for case in ERRORS if not isinstance(case[0], AuthenticationError)],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    async def test_first_poll_fails(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        error: ChargingError,
+        key: str,
+    ) -> None:
+        """Set-up is tried again, and the reason is told."""
+        fake.failure = error
+        entry = await set_up()
+        assert entry.state is ConfigEntryState.SETUP_RETRY
+        assert entry.error_reason_translation_key == key
+        assert entry.error_reason_translation_placeholders is not None
+        assert entry.error_reason_translation_placeholders["subject"] == "Fake account"
+        fake.failure = None
+        await home.config_entries.async_reload(entry.entry_id)
+        assert entry.state is ConfigEntryState.LOADED
+
+    async def test_first_poll_is_not_authorised(
+        self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """New credentials are asked for."""
+        fake.failure = AuthenticationError()
+        entry = await set_up()
+        assert entry.state is ConfigEntryState.SETUP_ERROR
+        [flow] = home.config_entries.flow.async_progress_by_handler(DOMAIN)
+        assert flow["context"]["source"] == SOURCE_REAUTH
+        assert flow["context"]["entry_id"] == entry.entry_id
+
+    async def test_later_poll_is_not_authorised(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Entities are unavailable, new credentials are asked for, polling ends."""
+        await set_up()
+        fake.failure = AuthenticationError()
+        await tick(home, freezer, 61)
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+        assert shown(home, STATUS_2) == STATE_UNAVAILABLE
+        [flow] = home.config_entries.flow.async_progress_by_handler(DOMAIN)
+        assert flow["context"]["source"] == SOURCE_REAUTH
+        await tick(home, freezer, 600)
+        assert fake.polls == 2
+
+    async def test_short_trouble_is_bridged(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Two failures pass unseen, polls spread; the third is told, once, and its end."""
+        await set_up()
+        caplog.clear()
+        caplog.set_level(logging.INFO)
+        fake.failure = UnreachableError("no route")
+
+        def logged(text: str) -> int:
+            return sum(text in record.message for record in caplog.records)
+
+        await tick(home, freezer, 61)
+        assert fake.polls == 2
+        assert shown(home, STATUS_1) == "connected"
+        await tick(home, freezer, 61)  # it waits twice as long now
+        assert fake.polls == 2
+        await tick(home, freezer, 60)
+        assert fake.polls == 3
+        assert shown(home, STATUS_1) == "connected"
+        assert logged("Error fetching") == 0
+
+        await tick(home, freezer, 241)
+        assert fake.polls == 4
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+        assert shown(home, STATUS_2) == STATE_UNAVAILABLE
+        await tick(home, freezer, 481)
+        assert fake.polls == 5
+        assert logged("Error fetching Fake account data") == 1
+
+        fake.failure = None
+        await tick(home, freezer, 901)
+        assert fake.polls == 6
+        assert shown(home, STATUS_1) == "connected"
+        assert shown(home, STATUS_2) == "connected"
+        assert logged("Fetching Fake account data recovered") == 1
+        await tick(home, freezer, 61)
+        assert fake.polls == 7
+
+    async def test_trouble_after_a_recovery_is_bridged_anew(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Failures are counted in a row."""
+        await set_up()
+        for _ in range(3):
+            fake.failure = ServerFaultError()
+            await tick(home, freezer, 61)
+            await tick(home, freezer, 121)
+            fake.failure = None
+            await tick(home, freezer, 241)
+            assert shown(home, STATUS_1) == "connected"
+        assert fake.polls == 10
+
+    async def test_trouble_of_days_goes_on_quietly(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Polls are never further apart than the longest interval, however long."""
+        await set_up()
+        caplog.clear()
+        fake.failure = UnreachableError()
+        for _ in range(60):
+            await tick(home, freezer, 901)
+        assert fake.polls == 61
+        errors = [each for each in caplog.records if each.levelno >= logging.ERROR]
+        assert len(errors) == 1
+        fake.failure = None
+        await tick(home, freezer, 901)
+        assert shown(home, STATUS_1) == "connected"
+
+    async def test_cloud_that_asks_to_wait_is_left_alone(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """The next poll comes when the cloud said; data are kept for a while."""
+        await set_up()
+        fake.failure = RateLimitedError(retry_after=200)
+        await tick(home, freezer, 61)
+        assert fake.polls == 2
+        await tick(home, freezer, 190)
+        assert fake.polls == 2
+        for polls in (3, 4):  # more often than another trouble is bridged
+            await tick(home, freezer, 201)
+            assert fake.polls == polls
+            assert shown(home, STATUS_1) == "connected"
+        await tick(home, freezer, 201)
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+        # It is left alone all the same.
+        await tick(home, freezer, 190)
+        assert fake.polls == 5
+        fake.failure = None
+        await tick(home, freezer, 11)
+        assert fake.polls == 6
+        assert shown(home, STATUS_1) == "connected"
+
+    async def test_cloud_that_asks_to_wait_for_long(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Nobody is shown old data for an hour."""
+        await set_up()
+        fake.failure = RateLimitedError(retry_after=3600)
+        await tick(home, freezer, 61)
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+
+    async def test_cloud_that_asks_to_wait_without_a_time(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Polls are spread as with any trouble."""
+        await set_up()
+        fake.failure = RateLimitedError()
+        await tick(home, freezer, 61)
+        await tick(home, freezer, 61)
+        assert fake.polls == 2
+        await tick(home, freezer, 61)
+        assert fake.polls == 3
+        assert shown(home, STATUS_1) == "connected"
+
+    async def test_command_during_a_failing_poll(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """All entities learn that the cloud is lost, not only those just commanded."""
+        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        for _ in range(2):
+            fake.failure = UnreachableError()
+            await coordinator.async_refresh()
+        polled = asyncio.Event()
+
+        async def poll(_: FakeProvider) -> None:
+            await polled.wait()
+            raise UnreachableError
+
+        with patch.object(fake, "poll", poll):
+            refresh = asyncio.create_task(coordinator.async_refresh())
+            await asyncio.sleep(0)
+            await coordinator.execute(set_limit(10.0))
+            polled.set()
+            await refresh
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+        assert shown(home, STATUS_2) == STATE_UNAVAILABLE
+
+
+class TestDevices:
+    """Devices come, change and go without a reload."""
+
+    async def test_registry(
+        self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """The registry has all that is known of a device."""
+        fake.fleet = {
+            "c1": charger(
+                maker="Alfen",
+                model="Eve",
+                serial="ACE1",
+                firmware="6.5",
+                area="Garage",
+                url="https://fake.example/c1",
+            ),
+            "site": charger("site", kind=DeviceKind.SITE, name="Home"),
+        }
+        await set_up()
+        device = device_entry(home, "c1")
+        assert isinstance(device, dr.DeviceEntry)
+        assert device.name == "Charger c1"
+        assert device.manufacturer == "Alfen"
+        assert device.model == "Eve"
+        assert device.serial_number == "ACE1"
+        assert device.sw_version == "6.5"
+        assert device.configuration_url == "https://fake.example/c1"
+        assert device.entry_type is None
+        area = ar.async_get(home).async_get_area_by_name("Garage")
+        assert area is not None
+        assert device.area_id == area.id
+        site = device_entry(home, "site")
+        assert isinstance(site, dr.DeviceEntry)
+        assert site.entry_type is dr.DeviceEntryType.SERVICE
+        assert site.manufacturer == "Fake"
+
+    async def test_connectors_are_children(
+        self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """Connectors stand below their charger, in whichever order they are told."""
+        fake.fleet = {
+            "c1-1": charger(
+                "c1-1", kind=DeviceKind.CONNECTOR, name="Connector 1", parent="c1"
+            ),
+            "c1": charger(),
+        }
+        await set_up()
+        parent, child = device_entry(home, "c1"), device_entry(home, "c1-1")
+        assert parent is not None
+        assert isinstance(child, dr.ChildDeviceEntry)
+        assert child.parent_device_id == parent.id
+
+    async def test_identity_is_updated(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A new name or firmware reaches the registry."""
+        await set_up()
+        fake.change("c1", name="Carport", firmware="7.0")
+        await tick(home, freezer, 61)
+        device = device_entry(home, "c1")
+        assert isinstance(device, dr.DeviceEntry)
+        assert device.name == "Carport"
+        assert device.sw_version == "7.0"
+
+    async def test_new_device(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A new charger has its entities with the next poll."""
+        await set_up()
+        fake.fleet = {**fake.fleet, "c3": charger("c3")}
+        await tick(home, freezer, 61)
+        assert device_entry(home, "c3")
+        for platform in (
+            Platform.BINARY_SENSOR,
+            Platform.BUTTON,
+            Platform.NUMBER,
+            Platform.SENSOR,
+            Platform.SWITCH,
+        ):
+            assert len(entity_ids(home, platform, "c3")) == len(
+                entity_ids(home, platform, "c1")
+            )
+        assert shown(home, "sensor.charger_c3_status") == "connected"
+
+    async def test_account_without_chargers_waits_for_them(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Polling goes on though nobody listens yet."""
+        fake.fleet = {}
+        entry = await set_up()
+        assert entry.state is ConfigEntryState.LOADED
+        fake.fleet = {"c1": charger()}
+        await tick(home, freezer, 61)
+        assert shown(home, STATUS_1) == "connected"
+
+    async def test_new_reading_and_control(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """What a charger newly offers has its entity with the next poll."""
+        await set_up()
+        before = entity_ids(home, Platform.SENSOR, "c1")
+        fake.set_reading("c1", Reading.STATE_OF_CHARGE, 54.0)
+        fake.set_control("c1", Control.LOCK, value=True)
+        fake.change("c1", commands=fake.fleet["c1"].commands | {Boost})
+        await tick(home, freezer, 61)
+        assert shown(home, "sensor.charger_c1_state_of_charge") == "54.0"
+        assert shown(home, "lock.charger_c1_charger_lock") == "locked"
+        assert home.states.get("button.charger_c1_charge_now")
+        assert len(entity_ids(home, Platform.SENSOR, "c1")) == len(before) + 1
+
+    async def test_new_connector(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A connector that appears later stands below its charger too."""
+        await set_up()
+        fake.fleet = {
+            **fake.fleet,
+            "c1-2": charger(
+                "c1-2", kind=DeviceKind.CONNECTOR, name="Connector 2", parent="c1"
+            ),
+        }
+        await tick(home, freezer, 61)
+        parent, child = device_entry(home, "c1"), device_entry(home, "c1-2")
+        assert parent is not None
+        assert isinstance(child, dr.ChildDeviceEntry)
+        assert child.parent_device_id == parent.id
+        assert entity_ids(home, Platform.SENSOR, "c1-2")
+
+    async def test_device_that_goes_and_returns(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A charger that is gone leaves the registry; back, it has its entities."""
+        await set_up()
+        whole = fake.fleet
+        before = entity_ids(home, Platform.SENSOR, "c2")
+        fake.fleet = {"c1": whole["c1"]}
+        await tick(home, freezer, 61)
+        assert device_entry(home, "c2") is None
+        assert entity_ids(home, Platform.SENSOR, "c2") == []
+        assert home.states.get(STATUS_2) is None
+        assert shown(home, STATUS_1) == "connected"
+        fake.fleet = whole
+        await tick(home, freezer, 61)
+        assert device_entry(home, "c2")
+        assert entity_ids(home, Platform.SENSOR, "c2") == before
+        assert shown(home, STATUS_2) == "connected"
+
+    async def test_charger_goes_with_its_connectors(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Nothing of a charger remains."""
+        connector = charger(
+            "c1-1", kind=DeviceKind.CONNECTOR, name="Connector 1", parent="c1"
+        )
+        fake.fleet = {**fake.fleet, "c1-1": connector}
+        await set_up()
+        assert device_entry(home, "c1-1")
+        fake.fleet = {"c2": fake.fleet["c2"]}
+        await tick(home, freezer, 61)
+        assert device_entry(home, "c1") is None
+        assert device_entry(home, "c1-1") is None
+        assert device_entry(home, "c2")
+
+    async def test_unwanted_device_of_an_earlier_run_is_removed(
+        self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """A charger that was deselected, or left meanwhile, is cleared away."""
+        fake.fleet = {
+            **fake.fleet,
+            "c1-1": charger("c1-1", kind=DeviceKind.CONNECTOR, parent="c1"),
+        }
+        entry = await set_up()
+        fake.fleet = {"c1": charger()}
+        await home.config_entries.async_reload(entry.entry_id)
+        assert device_entry(home, "c1")
+        assert device_entry(home, "c1-1") is None
+        assert device_entry(home, "c2") is None
+
+    async def test_stale_charger_at_the_start_keeps_its_connectors(
+        self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """What could not be read is not gone."""
+        fake.fleet = {
+            "c1": charger(),
+            "c1-1": charger("c1-1", kind=DeviceKind.CONNECTOR, parent="c1"),
+        }
+        entry = await set_up()
+        fake.fleet = {"c1": charger(stale=True)}
+        await home.config_entries.async_reload(entry.entry_id)
+        assert device_entry(home, "c1")
+        assert device_entry(home, "c1-1")
+
+    async def test_many_devices(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Large accounts give way to others in between, and lose nothing."""
+        fake.fleet = {f"c{number}": charger(f"c{number}") for number in range(90)}
+        await set_up()
+        assert all(device_entry(home, key) for key in fake.fleet)
+        assert shown(home, "sensor.charger_c89_status") == "connected"
+        fake.fleet = {}
+        await tick(home, freezer, 61)
+        assert (
+            dr.async_entries_for_config_entry(
+                dr.async_get(home),
+                home.config_entries.async_entries(DOMAIN)[0].entry_id,
+            )
+            == []
+        )
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call an account of two devices large."""
+    monkeypatch.setattr("custom_components.ev_charger_cloud.coordinator.LARGE_FLEET", 1)
+
+
+class TestEssentials:
+    """Home Assistant does not take more entities of an account than so many."""
+
+    ESSENTIAL = {
+        "binary_sensor.charger_c1_online",
+        "sensor.charger_c1_status",
+        "sensor.charger_c1_power",
+        "switch.charger_c1_charging",
+    }
+
+    def found(self, home: HomeAssistant) -> set[str]:
+        """Return the entities of the first charger."""
+        return {
+            entity_id
+            for platform in Platform
+            for entity_id in entity_ids(home, platform, "c1")
+        }
+
+    @pytest.mark.parametrize("wish", ["automatic", "all", None])
+    async def test_small_account(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake_entry: MockConfigEntry,
+        wish: str | None,
+    ) -> None:
+        """All that is offered is made, unless the user wants less."""
+        options = {} if wish is None else {"entities": wish}
+        home.config_entries.async_update_entry(fake_entry, options=options)
+        await set_up()
+        assert self.found(home) > self.ESSENTIAL
+        assert LIMIT_1 in self.found(home)
+
+    @pytest.mark.usefixtures("large")
+    @pytest.mark.parametrize("wish", ["automatic", "essential"])
+    async def test_large_account(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake_entry: MockConfigEntry,
+        wish: str,
+    ) -> None:
+        """Of each charger remains what it is known by."""
+        home.config_entries.async_update_entry(fake_entry, options={"entities": wish})
+        await set_up()
+        assert self.found(home) == self.ESSENTIAL
+
+    @pytest.mark.usefixtures("large")
+    async def test_large_account_whole(
+        self, home: HomeAssistant, set_up: SetUp, fake_entry: MockConfigEntry
+    ) -> None:
+        """The user may want all the same."""
+        home.config_entries.async_update_entry(fake_entry, options={"entities": "all"})
+        await set_up()
+        assert LIMIT_1 in self.found(home)
+
+    async def test_small_account_by_choice(
+        self, home: HomeAssistant, set_up: SetUp, fake_entry: MockConfigEntry
+    ) -> None:
+        """The user may want little of a small account too."""
+        home.config_entries.async_update_entry(
+            fake_entry, options={"entities": "essential"}
+        )
+        await set_up()
+        assert self.found(home) == self.ESSENTIAL
+
+    async def test_change_of_mind(
+        self, home: HomeAssistant, set_up: SetUp, fake_entry: MockConfigEntry
+    ) -> None:
+        """What is no longer made leaves the registry, what stays keeps its name."""
+        await set_up()
+        registry = er.async_get(home)
+        registry.async_update_entity(STATUS_1, name="My own")
+        home.config_entries.async_update_entry(
+            fake_entry, options={"entities": "essential"}
+        )
+        await home.config_entries.async_reload(fake_entry.entry_id)
+        await home.async_block_till_done()
+        assert registry.async_get(LIMIT_1) is None
+        assert registry.async_get(STATUS_1).name == "My own"
+
+
+class TestNotices:
+    """What the user should know or do becomes a repair issue."""
+
+    RELINK = Notice(
+        kind=NoticeKind.RELINK_REQUIRED,
+        subject="Charger c1",
+        device_id="c1",
+        link=True,
+    )
+
+    def issues(self, home: HomeAssistant) -> list[ir.IssueEntry]:
+        """Return the issues that are shown."""
+        return [
+            issue
+            for issue in ir.async_get(home).issues.values()
+            if issue.domain == DOMAIN and issue.active
+        ]
+
+    @pytest.mark.parametrize(
+        ("kind", "link", "key", "fixable"),
+        [
+            *((kind, False, str(kind), False) for kind in NoticeKind),
+            (NoticeKind.RELINK_REQUIRED, True, "relink_required_link", True),
+            (NoticeKind.PERMISSION_MISSING, True, "permission_missing", False),
+        ],
+    )
+    async def test_issue(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        kind: NoticeKind,
+        link: bool,
+        key: str,
+        fixable: bool,
+    ) -> None:
+        """Each kind has its text; where an address can be had, a flow shows it."""
+        fake.notices = (
+            Notice(kind=kind, subject="Charger c1", device_id="c1", link=link),
+        )
+        await set_up()
+        [issue] = self.issues(home)
+        assert issue.translation_key == key
+        assert issue.is_fixable is fixable
+        assert issue.translation_placeholders == {
+            "subject": "Charger c1",
+            "account": "Fake account",
+        }
+
+    async def test_raised_once_and_ended(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """An issue stands while polls report it, and ends with them."""
+        fake.notices = (self.RELINK,)
+        await set_up()
+        [first] = self.issues(home)
+        await tick(home, freezer, 61)
+        [second] = self.issues(home)
+        assert second.created == first.created
+        other = Notice(kind=NoticeKind.PERMISSION_MISSING, subject="tariffs")
+        fake.notices = (self.RELINK, other)
+        await tick(home, freezer, 61)
+        assert len(self.issues(home)) == 2
+        fake.notices = (other,)
+        await tick(home, freezer, 61)
+        assert [issue.translation_key for issue in self.issues(home)] == [
+            "permission_missing"
+        ]
+        fake.notices = ()
+        await tick(home, freezer, 61)
+        assert self.issues(home) == []
+
+    async def test_ignored_issue_stays_ignored(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Polls do not bring back what the user has put aside."""
+        fake.notices = (self.RELINK,)
+        await set_up()
+        [issue] = self.issues(home)
+        ir.async_ignore_issue(home, DOMAIN, issue.issue_id, True)
+        await tick(home, freezer, 61)
+        [issue] = self.issues(home)
+        assert issue.dismissed_version
+
+    async def test_issue_is_shown_again_after_a_restart(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        fake_entry: MockConfigEntry,
+    ) -> None:
+        """Home Assistant remembers issues of the last run, but as not active."""
+        registry = ir.async_get(home)
+        issue_id = f"{fake_entry.entry_id}_relink_required_c1"
+        registry.issues[DOMAIN, issue_id] = ir.IssueEntry(
+            active=False,
+            breaks_in_ha_version=None,
+            config_entry_id=None,
+            created=MOMENT,
+            data=None,
+            dismissed_version=None,
+            domain=DOMAIN,
+            is_fixable=None,
+            is_persistent=False,
+            issue_domain=None,
+            issue_id=issue_id,
+            learn_more_url=None,
+            severity=None,
+            translation_key=None,
+            translation_placeholders=None,
+        )
+        fake.notices = (self.RELINK,)
+        await set_up()
+        [issue] = self.issues(home)
+        assert issue.issue_id == issue_id
+        assert issue.is_fixable
+
+    async def test_issues_of_another_account_are_left_alone(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """An account ends only its own issues."""
+        ir.async_create_issue(
+            home,
+            DOMAIN,
+            "another_relink_required_c1",
+            is_fixable=False,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key="relink_required",
+        )
+        await set_up()
+        await tick(home, freezer, 61)
+        assert len(self.issues(home)) == 1
+
+
+class TestPendingValues:
+    """What was asked shows until the cloud has spoken."""
+
+    async def test_confirmed(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A value that the cloud shows at once is no longer pending."""
+        await coordinator.execute(set_limit(10.0))
+        assert fake.executed == [set_limit(10.0)]
+        assert shown(home, LIMIT_1) == "10.0"
+        fake.set_control("c1", Control.CURRENT_LIMIT, value=12.0)
+        await coordinator.async_refresh()
+        assert shown(home, LIMIT_1) == "12.0"
+
+    async def test_shown_while_the_command_is_under_way(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """The wish shows before the cloud has answered."""
+        gate = Gate(fake)
+        with gate:
+            task = asyncio.create_task(coordinator.execute(set_limit(10.0)))
+            await gate.reached()
+            assert shown(home, LIMIT_1) == "10.0"
+            gate.open()
+            await task
+
+    async def test_kept_until_a_follow_up_confirms(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A cloud that is slow to show the effect is read again and again."""
+        fake.obeys = False
+        await coordinator.execute(set_limit(10.0))
+        assert fake.reads == ["c1"]
+        assert shown(home, LIMIT_1) == "10.0"
+        await tick(home, freezer, 2)
+        assert fake.reads == ["c1"] * 2
+        assert shown(home, LIMIT_1) == "10.0"
+        fake.set_control("c1", Control.CURRENT_LIMIT, value=10.0)
+        await tick(home, freezer, 3)
+        assert fake.reads == ["c1"] * 3
+        # Confirmed: from now on the cloud's word counts.
+        fake.set_control("c1", Control.CURRENT_LIMIT, value=12.0)
+        await tick(home, freezer, 10)
+        assert fake.reads == ["c1"] * 4
+        assert shown(home, LIMIT_1) == "12.0"
+
+    async def test_given_up(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """After the last follow-up the truth shows, though it is not the wish."""
+        fake.obeys = False
+        await coordinator.execute(set_limit(10.0))
+        for seconds in (2, 3):
+            await tick(home, freezer, seconds)
+            assert shown(home, LIMIT_1) == "10.0"
+        await tick(home, freezer, 10)
+        assert fake.reads == ["c1"] * 4
+        assert shown(home, LIMIT_1) == "16.0"
+        await tick(home, freezer, 30)
+        assert fake.reads == ["c1"] * 4
+
+    async def test_refused(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A refused wish no longer shows."""
+        fake.refusal = CommandRefusedError(reason=Refusal.REJECTED)
+        with pytest.raises(HomeAssistantError):
+            await coordinator.execute(set_limit(10.0))
+        assert shown(home, LIMIT_1) == "16.0"
+
+    async def test_refused_while_another_is_pending(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A refusal brings back the wish before, which still may take effect."""
+        fake.obeys = False
+        await coordinator.execute(set_limit(10.0))
+        fake.refusal = CommandRefusedError(reason=Refusal.REJECTED)
+        with pytest.raises(HomeAssistantError):
+            await coordinator.execute(set_limit(12.0))
+        assert shown(home, LIMIT_1) == "10.0"
+
+    async def test_poll_does_not_undo_it(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A poll that comes too early does not make the control jump back."""
+        fake.obeys = False
+        await coordinator.execute(set_limit(10.0))
+        fake.set_reading("c1", Reading.POWER, 1.0)
+        await coordinator.async_refresh()
+        assert shown(home, LIMIT_1) == "10.0"
+
+
+class Gate:
+    """Holds commands back on their way to the cloud."""
+
+    def __init__(self, fake: type[FakeProvider]) -> None:
+        """Prepare the gate."""
+        self.sent: list[Command] = []
+        self._event = asyncio.Event()
+        execute = fake.execute
+
+        async def held(provider: FakeProvider, command: Command) -> CommandResult:
+            self.sent.append(command)
+            await self._event.wait()
+            return await execute(provider, command)
+
+        self._patch = patch.object(fake, "execute", held)
+
+    def __enter__(self) -> None:
+        self._patch.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.stop()
+
+    def open(self) -> None:
+        """Let all pass."""
+        self._event.set()
+
+    async def reached(self, count: int = 1) -> None:
+        """Wait until some commands are held."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(self.sent) == count
+
+
+class TestCommands:
+    """One place validates, sends and judges all commands."""
+
+    async def test_result_and_follow_ups(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """The charger is read at once and after 2, 5 and 15 s, and nobody else."""
+        fake.result = CommandResult(verdict=Verdict.DEFERRED, id="a1")
+        command = ClearLimit(device_id="c1")
+        assert await coordinator.execute(command) is fake.result
+        assert fake.executed == [command]
+        assert fake.reads == ["c1"]
+        for seconds, reads in ((1, 1), (1, 2), (2, 2), (1, 3), (9, 3), (1, 4), (30, 4)):
+            await tick(home, freezer, seconds)
+            assert fake.reads == ["c1"] * reads
+        assert fake.polls == 1
+
+    async def test_later_command_begins_the_watch_anew(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """There is one watch for a charger, over the latest command."""
+        await coordinator.execute(ClearLimit(device_id="c1"))
+        await tick(home, freezer, 1)
+        await coordinator.execute(ClearLimit(device_id="c1"))
+        assert fake.reads == ["c1"] * 2
+        await tick(home, freezer, 1)
+        assert fake.reads == ["c1"] * 2
+        await tick(home, freezer, 1)
+        assert fake.reads == ["c1"] * 3
+
+    async def test_watch_ends_when_the_charger_goes(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A charger that has left is not read."""
+        await coordinator.execute(ClearLimit(device_id="c1"))
+        fake.fleet = {"c2": charger("c2")}
+        await coordinator.async_refresh()
+        await tick(home, freezer, 30)
+        assert fake.reads == ["c1"]
+
+    async def test_watch_ends_with_the_entry(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Nothing is read for an account that is unloaded."""
+        await coordinator.execute(ClearLimit(device_id="c1"))
+        await home.config_entries.async_unload(coordinator.config_entry.entry_id)
+        await tick(home, freezer, 600)
+        assert fake.reads == ["c1"]
+        assert fake.polls == 1
+
+    async def test_failed_reading_leaves_it_to_the_next_poll(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A command that succeeded does not fail because of what follows."""
+        fake.read_failure = UnreachableError()
+        await coordinator.execute(set_limit(10.0))
+        assert shown(home, LIMIT_1) == "10.0"
+        assert shown(home, STATUS_1) == "connected"
+        fake.read_failure = None
+        await tick(home, freezer, 61)
+        assert shown(home, LIMIT_1) == "10.0"
+
+    async def test_reading_that_is_not_authorised_asks_for_credentials(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Lost credentials are noticed wherever they are used."""
+        fake.read_failure = AuthenticationError()
+        await coordinator.execute(set_limit(10.0))
+        await home.async_block_till_done()
+        [flow] = home.config_entries.flow.async_progress_by_handler(DOMAIN)
+        assert flow["context"]["source"] == SOURCE_REAUTH
+
+    @pytest.mark.parametrize(
+        ("wish", "command"), [(True, StartCharging), (False, StopCharging)]
+    )
+    async def test_charging_switch_starts_and_stops(
+        self,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+        wish: bool,
+        command: type[Command],
+    ) -> None:
+        """The charging switch is what the field calls start and stop."""
+        fake.set_control("c1", Control.CHARGING, value=not wish)
+        await coordinator.async_refresh()
+        await coordinator.execute(
+            SetControl(device_id="c1", control=Control.CHARGING, value=wish)
+        )
+        assert fake.executed == [command(device_id="c1")]
+
+    async def test_unchanged_write_is_not_sent(
+        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
+    ) -> None:
+        """What is so already is not asked for."""
+        result = await coordinator.execute(set_limit(16.0))
+        assert result.verdict is Verdict.COMPLETED
+        assert fake.executed == []
+        assert fake.reads == []
+
+    async def test_wish_that_is_pending_is_not_sent_twice(
+        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
+    ) -> None:
+        """What was asked already is not asked again; another value is."""
+        fake.obeys = False
+        await coordinator.execute(set_limit(10.0))
+        await coordinator.execute(set_limit(10.0))
+        assert fake.executed == [set_limit(10.0)]
+        await coordinator.execute(set_limit(16.0))
+        assert fake.executed == [set_limit(10.0), set_limit(16.0)]
+
+    @pytest.mark.parametrize(
+        ("control", "state", "value", "key", "placeholders"),
+        [
+            (
+                Control.CURRENT_LIMIT,
+                ControlState(value=10.0, minimum=6, maximum=16),
+                5.9,
+                "out_of_range",
+                {"minimum": "6", "maximum": "16"},
+            ),
+            (
+                Control.CURRENT_LIMIT,
+                ControlState(value=10.0, minimum=6, maximum=16),
+                17,
+                "out_of_range",
+                {"minimum": "6", "maximum": "16"},
+            ),
+            (
+                Control.CURRENT_LIMIT,
+                ControlState(value=10.0, minimum=6),
+                1.0,
+                "out_of_range",
+                {"minimum": "6", "maximum": "–"},
+            ),
+            (
+                Control.CURRENT_LIMIT,
+                ControlState(value=10.0, maximum=16),
+                17.0,
+                "out_of_range",
+                {"minimum": "–", "maximum": "16"},
+            ),
+            (
+                Control.START_CARD,
+                ControlState(value="Mine", options=("Mine", "Yours")),
+                "Theirs",
+                "unknown_option",
+                {"options": "Mine, Yours"},
+            ),
+            (Control.LOCK, None, True, "not_offered", {}),
+        ],
+    )
+    async def test_validation(
+        self,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        control: Control,
+        state: ControlState | None,
+        value: ControlValue,
+        key: str,
+        placeholders: Mapping[str, str],
+    ) -> None:
+        """What a charger does not offer or cannot take is never sent."""
+        fake.change("c1", controls={} if state is None else {control: state})
+        coordinator = (await set_up()).runtime_data
+        with pytest.raises(ServiceValidationError) as caught:
+            await coordinator.execute(
+                SetControl(device_id="c1", control=control, value=value)
+            )
+        assert caught.value.translation_domain == DOMAIN
+        assert caught.value.translation_key == key
+        assert caught.value.translation_placeholders == {
+            "subject": "Charger c1",
+            **placeholders,
+        }
+        assert fake.executed == []
+
+    @pytest.mark.parametrize("value", [6.0, 16, 7.5])
+    async def test_bounds_are_included(
+        self,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        value: float,
+    ) -> None:
+        """The bounds themselves are fine."""
+        fake.set_control("c1", Control.CURRENT_LIMIT, value=10.0)
+        coordinator = (await set_up()).runtime_data
+        await coordinator.execute(set_limit(value))
+        assert fake.executed == [set_limit(value)]
+
+    async def test_bounds_are_not_for_switches(
+        self, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """A switch is no number, though Python says so."""
+        fake.change("c1", controls={Control.LOCK: ControlState(value=False, minimum=6)})
+        coordinator = (await set_up()).runtime_data
+        command = SetControl(device_id="c1", control=Control.LOCK, value=True)
+        await coordinator.execute(command)
+        assert fake.executed == [command]
+
+    async def test_command_that_is_not_offered(
+        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
+    ) -> None:
+        """Only what a charger offers can be asked of it."""
+        with pytest.raises(ServiceValidationError) as caught:
+            await coordinator.execute(Boost(device_id="c1"))
+        assert caught.value.translation_key == "not_offered"
+        assert fake.executed == []
+
+    @pytest.mark.parametrize("command", [set_limit(10.0), ClearLimit(device_id="c1")])
+    async def test_device_that_is_gone(
+        self,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+        command: Command,
+    ) -> None:
+        """A charger that has left the account takes no commands."""
+        fake.fleet = {"c2": charger("c2")}
+        await coordinator.async_refresh()
+        with pytest.raises(ServiceValidationError) as caught:
+            await coordinator.execute(command)
+        assert caught.value.translation_key == "device_gone"
+        assert fake.executed == []
+
+    @pytest.mark.parametrize(
+        ("error", "key"),
+        [
+            *ERRORS,
+            *(
+                (CommandRefusedError(reason=refusal), f"refused_{refusal}")
+                for refusal in Refusal
+            ),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    @pytest.mark.parametrize("command", [set_limit(10.0), ClearLimit(device_id="c1")])
+    async def test_errors_are_translated(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+        command: Command,
+        error: ChargingError,
+        key: str,
+    ) -> None:
+        """Whatever goes wrong is told in the user's words; the next one may go well."""
+        fake.refusal = error
+        with pytest.raises(HomeAssistantError) as caught:
+            await coordinator.execute(command)
+        assert caught.value.translation_domain == DOMAIN
+        assert caught.value.translation_key == key
+        assert caught.value.translation_placeholders is not None
+        assert caught.value.translation_placeholders["subject"] == "Charger c1"
+        assert fake.executed == [command]  # nothing is retried by itself
+        fake.refusal = None
+        await coordinator.execute(command)
+
+    @pytest.mark.parametrize(
+        ("error", "placeholders"),
+        [
+            (ServerFaultError("Down"), {"message": "Down", "seconds": "0"}),
+            (ServerFaultError(reason="http_502"), {"message": "http_502"}),
+            (ServerFaultError(), {"message": "ServerFaultError"}),
+            (RateLimitedError(retry_after=12.4), {"seconds": "12"}),
+        ],
+    )
+    async def test_words_of_the_cloud(
+        self,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+        error: ChargingError,
+        placeholders: Mapping[str, str],
+    ) -> None:
+        """The cloud's own words are passed on, where it gave some."""
+        fake.refusal = error
+        with pytest.raises(HomeAssistantError) as caught:
+            await coordinator.execute(ClearLimit(device_id="c1"))
+        assert caught.value.translation_placeholders is not None
+        assert (
+            caught.value.translation_placeholders.items() >= dict(placeholders).items()
+        )
+
+    async def test_command_that_is_not_authorised_asks_for_credentials(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """The user need not wait for the next poll to learn of it."""
+        fake.refusal = AuthenticationError()
+        with pytest.raises(HomeAssistantError):
+            await coordinator.execute(ClearLimit(device_id="c1"))
+        await home.async_block_till_done()
+        [flow] = home.config_entries.flow.async_progress_by_handler(DOMAIN)
+        assert flow["context"]["source"] == SOURCE_REAUTH
+
+
+class TestTurns:
+    """Commands that meet."""
+
+    @pytest.fixture
+    async def gate(self, fake: type[FakeProvider]) -> AsyncGenerator[Gate]:
+        """Hold commands back."""
+        gate = Gate(fake)
+        with gate:
+            yield gate
+
+    async def test_one_at_a_time_at_a_charger(
+        self, coordinator: ChargingCoordinator, gate: Gate, fake: type[FakeProvider]
+    ) -> None:
+        """A second command waits for the first to be done with."""
+        first, second = set_limit(10.0), ClearLimit(device_id="c1")
+        tasks = [
+            asyncio.create_task(coordinator.execute(each)) for each in (first, second)
+        ]
+        await gate.reached(1)
+        assert gate.sent == [first]
+        gate.open()
+        await asyncio.gather(*tasks)
+        assert fake.executed == [first, second]
+
+    async def test_chargers_do_not_wait_for_each_other(
+        self, coordinator: ChargingCoordinator, gate: Gate
+    ) -> None:
+        """Two chargers are commanded at once."""
+        tasks = [
+            asyncio.create_task(coordinator.execute(set_limit(10.0, key)))
+            for key in ("c1", "c2")
+        ]
+        await gate.reached(2)
+        gate.open()
+        await asyncio.gather(*tasks)
+
+    async def test_connectors_of_a_charger_wait_for_each_other(
+        self, set_up: SetUp, fake: type[FakeProvider], gate: Gate
+    ) -> None:
+        """A charger with two connectors is one charger."""
+        fake.fleet = {
+            "c1": charger(),
+            **{
+                key: charger(key, kind=DeviceKind.CONNECTOR, parent="c1")
+                for key in ("c1-1", "c1-2")
+            },
+        }
+        coordinator = (await set_up()).runtime_data
+        tasks = [
+            asyncio.create_task(coordinator.execute(set_limit(10.0, key)))
+            for key in ("c1-1", "c1-2")
+        ]
+        await gate.reached(1)
+        gate.open()
+        await asyncio.gather(*tasks)
+        assert len(gate.sent) == 2
+
+    async def test_later_wish_takes_the_place_of_a_waiting_one(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        gate: Gate,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Of a slider that is dragged, only the ends are sent."""
+        tasks = [
+            asyncio.create_task(coordinator.execute(set_limit(value)))
+            for value in (10.0, 11.0, 12.0, 13.0)
+        ]
+        await gate.reached(1)
+        gate.open()
+        await asyncio.gather(*tasks)
+        assert fake.executed == [set_limit(10.0), set_limit(13.0)]
+        assert shown(home, LIMIT_1) == "13.0"
+
+    async def test_wishes_for_other_controls_are_not_lost(
+        self, set_up: SetUp, fake: type[FakeProvider], gate: Gate
+    ) -> None:
+        """Only the same control's earlier wish is superseded."""
+        fake.set_control("c1", Control.LOCK, value=False)
+        coordinator = (await set_up()).runtime_data
+        lock = SetControl(device_id="c1", control=Control.LOCK, value=True)
+        commands = [set_limit(10.0), lock, set_limit(11.0)]
+        tasks = [
+            asyncio.create_task(coordinator.execute(command)) for command in commands
+        ]
+        await gate.reached(1)
+        gate.open()
+        await asyncio.gather(*tasks)
+        assert fake.executed == commands
+
+    async def test_charger_that_goes_while_a_wish_waits(
+        self, coordinator: ChargingCoordinator, gate: Gate, fake: type[FakeProvider]
+    ) -> None:
+        """The wait may have been too long."""
+        first = asyncio.create_task(coordinator.execute(set_limit(10.0)))
+        await gate.reached(1)
+        second = asyncio.create_task(coordinator.execute(set_limit(12.0)))
+        await asyncio.sleep(0)
+        fake.read_failure = UnreachableError()
+        fake.obeys = False
+        fake.fleet = {"c2": charger("c2")}
+        await coordinator.async_refresh()
+        gate.open()
+        await first
+        with pytest.raises(ServiceValidationError) as caught:
+            await second
+        assert caught.value.translation_key == "device_gone"
+        assert fake.executed == [set_limit(10.0)]
+
+    async def test_cancelled_wish_no_longer_shows(
+        self, home: HomeAssistant, coordinator: ChargingCoordinator, gate: Gate
+    ) -> None:
+        """A script that is stopped takes its wish along; the charger is free."""
+        task = asyncio.create_task(coordinator.execute(set_limit(10.0)))
+        await gate.reached(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert shown(home, LIMIT_1) == "16.0"
+        gate.open()
+        await coordinator.execute(set_limit(12.0))
+        assert shown(home, LIMIT_1) == "12.0"
+
+
+class TestMemory:
+    """A provider's wishes outlive a restart."""
+
+    def key(self, entry: MockConfigEntry) -> str:
+        """Return the key of the storage file."""
+        return f"{DOMAIN}.{entry.entry_id}"
+
+    async def test_stored_and_restored(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+        hass_storage: dict[str, Any],
+    ) -> None:
+        """What a provider remembers is there when it is made anew."""
+        entry = await set_up()
+        context = fake.contexts[-1]
+        assert context.memory == {}
+        context.memory["limits"] = {"c1": 10}
+        context.remember()
+        await tick(home, freezer, 2)
+        assert hass_storage[self.key(entry)]["data"] == {"limits": {"c1": 10}}
+        await home.config_entries.async_reload(entry.entry_id)
+        assert fake.contexts[-1] is not context
+        assert fake.contexts[-1].memory == {"limits": {"c1": 10}}
+
+    async def test_nothing_is_lost_in_a_quick_reload(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        hass_storage: dict[str, Any],
+    ) -> None:
+        """What was remembered just now is there after a reload too."""
+        entry = await set_up()
+        context = fake.contexts[-1]
+        context.memory["limits"] = {"c1": 10}
+        context.remember()
+        await home.config_entries.async_reload(entry.entry_id)
+        assert fake.contexts[-1] is not context
+        assert fake.contexts[-1].memory == {"limits": {"c1": 10}}
+
+    async def test_removed_with_the_entry(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+        hass_storage: dict[str, Any],
+    ) -> None:
+        """Nothing of an account remains, not even what was remembered just now."""
+        entry = await set_up()
+        fake.contexts[-1].memory["limits"] = {"c1": 10}
+        fake.contexts[-1].remember()
+        await tick(home, freezer, 2)
+        assert self.key(entry) in hass_storage
+        fake.contexts[-1].remember()
+        await home.config_entries.async_remove(entry.entry_id)
+        await tick(home, freezer, 2)
+        assert self.key(entry) not in hass_storage

@@ -1,0 +1,78 @@
+"""What a poll of many idle chargers costs: counts that the documentation states."""
+
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.ev_charger_cloud.const import DOMAIN
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
+from simulator.cloud import Cloud
+from simulator.clouds.ampeco import Ampeco
+from simulator.clouds.plugchoice import Plugchoice
+from simulator.server import Simulator
+
+from .devices import tick
+
+
+@pytest.mark.parametrize(
+    ("kind", "chargers", "requests"),
+    [
+        # 25 chargers of a location in each request.
+        pytest.param(Plugchoice, 50, 2, id="plugchoice"),
+        # A hundred charge points in one, a hundred EVSEs in one; every other poll also
+        # looks for sessions.
+        pytest.param(Ampeco, 50, 3, id="ampeco"),
+    ],
+)
+async def test_unchanged_poll(
+    home: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    kind: type[Cloud],
+    chargers: int,
+    requests: int,
+) -> None:
+    """It writes no state and mostly asks no more than the lists force.
+
+    Slow data come now and then on top, so the median counts.
+    """
+    async with Simulator([kind], seed=False) as simulator:
+        cloud = simulator[kind.name]
+        options: dict[str, Any] = {"connectors": 1}
+        cloud.populate(chargers, **options)
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            unique_id=f"{kind.name}_many",
+            data={
+                "provider": kind.name,
+                "base_url": cloud.base_url,
+                **cloud.credentials,
+            },
+            options={"entities": "all"},
+        )
+        entry.add_to_hass(home)
+        await home.config_entries.async_setup(entry.entry_id)
+        await home.async_block_till_done(wait_background_tasks=True)
+        assert entry.state is ConfigEntryState.LOADED
+        assert len(home.states.async_all("switch")) >= chargers
+        # Slow data of many chargers come in over the first minutes.
+        for _ in range(20):
+            await tick(home, freezer, 61)
+        counts = []
+        with patch.object(
+            Entity,
+            "async_write_ha_state",
+            autospec=True,
+            side_effect=Entity.async_write_ha_state,
+        ) as write:
+            for _ in range(21):
+                cloud.requests.clear()
+                await tick(home, freezer, 61)
+                counts.append(len(cloud.requests))
+        assert sorted(counts)[10] == requests
+        assert not [call.args[0].entity_id for call in write.call_args_list]
+        await home.config_entries.async_unload(entry.entry_id)

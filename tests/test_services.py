@@ -1,0 +1,734 @@
+"""Actions: what needs more words than an entity has."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.ev_charger_cloud.charging import (
+    CancelReservation,
+    CancelScheduled,
+    ChargingError,
+    ChargingProfile,
+    ClearChargingProfile,
+    Command,
+    CommandRefusedError,
+    CommandResult,
+    Money,
+    NotSupportedError,
+    Pause,
+    ProfileKind,
+    ProfilePurpose,
+    RateUnit,
+    Recurrency,
+    Refusal,
+    Reserve,
+    Resume,
+    SchedulePeriod,
+    Session,
+    SetChargePolicy,
+    SetChargingProfile,
+    StartCharging,
+    StopCharging,
+    StopReason,
+    UnreachableError,
+    Verdict,
+)
+from custom_components.ev_charger_cloud.const import DOMAIN
+from homeassistant.core import HomeAssistant, ServiceResponse
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
+
+from .devices import COMMANDS, SetUp, charger, device_entry
+from .fake_provider import FakeProvider
+
+NOW = datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
+PERIODS = [
+    {"start_period": 0, "limit": 16},
+    {"start_period": 3600, "limit": 8.5, "number_phases": 1},
+]
+STEPS = (
+    SchedulePeriod(start_period=0, limit=16.0),
+    SchedulePeriod(start_period=3600, limit=8.5, number_phases=1),
+)
+
+
+@pytest.fixture(autouse=True)
+async def home_in_zurich(
+    home: HomeAssistant, fake: type[FakeProvider], freezer: FrozenDateTimeFactory
+) -> None:
+    """Give the account a charger that takes all commands, and the home a time zone."""
+    freezer.move_to(NOW)
+    await home.config.async_update(time_zone="Europe/Zurich")
+    fake.fleet = {"c1": charger(commands=COMMANDS)}
+
+
+@pytest.fixture
+async def device_id(home: HomeAssistant, set_up: SetUp) -> str:
+    """Return the charger's id in the device registry."""
+    await set_up()
+    device = device_entry(home, "c1")
+    assert device is not None
+    return device.id
+
+
+async def call(
+    home: HomeAssistant, action: str, device_id: str, **fields: Any
+) -> ServiceResponse:
+    """Perform an action and return what it answers."""
+    return await home.services.async_call(
+        DOMAIN,
+        action,
+        {"device_id": device_id, **fields},
+        blocking=True,
+        return_response=True,
+    )
+
+
+class TestCommands:
+    """Actions that are commands."""
+
+    @pytest.mark.parametrize(
+        ("action", "fields", "command"),
+        [
+            ("start_charging", {}, StartCharging(device_id="c1")),
+            (
+                "start_charging",
+                {"id_token": "A1", "user_id": "u1", "current": 10, "delay": "00:05:00"},
+                StartCharging(
+                    device_id="c1",
+                    id_token="A1",
+                    user_id="u1",
+                    current_limit=10.0,
+                    delay=timedelta(minutes=5),
+                ),
+            ),
+            ("stop_charging", {}, StopCharging(device_id="c1")),
+            (
+                "stop_charging",
+                {"force": True, "delay": {"minutes": 5}},
+                StopCharging(device_id="c1", force=True, delay=timedelta(minutes=5)),
+            ),
+            ("cancel_scheduled", {}, CancelScheduled(device_id="c1")),
+            (
+                "cancel_scheduled",
+                {"action_id": "a1"},
+                CancelScheduled(device_id="c1", action_id="a1"),
+            ),
+            (
+                "pause_charging",
+                {"until": "2026-11-02 09:00:00"},
+                Pause(device_id="c1", until=datetime(2026, 11, 2, 8, 0, tzinfo=UTC)),
+            ),
+            (
+                "pause_charging",
+                {"until": "2026-11-02T09:00:00+00:00"},
+                Pause(device_id="c1", until=datetime(2026, 11, 2, 9, 0, tzinfo=UTC)),
+            ),
+            (
+                "pause_charging",
+                {"duration": {"hours": 2}},
+                Pause(device_id="c1", until=NOW + timedelta(hours=2)),
+            ),
+            ("resume_charging", {}, Resume(device_id="c1")),
+            (
+                "set_charge_policy",
+                {"enabled": False},
+                SetChargePolicy(device_id="c1", enabled=False),
+            ),
+            (
+                "set_charge_policy",
+                {
+                    "enabled": True,
+                    "deadline": "2026-11-03 07:00:00",
+                    "deadline_level": 70,
+                    "target_minimum": 20,
+                    "target_maximum": 80,
+                    "power_limit": 7400,
+                },
+                SetChargePolicy(
+                    device_id="c1",
+                    enabled=True,
+                    deadline=datetime(2026, 11, 3, 6, 0, tzinfo=UTC),
+                    deadline_level=70.0,
+                    target_minimum=20.0,
+                    target_maximum=80.0,
+                    power_limit=7400.0,
+                ),
+            ),
+            (
+                "set_charge_policy",
+                {"target_minimum": 80, "target_maximum": 80},
+                SetChargePolicy(
+                    device_id="c1", target_minimum=80.0, target_maximum=80.0
+                ),
+            ),
+            (
+                "set_charge_policy",
+                {"target_minimum": 80},
+                SetChargePolicy(device_id="c1", target_minimum=80.0),
+            ),
+            (
+                "set_charging_profile",
+                {"periods": PERIODS},
+                SetChargingProfile(
+                    device_id="c1",
+                    profile=ChargingProfile(
+                        periods=STEPS,
+                        purpose=ProfilePurpose.TX_DEFAULT,
+                        kind=ProfileKind.RELATIVE,
+                        stack_level=1,
+                        rate_unit=RateUnit.AMPERE,
+                    ),
+                ),
+            ),
+            (
+                "set_charging_profile",
+                {
+                    "periods": {"start_period": 0, "limit": 7400},
+                    "purpose": "charge_point_max",
+                    "kind": "recurring",
+                    "stack_level": 3,
+                    "rate_unit": "watt",
+                    "recurrency": "weekly",
+                    "start_schedule": "2026-11-02 00:00:00",
+                    "duration": 86400,
+                    "minimum_rate": 1380,
+                    "valid_from": "2026-11-01 00:00:00",
+                    "valid_to": "2026-12-01 00:00:00",
+                    "profile_id": 7,
+                },
+                SetChargingProfile(
+                    device_id="c1",
+                    profile=ChargingProfile(
+                        periods=(SchedulePeriod(start_period=0, limit=7400.0),),
+                        purpose=ProfilePurpose.CHARGE_POINT_MAX,
+                        kind=ProfileKind.RECURRING,
+                        stack_level=3,
+                        rate_unit=RateUnit.WATT,
+                        recurrency=Recurrency.WEEKLY,
+                        start_schedule=datetime(2026, 11, 1, 23, 0, tzinfo=UTC),
+                        duration=86400,
+                        minimum_rate=1380.0,
+                        valid_from=datetime(2026, 10, 31, 23, 0, tzinfo=UTC),
+                        valid_to=datetime(2026, 11, 30, 23, 0, tzinfo=UTC),
+                        id=7,
+                    ),
+                ),
+            ),
+            (
+                "set_charging_profile",
+                {
+                    "periods": PERIODS,
+                    "purpose": "tx",
+                    "kind": "absolute",
+                    "start_schedule": "2026-11-02 00:00:00",
+                },
+                SetChargingProfile(
+                    device_id="c1",
+                    profile=ChargingProfile(
+                        periods=STEPS,
+                        purpose=ProfilePurpose.TX,
+                        kind=ProfileKind.ABSOLUTE,
+                        start_schedule=datetime(2026, 11, 1, 23, 0, tzinfo=UTC),
+                    ),
+                ),
+            ),
+            ("clear_charging_profile", {}, ClearChargingProfile(device_id="c1")),
+            (
+                "clear_charging_profile",
+                {"profile_id": 7, "purpose": "tx", "stack_level": 0},
+                ClearChargingProfile(
+                    device_id="c1",
+                    profile_id=7,
+                    purpose=ProfilePurpose.TX,
+                    stack_level=0,
+                ),
+            ),
+            ("reserve", {}, Reserve(device_id="c1")),
+            (
+                "reserve",
+                {"user_id": "u1", "reason": "Visitor"},
+                Reserve(device_id="c1", user_id="u1", reason="Visitor"),
+            ),
+            ("cancel_reservation", {}, CancelReservation(device_id="c1")),
+            (
+                "cancel_reservation",
+                {"reservation_id": "r1"},
+                CancelReservation(device_id="c1", reservation_id="r1"),
+            ),
+        ],
+    )
+    async def test_fields_make_a_command(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device_id: str,
+        action: str,
+        fields: dict[str, Any],
+        command: Command,
+    ) -> None:
+        """Each field reaches the command; a time without a zone is the home's."""
+        await call(home, action, device_id, **fields)
+        assert fake.executed == [command]
+
+    @pytest.mark.parametrize(
+        ("result", "response"),
+        [
+            (
+                CommandResult(),
+                {"verdict": "accepted", "id": None, "message": None, "at": None},
+            ),
+            (
+                CommandResult(
+                    verdict=Verdict.DEFERRED, id="a1", message="Later", at=NOW
+                ),
+                {
+                    "verdict": "deferred",
+                    "id": "a1",
+                    "message": "Later",
+                    "at": "2026-11-02T07:30:00+01:00",
+                },
+            ),
+        ],
+    )
+    async def test_response(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device_id: str,
+        result: CommandResult,
+        response: dict[str, str | None],
+    ) -> None:
+        """The answer tells how far the command came, times in the home's zone."""
+        fake.result = result
+        assert await call(home, "start_charging", device_id) == response
+
+    async def test_response_is_optional(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """Scripts need not ask for the answer."""
+        await home.services.async_call(
+            DOMAIN, "resume_charging", {"device_id": device_id}, blocking=True
+        )
+        assert fake.executed == [Resume(device_id="c1")]
+
+    async def test_connector(
+        self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
+    ) -> None:
+        """A connector can be aimed at like a charger."""
+        fake.fleet = {
+            "c1": charger(),
+            "c1-1": charger("c1-1", parent="c1", commands=COMMANDS),
+        }
+        await set_up()
+        device = device_entry(home, "c1-1")
+        assert device is not None
+        await call(home, "resume_charging", device.id)
+        assert fake.executed == [Resume(device_id="c1-1")]
+
+    async def test_refusal(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """A refusal is told in the user's words."""
+        fake.refusal = CommandRefusedError(reason=Refusal.NO_SESSION)
+        with pytest.raises(HomeAssistantError) as caught:
+            await call(home, "stop_charging", device_id)
+        assert caught.value.translation_domain == DOMAIN
+        assert caught.value.translation_key == "refused_no_session"
+
+
+class TestWrongUse:
+    """Requests that cannot be carried out as they stand are never sent."""
+
+    @pytest.mark.parametrize(
+        ("action", "fields", "key"),
+        [
+            ("pause_charging", {}, "pause_without_end"),
+            (
+                "pause_charging",
+                {"until": "2026-11-02 07:00:00"},
+                "refused_in_the_past",
+            ),
+            ("pause_charging", {"duration": "00:00:00"}, "refused_in_the_past"),
+            ("set_charge_policy", {}, "nothing_to_set"),
+            (
+                "set_charge_policy",
+                {"target_minimum": 81, "target_maximum": 80},
+                "targets_crossed",
+            ),
+            (
+                "set_charging_profile",
+                {"periods": [{"start_period": 1, "limit": 6}]},
+                "periods_out_of_order",
+            ),
+            (
+                "set_charging_profile",
+                {
+                    "periods": [
+                        {"start_period": 0, "limit": 6},
+                        {"start_period": 0, "limit": 8},
+                    ]
+                },
+                "periods_out_of_order",
+            ),
+            (
+                "set_charging_profile",
+                {
+                    "periods": [
+                        {"start_period": 0, "limit": 6},
+                        {"start_period": 7200, "limit": 8},
+                        {"start_period": 3600, "limit": 8},
+                    ]
+                },
+                "periods_out_of_order",
+            ),
+            (
+                "set_charging_profile",
+                {"periods": PERIODS, "recurrency": "daily"},
+                "recurrency_mismatch",
+            ),
+            (
+                "set_charging_profile",
+                {
+                    "periods": PERIODS,
+                    "kind": "recurring",
+                    "start_schedule": "2026-11-02 00:00:00",
+                },
+                "recurrency_mismatch",
+            ),
+            (
+                "set_charging_profile",
+                {"periods": PERIODS, "kind": "absolute"},
+                "start_schedule_required",
+            ),
+            (
+                "set_charging_profile",
+                {"periods": PERIODS, "kind": "recurring", "recurrency": "daily"},
+                "start_schedule_required",
+            ),
+            (
+                "get_sessions",
+                {"start": "2026-11-02 07:00:00", "end": "2026-11-02 07:00:00"},
+                "span_reversed",
+            ),
+            ("get_sessions", {"start": "2026-11-02 08:00:00"}, "span_reversed"),
+        ],
+    )
+    async def test_contradiction(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device_id: str,
+        action: str,
+        fields: dict[str, Any],
+        key: str,
+    ) -> None:
+        """Fields that contradict each other are explained."""
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(home, action, device_id, **fields)
+        assert caught.value.translation_domain == DOMAIN
+        assert caught.value.translation_key == key
+        assert fake.executed == []
+
+    @pytest.mark.parametrize(
+        ("action", "fields"),
+        [
+            ("start_charging", {"current": -1}),
+            ("start_charging", {"id_token": ""}),
+            ("start_charging", {"id_token": "A" * 37}),
+            ("start_charging", {"delay": -5}),
+            ("start_charging", {"volts": 230}),
+            ("pause_charging", {"until": "2026-11-03 07:00:00", "duration": 60}),
+            ("pause_charging", {"until": "soon"}),
+            ("set_charge_policy", {"target_maximum": 101}),
+            ("set_charging_profile", {}),
+            ("set_charging_profile", {"periods": []}),
+            ("set_charging_profile", {"periods": [{"start_period": 0}]}),
+            (
+                "set_charging_profile",
+                {"periods": [{"start_period": 0, "limit": 6, "number_phases": 4}]},
+            ),
+            ("set_charging_profile", {"periods": PERIODS, "purpose": "TxProfile"}),
+            ("set_charging_profile", {"periods": PERIODS, "duration": 0}),
+            ("clear_charging_profile", {"stack_level": -1}),
+            ("get_sessions", {"limit": 0}),
+            ("get_sessions", {"limit": 501}),
+        ],
+    )
+    async def test_schema(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device_id: str,
+        action: str,
+        fields: dict[str, Any],
+    ) -> None:
+        """What is of the wrong form does not even get in."""
+        with pytest.raises(vol.Invalid):
+            await call(home, action, device_id, **fields)
+        assert fake.executed == []
+
+    @pytest.mark.parametrize(
+        "action", ["resume_charging", "get_sessions", "get_charging_profiles"]
+    )
+    async def test_unknown_device(
+        self, home: HomeAssistant, device_id: str, action: str
+    ) -> None:
+        """A device that is not there is told so."""
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(home, action, "nowhere")
+        assert caught.value.translation_key == "service_device_not_found"
+
+    async def test_device_of_another_integration(
+        self, home: HomeAssistant, device_id: str
+    ) -> None:
+        """Only our own devices can be aimed at."""
+        other = MockConfigEntry(domain="elsewhere")
+        other.add_to_hass(home)
+        device = dr.async_get(home).async_get_or_create(
+            config_entry_id=other.entry_id, identifiers={("elsewhere", "1")}
+        )
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(home, "resume_charging", device.id)
+        assert caught.value.translation_key == "service_device_wrong_domain"
+
+    async def test_account_is_not_loaded(
+        self, home: HomeAssistant, device_id: str, fake_entry: MockConfigEntry
+    ) -> None:
+        """Actions are there without the account, and say what is missing."""
+        await home.config_entries.async_unload(fake_entry.entry_id)
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(home, "resume_charging", device_id)
+        assert caught.value.translation_key == "service_config_entry_not_loaded"
+
+    @pytest.mark.parametrize(
+        "action", ["resume_charging", "get_sessions", "get_charging_profiles"]
+    )
+    async def test_device_that_the_account_no_longer_has(
+        self,
+        home: HomeAssistant,
+        device_id: str,
+        fake_entry: MockConfigEntry,
+        action: str,
+    ) -> None:
+        """A leftover in the registry is no charger."""
+        leftover = dr.async_get(home).async_get_or_create(
+            config_entry_id=fake_entry.entry_id,
+            identifiers={(DOMAIN, "fake_account-1_c9")},
+        )
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(home, action, leftover.id)
+        assert caught.value.translation_domain == DOMAIN
+        assert caught.value.translation_key == "device_gone"
+
+    async def test_command_that_is_not_offered(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """Only what a charger offers can be asked of it."""
+        fake.change("c1", commands=frozenset())
+        await home.config_entries.async_entries(DOMAIN)[0].runtime_data.async_refresh()
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(home, "reserve", device_id)
+        assert caught.value.translation_key == "not_offered"
+        assert fake.executed == []
+
+
+class TestSessions:
+    """What was charged."""
+
+    @pytest.mark.parametrize(
+        ("fields", "asked"),
+        [
+            ({}, (NOW - timedelta(days=30), NOW, 50)),
+            (
+                {"end": "2026-10-31 00:00:00"},
+                (
+                    datetime(2026, 9, 30, 23, 0, tzinfo=UTC),
+                    datetime(2026, 10, 30, 23, 0, tzinfo=UTC),
+                    50,
+                ),
+            ),
+            (
+                {
+                    "start": "2026-10-01T00:00:00+02:00",
+                    "end": "2026-10-02T00:00:00+02:00",
+                    "limit": "7",
+                },
+                (
+                    datetime(2026, 9, 30, 22, 0, tzinfo=UTC),
+                    datetime(2026, 10, 1, 22, 0, tzinfo=UTC),
+                    7,
+                ),
+            ),
+        ],
+    )
+    async def test_span(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device_id: str,
+        monkeypatch: pytest.MonkeyPatch,
+        fields: dict[str, str],
+        asked: tuple[datetime, datetime, int],
+    ) -> None:
+        """The last 30 days, unless something else is asked for."""
+        seen: list[tuple[object, ...]] = []
+
+        async def sessions(_: FakeProvider, *arguments: object) -> list[Session]:
+            seen.append(arguments)
+            return []
+
+        monkeypatch.setattr(fake, "sessions", sessions)
+        assert await call(home, "get_sessions", device_id, **fields) == {"sessions": []}
+        assert seen == [("c1", *asked)]
+
+    @pytest.mark.parametrize(
+        ("session", "told"),
+        [
+            (
+                Session(
+                    id="s1",
+                    device_id="c1",
+                    started_at=NOW,
+                    ended_at=NOW + timedelta(hours=1),
+                    energy=7200.0,
+                    cost=Money(2.52, "EUR"),
+                    stop_reason=StopReason.REMOTE,
+                    id_token="…C3D4",
+                ),
+                {
+                    "id": "s1",
+                    "start": "2026-11-02T07:30:00+01:00",
+                    "end": "2026-11-02T08:30:00+01:00",
+                    "energy_kwh": 7.2,
+                    "cost": 2.52,
+                    "currency": "EUR",
+                    "stop_reason": "remote",
+                    "id_token": "…C3D4",
+                },
+            ),
+            (
+                Session(id="s2", device_id="c1", started_at=None),
+                {
+                    "id": "s2",
+                    "start": None,
+                    "end": None,
+                    "energy_kwh": None,
+                    "cost": None,
+                    "currency": None,
+                    "stop_reason": None,
+                    "id_token": None,
+                },
+            ),
+        ],
+    )
+    async def test_response(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device_id: str,
+        monkeypatch: pytest.MonkeyPatch,
+        session: Session,
+        told: dict[str, Any],
+    ) -> None:
+        """Energy is in kWh and times are in the home's zone; what is missing is None."""
+
+        async def sessions(*_: object) -> list[Session]:
+            return [session]
+
+        monkeypatch.setattr(fake, "sessions", sessions)
+        assert await call(home, "get_sessions", device_id) == {"sessions": [told]}
+
+
+class TestProfiles:
+    """The charging profiles that the cloud knows of."""
+
+    @pytest.mark.parametrize(
+        "profile",
+        [
+            {
+                "profile_id": 7,
+                "purpose": "charge_point_max",
+                "kind": "recurring",
+                "stack_level": 3,
+                "rate_unit": "watt",
+                "recurrency": "weekly",
+                "start_schedule": "2026-11-02T00:00:00+01:00",
+                "duration": 86400,
+                "minimum_rate": 1380.0,
+                "valid_from": "2026-11-01T00:00:00+01:00",
+                "valid_to": "2026-12-01T00:00:00+01:00",
+                "periods": [
+                    {"start_period": 0, "limit": 7400.0, "number_phases": None},
+                    {"start_period": 3600, "limit": 3700.0, "number_phases": 1},
+                ],
+            },
+            {
+                "profile_id": None,
+                "purpose": "tx",
+                "kind": "relative",
+                "stack_level": 0,
+                "rate_unit": "ampere",
+                "recurrency": None,
+                "start_schedule": None,
+                "duration": None,
+                "minimum_rate": None,
+                "valid_from": None,
+                "valid_to": None,
+                "periods": [{"start_period": 0, "limit": 6.0, "number_phases": 3}],
+            },
+        ],
+    )
+    async def test_told_as_it_is_set(
+        self, home: HomeAssistant, device_id: str, profile: dict[str, Any]
+    ) -> None:
+        """What set_charging_profile took is what get_charging_profiles tells."""
+        given = {key: value for key, value in profile.items() if value is not None}
+        given["periods"] = [
+            {key: value for key, value in period.items() if value is not None}
+            for period in profile["periods"]
+        ]
+        await call(home, "set_charging_profile", device_id, **given)
+        assert await call(home, "get_charging_profiles", device_id) == {
+            "profiles": [profile]
+        }
+
+
+@pytest.mark.parametrize("action", ["get_sessions", "get_charging_profiles"])
+@pytest.mark.parametrize(
+    ("error", "key"),
+    [
+        (UnreachableError("no route"), "unreachable"),
+        (NotSupportedError(), "not_supported"),
+    ],
+)
+async def test_cloud_does_not_tell(
+    home: HomeAssistant,
+    fake: type[FakeProvider],
+    device_id: str,
+    action: str,
+    error: ChargingError,
+    key: str,
+) -> None:
+    """What goes wrong is told in the user's words."""
+    fake.failure = error
+    with pytest.raises(HomeAssistantError) as caught:
+        await call(home, action, device_id)
+    assert caught.value.translation_domain == DOMAIN
+    assert caught.value.translation_key == key
+    assert caught.value.translation_placeholders is not None
+    assert caught.value.translation_placeholders["subject"] == "Charger c1"
+
+
+async def test_actions_are_there_without_an_account(home: HomeAssistant) -> None:
+    """Automations can be checked before an account is loaded."""
+    assert await async_setup_component(home, DOMAIN, {})
+    assert home.services.async_services_for_domain(DOMAIN).keys() >= {
+        "start_charging",
+        "get_sessions",
+    }
