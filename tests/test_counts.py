@@ -24,9 +24,8 @@ from .devices import tick
     [
         # 25 chargers of a location in each request.
         pytest.param(Plugchoice, 50, 2, id="plugchoice"),
-        # A hundred charge points in one, a hundred EVSEs in one; every other poll also
-        # looks for sessions.
-        pytest.param(Ampeco, 50, 3, id="ampeco"),
+        # A hundred charge points in one, a hundred EVSEs in the other.
+        pytest.param(Ampeco, 50, 2, id="ampeco"),
     ],
 )
 async def test_unchanged_poll(
@@ -36,9 +35,9 @@ async def test_unchanged_poll(
     chargers: int,
     requests: int,
 ) -> None:
-    """It writes no state and mostly asks no more than the lists force.
+    """It writes no state and asks no more than the lists force.
 
-    Slow data come now and then on top, so the median counts.
+    Settings, cards and other slow data come on top now and then, a few a minute.
     """
     async with Simulator([kind], seed=False) as simulator:
         cloud = simulator[kind.name]
@@ -73,6 +72,7 @@ async def test_unchanged_poll(
                 cloud.requests.clear()
                 await tick(home, freezer, 61)
                 counts.append(len(cloud.requests))
-        assert sorted(counts)[10] == requests
+        assert min(counts) == requests
+        assert sum(counts) <= 12 * len(counts)
         assert not [call.args[0].entity_id for call in write.call_args_list]
         await home.config_entries.async_unload(entry.entry_id)
