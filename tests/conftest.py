@@ -5,8 +5,6 @@ from functools import partialmethod
 from unittest.mock import patch
 
 from aiohttp import ClientSession
-from homeassistant.core import HomeAssistant
-from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -14,6 +12,8 @@ import custom_components.ev_charger_cloud  # noqa: F401  (before an empty namesa
 from custom_components.ev_charger_cloud.config_flow import ChargerConfigFlow
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.providers import PROVIDERS
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
 
 from .fake_provider import DESCRIPTION, PERSONAL, FakeProvider
 

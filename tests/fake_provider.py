@@ -26,6 +26,7 @@ from custom_components.ev_charger_cloud.providers.base import (
     Context,
     Field,
     FieldKind,
+    InvalidSettingError,
     Poll,
     Provider,
     ProviderDescription,
@@ -184,10 +185,6 @@ class FakeProvider(Provider):
 
 def _normalise(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Refuse what the test says is wrong."""
-    from custom_components.ev_charger_cloud.providers.base import (  # noqa: PLC0415
-        InvalidSettingError,
-    )
-
     if settings.get("base_url") == "nonsense":
         raise InvalidSettingError("base_url", "invalid_url")
     return dict(settings)

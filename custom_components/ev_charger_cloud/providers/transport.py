@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 import json
 import logging
+import math
 import time
 from typing import Any
 
@@ -29,7 +30,8 @@ from ..charging import (
 _LOGGER = logging.getLogger(__name__)
 
 REDACTED = "**REDACTED**"
-_MAX_BACKOFF = 900.0
+_MAX_BACKOFF = 900.0  # s, when the cloud does not say how long
+_LONGEST_WAIT = 86_400.0  # s, whatever the cloud says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,15 +160,16 @@ class Transport:
 
     def _judge(self, response: ClientResponse, raw: bytes) -> Any:
         """Decode an answer, or raise what it means."""
+        success = HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
         try:
             body = json.loads(raw) if raw.strip() else None
         except ValueError as err:
-            if response.ok:
+            if success:
                 raise UnusableAnswerError(
                     "the answer is not JSON", reason="not_json"
                 ) from err
             body = None
-        if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        if success:
             self._backoff = self._limits.backoff
             return body
         error = self.error(
@@ -228,4 +231,4 @@ def _retry_after(value: str | None) -> float | None:
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
         seconds = (when - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), _MAX_BACKOFF)
+    return min(max(seconds, 0.0), _LONGEST_WAIT) if math.isfinite(seconds) else None
