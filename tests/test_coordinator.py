@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 import logging
 from typing import Any
@@ -55,7 +56,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.entity import Entity
 
-from .devices import MOMENT, SetUp, charger, device_entry, entity_ids, tick
+from .devices import SetUp, charger, device_entry, entity_ids, tick
 from .fake_provider import FakeProvider
 
 STATUS_1 = "sensor.charger_c1_status"
@@ -995,23 +996,16 @@ class TestNotices:
         """Home Assistant remembers issues of the last run, but as not active."""
         registry = ir.async_get(home)
         issue_id = f"{fake_entry.entry_id}_relink_required_c1"
-        registry.issues[DOMAIN, issue_id] = ir.IssueEntry(
-            active=False,
-            breaks_in_ha_version=None,
-            config_entry_id=None,
-            created=MOMENT,
-            data=None,
-            dismissed_version=None,
-            domain=DOMAIN,
-            is_fixable=None,
-            is_persistent=False,
-            issue_domain=None,
-            issue_id=issue_id,
-            learn_more_url=None,
-            severity=None,
-            translation_key=None,
-            translation_placeholders=None,
+        ir.async_create_issue(
+            home,
+            DOMAIN,
+            issue_id,
+            is_fixable=False,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key="relink_required",
         )
+        known = registry.issues[DOMAIN, issue_id]
+        registry.issues[DOMAIN, issue_id] = replace(known, active=False)
         fake.notices = (self.RELINK,)
         await set_up()
         [issue] = self.issues(home)

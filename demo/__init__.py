@@ -1,0 +1,1 @@
+"""A real Home Assistant, this integration and simulated chargers of all clouds."""

@@ -1,0 +1,82 @@
+"""Cars at some of the chargers, so that there is something to look at."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count, cycle, repeat
+import time
+from typing import Any
+
+from .chargers import LIMITS, Charger, state_of
+from .errors import DemoError
+from .hardware import Outlet
+from .stage import Stage
+
+_CARS: tuple[dict[str, Any], ...] = (
+    {"name": "City car", "capacity_wh": 42_000, "max_current": 16.0, "soc": 0.3},
+    {"name": "Estate", "capacity_wh": 77_000, "max_current": 16.0, "soc": 0.55},
+    {"name": "Van", "capacity_wh": 90_000, "max_current": 32.0, "soc": 0.2},
+)
+
+_PATIENCE = 20.0  # s until a car that was plugged in charges
+_MOST = dict(zip(LIMITS, (16, 11_000), strict=True))  # A, W
+_SHARES = (0.7, 0.5, 0.85, 0.6, 1.0)  # enough for three phases
+
+
+async def enliven(stage: Stage) -> list[str]:
+    """Charge cars at two of three free chargers; return what went wrong."""
+    startable = [each for each in stage.chargers if each.entity("switch", "charging")]
+    cars, charging = cycle(_CARS), []
+    for number, charger in enumerate(startable):
+        outlet = charger.outlet(stage.clouds[charger.provider]["stations"])
+        if outlet and outlet.free and number % 3 != 2:
+            charging.append(_charge(stage, charger, outlet, next(cars)))
+    outcomes = await asyncio.gather(*charging, return_exceptions=True)
+    return [str(outcome) for outcome in outcomes if isinstance(outcome, DemoError)]
+
+
+async def stir(stage: Stage, seconds: float = 240, every: float = 20) -> None:
+    """Change limits for some minutes, so that there are curves to look at."""
+    end = time.monotonic() + seconds
+    for turn in count():
+        await asyncio.sleep(every)
+        if time.monotonic() > end:
+            break
+        charging = [each for each in stage.chargers if _charging(stage, each)]
+        shares = (_SHARES[(turn + number) % len(_SHARES)] for number in count())
+        with suppress(DemoError):
+            await asyncio.gather(*map(_limit, repeat(stage), charging, shares))
+
+
+async def _charge(
+    stage: Stage, charger: Charger, outlet: Outlet, car: Mapping[str, Any]
+) -> None:
+    """Plug a car in, have it noticed, and charge it."""
+    switch = charger.entity("switch", "charging")
+    assert switch
+    try:
+        await stage.world.do(outlet, "plug_in", **car)
+        await stage.home.act("homeassistant.update_entity", switch.id)
+        await stage.home.act("switch.turn_on", switch.id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await stage.home.until(lambda: _charging(stage, charger))
+            await _limit(stage, charger, _SHARES[0])
+    except DemoError as err:
+        raise DemoError(f"{charger.provider}, {charger.title}: {err}") from err
+
+
+def _charging(stage: Stage, charger: Charger) -> bool:
+    """Tell whether Home Assistant shows a charger to be charging."""
+    status = state_of(stage.home, charger.entity("sensor", "status"))
+    return status is not None and status.value == "charging"
+
+
+async def _limit(stage: Stage, charger: Charger, share: float) -> None:
+    """Limit a charger to a share of what a car can draw."""
+    if limit := charger.entity("number", *LIMITS):
+        bounds = stage.home.states[limit.id].attributes
+        low, step = bounds["min"], bounds["step"]
+        high = min(bounds["max"], _MOST[limit.key])
+        value = low + (high - low) * share // step * step
+        await stage.home.act("number.set_value", limit.id, value=value)

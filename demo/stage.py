@@ -1,0 +1,86 @@
+"""Everything that runs: simulated clouds, Home Assistant, one account at each."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from simulator.server import Simulator
+
+from . import accounts
+from .chargers import Charger, chargers_of
+from .errors import DemoError
+from .hardware import World
+from .home import Home
+from .process import prepare, running
+
+type Tell = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A Home Assistant with chargers in it, and the world that they stand in."""
+
+    home: Home
+    world: World
+    providers: Sequence[str]
+    clouds: Mapping[str, Any]
+    chargers: Sequence[Charger]
+
+
+@asynccontextmanager
+async def set_stage(
+    folder: Path,
+    port: int,
+    simulator_port: int,
+    wanted: Sequence[str] | None,
+    tell: Tell,
+) -> AsyncIterator[Stage]:
+    """Start everything and add the accounts; take it all down in the end."""
+    prepare(folder, port)
+    simulator = Simulator()
+    await simulator.start(port=simulator_port)
+    try:
+        tell("simulator", "started", simulator.url)
+        async with (
+            running(folder, port) as url,
+            Home.entered(url) as home,
+            aiohttp.ClientSession() as http,
+        ):
+            tell("Home Assistant", "started", url)
+            world = World(http, simulator.url)
+            clouds = await world.clouds()
+            providers = _chosen(await accounts.providers(home), wanted)
+            if missing := [name for name in providers if name not in clouds]:
+                raise DemoError(f"Nobody simulates {', '.join(missing)}.")
+            for provider in providers:
+                if quirks := accounts.QUIRKS.get(provider):
+                    await world.change(provider, quirks)
+            async with asyncio.TaskGroup() as group:
+                for provider in providers:
+                    group.create_task(_add(home, provider, clouds[provider], tell))
+            chargers = await chargers_of(home, providers)
+            yield Stage(home, world, providers, clouds, chargers)
+    finally:
+        await simulator.stop()
+
+
+def _chosen(offered: Sequence[str], wanted: Sequence[str] | None) -> Sequence[str]:
+    """Return the providers wanted, all that are offered by default."""
+    if unknown := set(wanted or ()).difference(offered):
+        raise DemoError(
+            f"No such provider: {', '.join(sorted(unknown))}."
+            f" There are: {', '.join(offered) or 'none'}."
+        )
+    return [name for name in offered if wanted is None or name in wanted]
+
+
+async def _add(home: Home, provider: str, cloud: Mapping[str, Any], tell: Tell) -> None:
+    """Add the account of a simulated cloud."""
+    known = {"base_url": cloud["base_url"], **cloud["credentials"]}
+    title = await accounts.add(home, provider, known)
+    tell(provider, *(("known", "") if title is None else ("added", title)))
