@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import time
 from ipaddress import ip_address
 import json
 from typing import Any
@@ -12,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from .cloud import Cloud
 from .faults import Fault
+from .owners import Owner
 from .world import Car, Connector, Refused, Session, Station, World
 
 type Body = dict[str, Any]
@@ -301,6 +303,14 @@ def _bool(body: Body, key: str, default: Any = _NEEDED) -> bool:
     return bool(_value(body, key, default, bool))
 
 
+def _time(body: Body, key: str, default: time) -> time:
+    """Return a time of the day."""
+    try:
+        return time.fromisoformat(_text(body, key, default.isoformat()))
+    except ValueError:
+        raise Invalid(f"{key} must be a time such as 07:30") from None
+
+
 def _text(body: Body, key: str, default: Any = _NEEDED) -> Any:
     return _value(body, key, default, str)
 
@@ -344,7 +354,7 @@ def _fault(body: Body) -> Fault:
     )
 
 
-def _plug_in(connector: Connector, body: Body) -> None:
+def _car(body: Body) -> Car:
     car = Car()
     phases = _value(body, "phases", car.phases, int)
     if phases not in (1, 2, 3):
@@ -352,15 +362,28 @@ def _plug_in(connector: Connector, body: Body) -> None:
     capacity = _number(body, "capacity_wh", car.capacity_wh)
     if not capacity:
         raise Invalid("capacity_wh must be positive")
-    connector.plug_in(
-        Car(
-            name=_text(body, "name", car.name),
-            capacity_wh=capacity,
-            soc=_number(body, "soc", car.soc),
-            max_current=_number(body, "max_current", car.max_current),
-            phases=phases,
-            target_soc=_number(body, "target_soc", car.target_soc),
-        )
+    return Car(
+        name=_text(body, "name", car.name),
+        capacity_wh=capacity,
+        soc=_number(body, "soc", car.soc),
+        max_current=_number(body, "max_current", car.max_current),
+        phases=phases,
+        target_soc=_number(body, "target_soc", car.target_soc),
+    )
+
+
+def _plug_in(connector: Connector, body: Body) -> None:
+    connector.plug_in(_car(body))
+
+
+def _own(connector: Connector, body: Body) -> None:
+    Owner(
+        connector,
+        _car(body),
+        home=_time(body, "home", time(18)),
+        away=_time(body, "away", time(7, 30)),
+        trip_wh=_number(body, "trip_wh", 12_000),
+        id_token=_text(body, "id_token", "") or None,
     )
 
 
@@ -415,6 +438,7 @@ _CAR_KEYS = ("name", "capacity_wh", "soc", "max_current", "phases", "target_soc"
 _OPERATIONS: dict[str, tuple[tuple[str, ...], Callable[[Connector, Body], None]]] = {
     "plug_in": (_CAR_KEYS, _plug_in),
     "unplug": ((), _unplug),
+    "own": ((*_CAR_KEYS, "home", "away", "trip_wh", "id_token"), _own),
     "fault": (("code",), _set_fault),
     "limit": (("source", "amps"), _limit),
     "power": (("watts",), _power),

@@ -13,10 +13,14 @@ from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotEx
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.ev_charger_cloud.charging import (
+    ActivateSubscription,
+    AddBalance,
+    ApplyFee,
     Boost,
     BoostState,
     CancelReservation,
     CancelScheduled,
+    CancelSubscription,
     ChargingStatus,
     ClearChargingProfile,
     ClearLimit,
@@ -29,6 +33,7 @@ from custom_components.ev_charger_cloud.charging import (
     Money,
     Pause,
     Reading,
+    RedeemVoucher,
     Refresh,
     ReservationStatus,
     Reserve,
@@ -37,10 +42,14 @@ from custom_components.ev_charger_cloud.charging import (
     SessionStatus,
     SetChargePolicy,
     SetChargingProfile,
+    SetConfiguration,
+    SetUserStatus,
     StartCharging,
     StopCharging,
     StopReason,
     SubscriptionStatus,
+    SyncConfiguration,
+    TriggerMessage,
     Unlock,
     Value,
 )
@@ -178,6 +187,15 @@ COMMANDS = frozenset(
         SetChargingProfile,
         StartCharging,
         StopCharging,
+        ActivateSubscription,
+        AddBalance,
+        ApplyFee,
+        CancelSubscription,
+        RedeemVoucher,
+        SetConfiguration,
+        SetUserStatus,
+        SyncConfiguration,
+        TriggerMessage,
         Unlock,
     }
 )

@@ -148,6 +148,12 @@ class FakeProvider(Provider):
         return self.result
 
     @override
+    async def follow(self, device_id: str, command_id: str) -> CommandResult:
+        if self.failure:
+            raise self.failure
+        return replace(self.result, id=command_id)
+
+    @override
     async def sessions(
         self, device_id: str, start: datetime, end: datetime, limit: int
     ) -> Sequence[Session]:

@@ -1685,3 +1685,17 @@ class TestMemory:
         await home.config_entries.async_remove(entry.entry_id)
         await tick(home, freezer, 2)
         assert self.key(entry) not in hass_storage
+
+
+async def test_update_of_an_entity_reads_its_charger(
+    home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+) -> None:
+    """Whoever asks for an entity's update waits for one charger, not for the account."""
+    await set_up()
+    fake.set_reading("c1", Reading.STATUS, ChargingStatus.CHARGING)
+    await home.services.async_call(
+        "homeassistant", "update_entity", {"entity_id": STATUS_1}, blocking=True
+    )
+    assert fake.reads == ["c1"]
+    assert fake.polls == 1
+    assert shown(home, STATUS_1) == "charging"

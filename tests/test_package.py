@@ -15,6 +15,7 @@ import pytest
 import voluptuous as vol
 import yaml
 
+from custom_components.ev_charger_cloud.actions import COMMAND_ACTIONS
 from custom_components.ev_charger_cloud.binary_sensor import BINARY_SENSORS
 from custom_components.ev_charger_cloud.button import BUTTONS
 from custom_components.ev_charger_cloud.charging import (
@@ -47,7 +48,7 @@ from custom_components.ev_charger_cloud.providers.base import FieldKind
 from custom_components.ev_charger_cloud.select import SELECTS
 from custom_components.ev_charger_cloud.sensor import SENSORS
 from custom_components.ev_charger_cloud.services import (
-    COMMAND_ACTIONS,
+    COMMAND_SCHEMA,
     PROFILES_SCHEMA,
     SESSIONS_SCHEMA,
 )
@@ -732,7 +733,7 @@ class TestCompleteness:
 
     def test_each_command_can_be_given(self) -> None:
         """A button, an action or a control leads to each command."""
-        tree = ast.parse((PACKAGE / "services.py").read_text())
+        tree = ast.parse((PACKAGE / "actions.py").read_text())
         in_actions = {
             node.func.id
             for node in ast.walk(tree)
@@ -752,6 +753,7 @@ def fields_of(action: str) -> dict[str, tuple[vol.Marker, Any]]:
     schema = {
         "get_sessions": SESSIONS_SCHEMA.schema,
         "get_charging_profiles": PROFILES_SCHEMA.schema,
+        "get_command": COMMAND_SCHEMA.schema,
     }.get(action)
     if schema is None:
         schema = {
@@ -766,7 +768,8 @@ class TestActions:
 
     def test_all_are_described(self) -> None:
         """Each action is in all three places."""
-        actions = {*COMMAND_ACTIONS, "get_sessions", "get_charging_profiles"}
+        told = {"get_sessions", "get_charging_profiles", "get_command"}
+        actions = COMMAND_ACTIONS.keys() | told
         assert SERVICES.keys() == TEXTS["services"].keys() == actions
 
     @pytest.mark.parametrize("action", SERVICES)

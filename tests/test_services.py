@@ -5,25 +5,33 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
+from custom_components.ev_charger_cloud.actions import COMMAND_ACTIONS
 from custom_components.ev_charger_cloud.charging import (
+    ActivateSubscription,
+    AddBalance,
+    ApplyFee,
     CancelReservation,
     CancelScheduled,
+    CancelSubscription,
     ChargingError,
     ChargingProfile,
     ClearChargingProfile,
     Command,
     CommandRefusedError,
     CommandResult,
+    Control,
     Money,
     NotSupportedError,
     Pause,
     ProfileKind,
     ProfilePurpose,
     RateUnit,
+    Reading,
     Recurrency,
+    RedeemVoucher,
     Refusal,
     Reserve,
     Resume,
@@ -31,15 +39,24 @@ from custom_components.ev_charger_cloud.charging import (
     Session,
     SetChargePolicy,
     SetChargingProfile,
+    SetConfiguration,
+    SetControl,
+    SetUserStatus,
     StartCharging,
     StopCharging,
     StopReason,
+    SyncConfiguration,
+    TriggerMessage,
     UnreachableError,
     Verdict,
 )
 from custom_components.ev_charger_cloud.const import DOMAIN
-from homeassistant.core import HomeAssistant, ServiceResponse
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.core import Context, HomeAssistant, ServiceResponse
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+)
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 
@@ -255,6 +272,95 @@ class TestCommands:
                 {"user_id": "u1", "reason": "Visitor"},
                 Reserve(device_id="c1", user_id="u1", reason="Visitor"),
             ),
+            (
+                "set_charging_limit",
+                {"current": 12},
+                SetControl(device_id="c1", control=Control.CURRENT_LIMIT, value=12.0),
+            ),
+            (
+                "set_charging_limit",
+                {"current": 12, "duration": {"minutes": 15}},
+                SetControl(
+                    device_id="c1",
+                    control=Control.CURRENT_LIMIT,
+                    value=12.0,
+                    duration=timedelta(minutes=15),
+                ),
+            ),
+            (
+                # Three phases as long as nothing else is measured.
+                "set_charging_limit",
+                {"power": 7000},
+                SetControl(device_id="c1", control=Control.CURRENT_LIMIT, value=10.0),
+            ),
+            (
+                "trigger_message",
+                {"message": "MeterValues"},
+                TriggerMessage(device_id="c1", message="MeterValues"),
+            ),
+            (
+                "set_configuration",
+                {"key": "HeartbeatInterval", "value": "60"},
+                SetConfiguration(device_id="c1", key="HeartbeatInterval", value="60"),
+            ),
+            (
+                "set_configuration",
+                {"key": "Limit", "value": "6", "component": "EVSE", "instance": "1"},
+                SetConfiguration(
+                    device_id="c1",
+                    key="Limit",
+                    value="6",
+                    component="EVSE",
+                    instance="1",
+                ),
+            ),
+            ("sync_configuration", {}, SyncConfiguration(device_id="c1")),
+            (
+                "sync_configuration",
+                {"keys": ["A", "B"]},
+                SyncConfiguration(device_id="c1", keys=("A", "B")),
+            ),
+            (
+                "set_user_status",
+                {"enabled": False, "reason": "Left"},
+                SetUserStatus(device_id="c1", enabled=False, reason="Left"),
+            ),
+            (
+                "activate_subscription",
+                {
+                    "plan_id": "3",
+                    "end": "2026-12-01 00:00:00",
+                    "auto_renewal": True,
+                    "reason": "Wish",
+                },
+                ActivateSubscription(
+                    device_id="c1",
+                    plan_id="3",
+                    end=datetime(2026, 11, 30, 23, 0, tzinfo=UTC),
+                    auto_renewal=True,
+                    reason="Wish",
+                ),
+            ),
+            (
+                "cancel_subscription",
+                {"reason": "Wish"},
+                CancelSubscription(device_id="c1", reason="Wish"),
+            ),
+            (
+                "add_balance",
+                {"amount": -5, "reason": "Mistake"},
+                AddBalance(device_id="c1", amount=-5.0, reason="Mistake"),
+            ),
+            (
+                "apply_fee",
+                {"amount": 2.5, "description": "Blocking"},
+                ApplyFee(device_id="c1", amount=2.5, description="Blocking"),
+            ),
+            (
+                "redeem_voucher",
+                {"code": "X1"},
+                RedeemVoucher(device_id="c1", code="X1"),
+            ),
             ("cancel_reservation", {}, CancelReservation(device_id="c1")),
             (
                 "cancel_reservation",
@@ -342,6 +448,99 @@ class TestCommands:
         assert caught.value.translation_key == "refused_no_session"
 
 
+class TestLimit:
+    """A power becomes what the charger understands."""
+
+    async def test_phases_and_voltage_as_measured(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """One phase at 240 V takes more amperes for the same power."""
+        for reading, value in (
+            (Reading.CURRENT_PHASE_1, 15.9),
+            (Reading.CURRENT_PHASE_2, 0.0),
+            (Reading.CURRENT_PHASE_3, None),
+            (Reading.VOLTAGE_PHASE_1, 240.0),
+        ):
+            fake.set_reading("c1", reading, value)
+        await home.config_entries.async_entries(DOMAIN)[0].runtime_data.async_refresh()
+        await call(home, "set_charging_limit", device_id, power=2400)
+        assert fake.executed == [
+            SetControl(device_id="c1", control=Control.CURRENT_LIMIT, value=10.0)
+        ]
+
+    async def test_charger_that_is_limited_by_its_power(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """Nothing is converted."""
+        fake.set_control("c1", Control.POWER_LIMIT, value=11000.0)
+        await home.config_entries.async_entries(DOMAIN)[0].runtime_data.async_refresh()
+        await call(home, "set_charging_limit", device_id, power=7050)
+        assert fake.executed == [
+            SetControl(device_id="c1", control=Control.POWER_LIMIT, value=7050.0)
+        ]
+
+    async def test_lasting_limit_after_one_that_lapses(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """The same value is sent again, since it now is to stay."""
+        await call(home, "set_charging_limit", device_id, current=10, duration=900)
+        await call(home, "set_charging_limit", device_id, current=10)
+        await call(home, "set_charging_limit", device_id, current=10)
+        assert [command.duration for command in fake.executed] == [
+            timedelta(minutes=15),
+            None,
+        ]
+
+
+class TestAdministrators:
+    """Actions that move money or rights."""
+
+    @pytest.mark.parametrize(
+        "action", sorted(name for name, row in COMMAND_ACTIONS.items() if row.admin)
+    )
+    async def test_others_may_not(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device_id: str,
+        hass_read_only_user: MockUser,
+        action: str,
+    ) -> None:
+        """A user who is no administrator is turned away."""
+        fields = {
+            "set_configuration": {"key": "A", "value": "1"},
+            "set_user_status": {"enabled": True, "reason": "x"},
+            "activate_subscription": {"plan_id": "1"},
+            "cancel_subscription": {"reason": "x"},
+            "add_balance": {"amount": 1, "reason": "x"},
+            "apply_fee": {"amount": 1, "description": "x"},
+            "redeem_voucher": {"code": "x"},
+        }[action]
+        with pytest.raises(Unauthorized):
+            await home.services.async_call(
+                DOMAIN,
+                action,
+                {"device_id": device_id, **fields},
+                blocking=True,
+                context=Context(user_id=hass_read_only_user.id),
+            )
+        assert fake.executed == []
+
+
+async def test_earlier_command(
+    home: HomeAssistant, fake: type[FakeProvider], device_id: str
+) -> None:
+    """The cloud tells how far it came."""
+    fake.result = CommandResult(verdict=Verdict.COMPLETED)
+    answer = await call(home, "get_command", device_id, action_id="a1")
+    assert answer == {
+        "verdict": "completed",
+        "id": "a1",
+        "message": None,
+        "at": None,
+    }
+
+
 class TestWrongUse:
     """Requests that cannot be carried out as they stand are never sent."""
 
@@ -356,6 +555,9 @@ class TestWrongUse:
             ),
             ("pause_charging", {"duration": "00:00:00"}, "refused_in_the_past"),
             ("set_charge_policy", {}, "nothing_to_set"),
+            ("set_charging_limit", {}, "limit_ambiguous"),
+            ("set_charging_limit", {"current": 50}, "out_of_range"),
+            ("set_charging_limit", {"power": 3000}, "out_of_range"),
             (
                 "set_charge_policy",
                 {"target_minimum": 81, "target_maximum": 80},
@@ -442,10 +644,14 @@ class TestWrongUse:
             ("start_charging", {"id_token": ""}),
             ("start_charging", {"id_token": "A" * 37}),
             ("start_charging", {"delay": -5}),
+            ("start_charging", {"delay": {"days": 31}}),
             ("start_charging", {"volts": 230}),
             ("pause_charging", {"until": "2026-11-03 07:00:00", "duration": 60}),
             ("pause_charging", {"until": "soon"}),
             ("set_charge_policy", {"target_maximum": 101}),
+            ("set_charging_limit", {"current": 10, "power": 7000}),
+            ("apply_fee", {"amount": 0, "description": "Nothing"}),
+            ("add_balance", {"amount": 10}),
             ("set_charging_profile", {}),
             ("set_charging_profile", {"periods": []}),
             ("set_charging_profile", {"periods": [{"start_period": 0}]}),
@@ -699,7 +905,14 @@ class TestProfiles:
         }
 
 
-@pytest.mark.parametrize("action", ["get_sessions", "get_charging_profiles"])
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        ("get_sessions", {}),
+        ("get_charging_profiles", {}),
+        ("get_command", {"action_id": "a1"}),
+    ],
+)
 @pytest.mark.parametrize(
     ("error", "key"),
     [
@@ -712,13 +925,14 @@ async def test_cloud_does_not_tell(
     fake: type[FakeProvider],
     device_id: str,
     action: str,
+    fields: dict[str, Any],
     error: ChargingError,
     key: str,
 ) -> None:
     """What goes wrong is told in the user's words."""
     fake.failure = error
     with pytest.raises(HomeAssistantError) as caught:
-        await call(home, action, device_id)
+        await call(home, action, device_id, **fields)
     assert caught.value.translation_domain == DOMAIN
     assert caught.value.translation_key == key
     assert caught.value.translation_placeholders is not None

@@ -110,6 +110,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._offer_listeners: list[CALLBACK_TYPE] = []
         self._pending: dict[tuple[str, Control], ControlValue] = {}
         self._latest: dict[tuple[str, Control], SetControl] = {}
+        self._lapsing: set[tuple[str, Control]] = set()
         self._turns: dict[str, asyncio.Lock] = {}
         self._follow_ups: dict[str, CALLBACK_TYPE] = {}
         entry.async_on_unload(self._cancel_follow_ups)
@@ -262,13 +263,17 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             if self._latest.get(key) is not command:
                 # A later wish for the same control is already waiting.
                 return CommandResult()
-            if self.shown(device, command.control) == command.value:
+            if (
+                command.duration is None
+                and key not in self._lapsing
+                and self.shown(device, command.control) == command.value
+            ):
                 return CommandResult(verdict=Verdict.COMPLETED)
             had_pending, before = key in self._pending, self._pending.get(key)
             self._pending[key] = command.value
             self._wake(device.id)
             try:
-                return await self._perform(device, _concrete(command))
+                result = await self._perform(device, _concrete(command))
             except BaseException:
                 if had_pending:
                     self._pending[key] = before
@@ -276,6 +281,12 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                     self._pending.pop(key, None)
                 self._wake(device.id)
                 raise
+            # A value that lapses is not the same as one that lasts.
+            if command.duration is None:
+                self._lapsing.discard(key)
+            else:
+                self._lapsing.add(key)
+            return result
 
     async def _send(self, device: Device, command: Command) -> CommandResult:
         """Send a command when it is the charger's turn."""
@@ -291,7 +302,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             raise command_failed(err, device.name) from err
         except ChargingError as err:
             raise command_failed(err, device.name) from err
-        await self._read(device.id)
+        await self.read(device.id)
         self._follow(device.id)
         return result
 
@@ -318,7 +329,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 "unknown_option", subject=device.name, options=", ".join(state.options)
             )
 
-    async def _read(self, device_id: str) -> None:
+    async def read(self, device_id: str) -> None:
         """Read one charger anew; the next poll will tell if that fails."""
         try:
             part = await self.provider.read(device_id)
@@ -355,7 +366,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         async def read_again(_: datetime) -> None:
             self._follow_ups.pop(device_id, None)
             if device_id in self.data:
-                await self._read(device_id)
+                await self.read(device_id)
                 self._follow(device_id, step + 1)
 
         self._follow_ups[device_id] = async_call_later(

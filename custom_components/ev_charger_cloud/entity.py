@@ -83,6 +83,11 @@ class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
         """Set the attributes from a device and return what they show, to compare."""
         raise NotImplementedError
 
+    @override
+    async def async_update(self) -> None:
+        """Read the charger anew when the user asks for it."""
+        await self.coordinator.read(self.device_id)
+
     @callback
     @override
     def _handle_coordinator_update(self) -> None:

@@ -37,6 +37,7 @@ from custom_components.ev_charger_cloud.providers.ampeco import (
     features,
     stations,
 )
+from custom_components.ev_charger_cloud.providers.ampeco.client import Client
 from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
     Selection,
@@ -89,7 +90,8 @@ def test_settings_that_cannot_be_right(
 
 async def test_account_is_host_and_operator(tenant: Tenant) -> None:
     account = await tenant.provider().account()
-    assert account.id == f"{account.title}:1"
+    host = tenant.base_url.removeprefix("http://").partition("/")[0]
+    assert (account.id, account.title) == (f"{host}:1", f"AMPECO {host}")
     assert tenant.asked() == ["GET charge-points/v2.0"]
 
 
@@ -97,7 +99,24 @@ async def test_account_of_an_empty_tenant_is_the_host(tenant: Tenant) -> None:
     for station in list(tenant.cloud.stations.values()):
         tenant.cloud.remove(station)
     account = await tenant.provider().account()
-    assert account.id == account.title
+    assert account.title == f"AMPECO {account.id}"
+
+
+@pytest.mark.parametrize(
+    ("url", "title"),
+    [
+        ("https://tenant.example:443", "AMPECO tenant.example"),
+        ("https://tenant.example:8443", "AMPECO tenant.example:8443"),
+    ],
+)
+async def test_title_without_the_usual_port(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, url: str, title: str
+) -> None:
+    async def probe(client: Client) -> list[object]:
+        return []
+
+    monkeypatch.setattr(Client, "probe", probe)
+    assert (await replace(tenant, base_url=url).provider().account()).title == title
 
 
 async def test_wrong_token(tenant: Tenant) -> None:
@@ -625,7 +644,7 @@ async def test_read_only_token_switches_off_what_it_tries(tenant: Tenant) -> Non
     assert Reset not in poll.fleet["cp4022"].commands
     assert StartCharging in poll.fleet["cp4022"].commands
     assert poll.notices == (
-        Notice(kind=NoticeKind.PERMISSION_MISSING, subject="resetting"),
+        Notice(kind=NoticeKind.PERMISSION_MISSING, subject="restarting charge points"),
     )
     with pytest.raises(PermissionDeniedError):
         await provider.execute(StartCharging(device_id="cp4022"))

@@ -1,8 +1,10 @@
 """AMPECO: commands, what they send, and what becomes of them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.ev_charger_cloud.charging import (
@@ -34,22 +36,28 @@ from custom_components.ev_charger_cloud.charging import (
     ServerFaultError,
     SessionStatus,
     SetChargingProfile,
+    SetConfiguration,
     SetControl,
+    SetUserStatus,
     StartCharging,
     StopCharging,
     StopReason,
+    SyncConfiguration,
+    TriggerMessage,
     Unlock,
     Verdict,
 )
-from custom_components.ev_charger_cloud.providers.ampeco.commands import profile_body
+from custom_components.ev_charger_cloud.providers.ampeco.profiles import profile_body
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
+from simulator.clouds.ampeco.model import Variable
 from simulator.faults import Fault
-from simulator.world import MIN_CURRENT, State
+from simulator.world import MIN_CURRENT, Car, State
 
 from .ampeco_tenant import Tenant, fixture, readings, tenant_fixture  # noqa: F401
 
 ONE = "cp4022"
 LEFT = "cp4021_9001"
+HEARTBEAT = Variable("HeartbeatInterval")
 
 
 @pytest.fixture(name="provider")
@@ -454,6 +462,98 @@ async def test_refresh(tenant: Tenant, provider: AmpecoProvider) -> None:
     assert len(tenant.asked()) == 2
 
 
+MESSAGES = (
+    "BootNotification",
+    "DiagnosticsStatusNotification",
+    "FirmwareStatusNotification",
+    "Heartbeat",
+    "MeterValues",
+    "StatusNotification",
+    "SignV2GCertificate",
+    "LogStatusNotification",
+    "PublishFirmwareStatusNotification",
+    "SignChargingStationCertificate",
+    "SignCombinedCertificate",
+    "TransactionEvent",
+)
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+async def test_every_message_can_be_asked_for(
+    tenant: Tenant, provider: AmpecoProvider, message: str
+) -> None:
+    for device_id in (ONE, "cp4021", LEFT):
+        await provider.execute(TriggerMessage(device_id=device_id, message=message))
+    assert tenant.asked() == [
+        "POST actions/charge-point/v1.0/4022/trigger-message",
+        "POST actions/charge-point/v1.0/4021/trigger-message",
+        "POST actions/evse/v1.0/9001/trigger-message",
+    ]
+
+
+async def test_messages_that_nobody_knows(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    err = await refusal(provider, TriggerMessage(device_id=ONE, message="Dance"))
+    assert err.reason == Refusal.INVALID_VALUE
+    assert "StatusNotification" in err.message
+    assert tenant.asked() == []
+
+
+async def test_what_is_offered_of_maintenance(tenant: Tenant) -> None:
+    fleet = (await tenant.provider().poll()).fleet
+    configuration = {SetConfiguration, SyncConfiguration}
+    for device_id in (ONE, "cp4021"):
+        assert {Refresh, TriggerMessage, *configuration} <= fleet[device_id].commands
+    assert {Refresh, TriggerMessage} <= fleet[LEFT].commands
+    assert not configuration & fleet[LEFT].commands
+
+
+async def test_configuration_is_written(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    command = SetConfiguration(device_id=ONE, key="HeartbeatInterval", value="60")
+    assert await provider.execute(command) == CommandResult()
+    assert tenant.asked() == ["POST actions/charge-point/v2.0/4022/set-configuration"]
+    assert tenant.point().configuration[HEARTBEAT] == "60"
+
+
+async def test_configuration_of_a_component(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    await provider.execute(
+        SetConfiguration(
+            device_id=ONE, key="Interval", value="9", component="Clock", instance="a"
+        )
+    )
+    assert tenant.point().configuration[Variable("Interval", "Clock", "a")] == "9"
+
+
+async def test_configuration_that_the_station_refuses(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    command = SetConfiguration(device_id=ONE, key="NumberOfConnectors", value="9")
+    assert (await refusal(provider, command)).reason == Refusal.REJECTED
+    tenant.station().set_online(False)
+    assert (await refusal(provider, command)).message == "Offline"
+
+
+@pytest.mark.parametrize("keys", [(), ("HeartbeatInterval",)])
+async def test_configuration_is_read_anew(
+    tenant: Tenant, provider: AmpecoProvider, keys: tuple[str, ...]
+) -> None:
+    point = tenant.point()
+    point.configuration[HEARTBEAT] = "11"
+    result = await provider.execute(SyncConfiguration(device_id=ONE, keys=keys))
+    assert result == CommandResult(id="7001")
+    tenant.step(3)
+    assert point.reported[HEARTBEAT][0] == "11"
+    told = {
+        key.name for key, (_, when) in point.reported.items() if when > point.created
+    }
+    assert told == (set(keys) or {key.name for key in point.configuration})
+
+
 async def test_availability_of_one_evse(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:
@@ -496,6 +596,72 @@ async def test_current_limit(tenant: Tenant, provider: AmpecoProvider) -> None:
     left = (await provider.read(LEFT))[LEFT]
     assert left.controls[Control.CURRENT_LIMIT].value is None
     assert connector.offered_current == 32
+
+
+async def test_a_limit_for_a_while(
+    tenant: Tenant, provider: AmpecoProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    def step(seconds: float) -> None:
+        tenant.step(seconds)
+        freezer.move_to(tenant.world.now)
+
+    async def shown() -> object:
+        device = (await provider.poll()).fleet[ONE]
+        return device.controls[Control.CURRENT_LIMIT].value
+
+    connector = tenant.connector()
+    connector.plug_in(Car(capacity_wh=1e9, max_current=32))
+    connector.start()
+    # A session that began long ago must not use the time up.
+    step(7200)
+    limit = SetControl(
+        device_id=ONE,
+        control=Control.CURRENT_LIMIT,
+        value=10.0,
+        duration=timedelta(seconds=1799.5),
+    )
+    assert (await provider.execute(limit)).id == "5501"
+    assert tenant.point().profiles[0].schedule["duration"] == 1800
+    assert (connector.offered_current, await shown()) == (10, 10)
+    step(1790)
+    assert (connector.offered_current, await shown()) == (10, 10)
+    step(10)
+    assert (connector.offered_current, await shown()) == (32, None)
+    assert len(tenant.point().profiles) == 1
+
+
+async def test_a_limit_for_a_while_needs_no_session_and_gives_way_to_a_lasting_one(
+    tenant: Tenant, provider: AmpecoProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to(tenant.world.now)
+    limit = SetControl(
+        device_id=LEFT,
+        control=Control.CURRENT_LIMIT,
+        value=10.0,
+        duration=timedelta(minutes=5),
+    )
+    await provider.execute(limit)
+    left = (await provider.read(LEFT))[LEFT]
+    assert left.controls[Control.CURRENT_LIMIT].value == 10
+    await provider.execute(replace(limit, value=12.0, duration=None))
+    tenant.step(600)
+    freezer.move_to(tenant.world.now)
+    left = (await provider.read(LEFT))[LEFT]
+    assert left.controls[Control.CURRENT_LIMIT].value == 12
+    assert len(tenant.point("CP-GN-001").profiles) == 1
+
+
+async def test_a_limit_for_no_time_at_all(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    limit = SetControl(
+        device_id=ONE,
+        control=Control.CURRENT_LIMIT,
+        value=10.0,
+        duration=timedelta(),
+    )
+    assert (await refusal(provider, limit)).reason == Refusal.INVALID_VALUE
+    assert tenant.asked() == []
 
 
 async def test_current_limit_of_another_stack_level_can_be_cleared(
@@ -715,6 +881,8 @@ async def test_the_published_answer_to_a_profile(
 
 # What the token may not do
 
+CONFIGURE = SetConfiguration(device_id=ONE, key="HeartbeatInterval", value="60")
+
 
 @pytest.mark.parametrize(
     ("right", "command", "gone"),
@@ -727,6 +895,8 @@ async def test_the_published_answer_to_a_profile(
         ("reset", Reset(device_id=ONE), None),
         ("reset", HardReset(device_id=ONE), None),
         ("trigger-message", Refresh(device_id=ONE), None),
+        ("set-configuration", CONFIGURE, None),
+        ("sync-configuration", SyncConfiguration(device_id=ONE), None),
         ("clear-charging-profile", ClearLimit(device_id=ONE), None),
         ("clear-charging-profile", ClearChargingProfile(device_id=ONE), None),
         (
@@ -771,6 +941,7 @@ async def test_a_forbidden_command_takes_itself_away_and_nothing_else(
     expected = {
         "reserve": {"Reserve", "CancelReservation"},
         "reset": {"Reset", "HardReset"},
+        "trigger-message": {"Refresh", "TriggerMessage"},
         "clear-charging-profile": {"ClearChargingProfile", "ClearLimit"},
         "change-availability": set(),
         "set-charging-profile": {"SetChargingProfile"},
@@ -793,6 +964,19 @@ async def test_a_forbidden_command_takes_itself_away_and_nothing_else(
         SetControl(device_id=ONE, control=Control.CHARGING, value=True),
         SetControl(device_id=ONE, control=Control.SMART_CHARGING_MODE, value="tod"),
         StartCharging(device_id="cp9"),
+        SetUserStatus(device_id="user771", enabled=True, reason="no option"),
+        SetControl(
+            device_id="circuit77",
+            control=Control.CIRCUIT_LIMIT,
+            value=20.0,
+            duration=timedelta(minutes=5),
+        ),
+        SetControl(
+            device_id=ONE,
+            control=Control.AVAILABILITY,
+            value=False,
+            duration=timedelta(minutes=5),
+        ),
     ],
 )
 async def test_what_is_not_supported(
@@ -827,6 +1011,7 @@ async def test_stations_out_of_reach_offer_no_controls(
     charger = (await provider.poll()).fleet[ONE]
     assert (StartCharging in charger.commands) is (mode == "roaming")
     assert not {Reset, Unlock, Refresh, Reserve} & charger.commands
+    assert not {TriggerMessage, SetConfiguration, SyncConfiguration} & charger.commands
     assert set(charger.controls) <= {Control.CHARGING}
 
 

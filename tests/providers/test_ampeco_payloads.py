@@ -285,6 +285,8 @@ PROFILE = {
     "chargingRateUnit": "A",
     "schedulePeriods": [{"startPeriod": 0, "limit": 13}],
 }
+ABSOLUTE = {"chargingProfileKind": "absolute"}
+PAST, FUTURE = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -293,8 +295,16 @@ PROFILE = {
         ({}, 13),
         ({"purpose": "TxProfile"}, None),
         ({"chargingRateUnit": "W"}, None),
-        ({"validTo": "2030-01-01T00:00:00Z"}, None),
         ({"duration": 60}, None),
+        ({"validFrom": PAST, "validTo": FUTURE}, 13),
+        ({"validFrom": FUTURE}, None),
+        ({"validTo": PAST}, None),
+        ({"scheduleStart": FUTURE}, 13),
+        (ABSOLUTE | {"scheduleStart": PAST}, 13),
+        (ABSOLUTE | {"scheduleStart": FUTURE}, None),
+        (ABSOLUTE | {"scheduleStart": PAST, "duration": 60}, None),
+        (ABSOLUTE | {"scheduleStart": PAST, "duration": 10**18}, 13),
+        (ABSOLUTE | {"duration": 60}, None),
         ({"schedulePeriods": []}, None),
         ({"schedulePeriods": [{"limit": 9}, {"limit": 8}]}, None),
     ],

@@ -17,6 +17,7 @@ from custom_components.ev_charger_cloud.charging import (
     NoticeKind,
     NotSupportedError,
     PermissionDeniedError,
+    RateLimitedError,
     Reading,
     Refresh,
     Refusal,
@@ -207,6 +208,7 @@ async def test_refresh_is_the_expedited_read_that_follows(account: Account) -> N
         replace(START, id_token="card"),
         replace(START, current_limit=10),
         replace(STOP, force=True),
+        replace(cap(5000), duration=timedelta(hours=1)),
         Unlock(device_id=ONE),
     ],
 )
@@ -396,6 +398,92 @@ async def test_link_elsewhere_is_not_followed(account: Account) -> None:
     account.cloud.faults.add(Fault(method="POST", status=202, body=body))
     assert (await account.provider.execute(START)).verdict is Verdict.ACCEPTED
     assert account.asked()[1] == "GET /actions/act/1"
+
+
+# Asking after an action later
+
+
+@pytest.mark.parametrize(
+    ("profile", "route"),
+    [
+        ("A", "/ev-charger/actions/act_sim_0001"),
+        ("B", "/actions/act_sim_0001"),
+        ("C", "/actions/act_sim_0001"),
+    ],
+)
+async def test_action_is_followed_on_request(
+    account: Account, profile: str, route: str
+) -> None:
+    await turn_to(account, profile)
+    account.cloud.quirks["action_seconds"] = 60
+    accepted = await account.provider.execute(START)
+    assert accepted.verdict is Verdict.ACCEPTED
+    assert accepted.id
+    account.asked()
+    assert await account.provider.follow(ONE, accepted.id) == accepted
+    account.step(60)
+    result = await account.provider.follow(ONE, accepted.id)
+    assert (result.verdict, result.id) == (Verdict.COMPLETED, accepted.id)
+    assert result.message == "Command accepted"
+    assert account.asked() == [f"GET {route}"] * 2
+    # The polls find it out by themselves.
+    readings = (await account.device(60)).readings
+    assert readings[Reading.LAST_ACTION] == "completed"
+
+
+async def test_action_that_was_put_off_is_followed(account: Account) -> None:
+    put_off = await account.provider.execute(LATER)
+    assert put_off.id
+    # A restart loses nothing, nor does a later command.
+    account.connect()
+    await account.poll()
+    followed = await account.provider.follow(ONE, put_off.id)
+    assert followed == put_off
+    assert followed.at is not None
+    await account.provider.execute(STOP)
+    with pytest.raises(CommandRefusedError) as caught:
+        await account.provider.follow(ONE, put_off.id)
+    assert caught.value.reason == "cancelled"
+
+
+@pytest.mark.parametrize("profile", ["A", "C"])
+async def test_failure_is_found_later(account: Account, profile: str) -> None:
+    await turn_to(account, profile)
+    account.cloud.quirks.update(action_seconds=60, action_error="TIMEOUT")
+    accepted = await account.provider.execute(START)
+    assert accepted.id
+    account.step(60)
+    with pytest.raises(CommandRefusedError) as caught:
+        await account.provider.follow(ONE, accepted.id)
+    assert caught.value.reason == Refusal.NO_ANSWER
+    assert caught.value.message == "The command failed. (TIMEOUT)"
+
+
+@pytest.mark.parametrize("profile", ["A", "B", "C"])
+async def test_action_nobody_knows(account: Account, profile: str) -> None:
+    await turn_to(account, profile)
+    with pytest.raises(NotFoundError):
+        await account.provider.follow(ONE, "act_other")
+    with pytest.raises(NotFoundError):
+        await account.provider.follow("dev_other", "act_other")
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 503}, ServerFaultError),
+        ({"status": 401}, RateLimitedError),
+        ({"kind": "drop"}, UnreachableError),
+    ],
+)
+async def test_following_fails(
+    account: Account, fault: dict[str, Any], error: type[Exception]
+) -> None:
+    result = await account.provider.execute(START)
+    assert result.id
+    account.cloud.faults.add(Fault(path="^/actions", times=None, **fault))
+    with pytest.raises(error):
+        await account.provider.follow(ONE, result.id)
 
 
 # Errors of the push itself

@@ -115,12 +115,24 @@ class House:
     async def execute(self, command: type[Command], **fields: Any) -> CommandResult:
         return await self.provider.execute(command(device_id="any", **fields))
 
-    async def set(self, amps: float) -> CommandResult:
-        return await self.execute(SetControl, control=Control.CURRENT_LIMIT, value=amps)
+    async def set(self, amps: float, **duration: float) -> CommandResult:
+        return await self.execute(
+            SetControl,
+            control=Control.CURRENT_LIMIT,
+            value=amps,
+            duration=timedelta(**duration) if duration else None,
+        )
 
     @property
     def wish(self) -> Any:
         return self.memory.get("wish")
+
+    @property
+    def left(self) -> float:
+        """Return how long the target will hold, in s."""
+        target = self.cloud.evses[self.station.id].target
+        assert target
+        return (target.valid_until - self.cloud.world.now).total_seconds()
 
     @property
     def target(self) -> int | None:
@@ -671,6 +683,172 @@ async def test_clock_that_was_put_back(house: House) -> None:
     house.writes()
     await house.poll()
     assert house.writes() == ["POST"]
+
+
+# For a while only
+
+
+@pytest.mark.parametrize(
+    ("wished", "sent"), [(60, 60), (90.5, 91), (600, 600), (7200, 600)]
+)
+async def test_limit_for_a_while_holds_no_longer(
+    house: House, wished: float, sent: int
+) -> None:
+    assert (await house.set(10, seconds=wished)).verdict is Verdict.COMPLETED
+    assert house.left == pytest.approx(sent, abs=1)
+    device = await house.device()
+    until = device.readings[Reading.LIMIT_VALID_UNTIL]
+    assert isinstance(until, datetime)
+    left = until - house.cloud.world.now
+    assert left.total_seconds() == pytest.approx(sent, abs=1)
+
+
+@pytest.mark.parametrize("seconds", [0, 59.9, -600])
+async def test_while_that_is_too_short(house: House, seconds: float) -> None:
+    with pytest.raises(CommandRefusedError) as caught:
+        await house.set(10, seconds=seconds)
+    assert caught.value.reason == Refusal.INVALID_VALUE
+    assert house.cloud.requests == []
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_limit_for_a_while_is_renewed_until_its_end(
+    house: House, restarts: bool
+) -> None:
+    """Follow the proposed intervals; the limit lapses when it should, in silence."""
+    await house.poll()
+    await house.set(10, minutes=40)
+    passed = 0.0
+    while passed < 2390:
+        if restarts:
+            house.restart()
+        assert house.target == 10
+        poll = await house.poll()
+        assert poll.notices == ()
+        house.clock.step(poll.interval.total_seconds())
+        house.cloud.world.settle()
+        passed += poll.interval.total_seconds()
+    # Half a hold time apart, the last one with ten minutes to go.
+    assert house.writes() == ["POST"] * 7
+    assert await house.notices(30) == []
+    assert house.target is None
+    assert house.wish is None
+    assert await house.limit() is None
+    assert await house.notices(300) == []
+    assert house.writes() == []
+
+
+async def test_limit_to_its_end_is_not_renewed(house: House) -> None:
+    await house.set(10, minutes=10)
+    house.writes()
+    for _ in range(39):
+        assert await house.notices(15) == []
+    assert house.target == 10
+    assert house.writes() == []
+    # A slow pace does not miss the end.
+    at_most = (await house.poll()).at_most
+    assert at_most is not None
+    assert at_most < timedelta(seconds=30)
+    assert await house.notices(30) == []
+    assert house.wish is None
+    assert await house.limit() is None
+
+
+async def test_cloud_that_grants_less_than_the_while(house: House) -> None:
+    house.cloud.quirks["maximum_duration"] = 100
+    await house.set(10, minutes=5)
+    house.writes()
+    await house.poll(60)
+    assert house.writes() == ["POST"]
+    assert house.left == pytest.approx(100, abs=1)
+
+
+async def test_last_stretch_is_not_too_short_for_the_cloud(house: House) -> None:
+    await house.set(10, seconds=620)
+    house.cloud.connect(False)
+    await house.poll(590)
+    house.cloud.connect(True)
+    assert await house.notices(20) == []
+    assert house.left == pytest.approx(60, abs=1)
+    # The wish ends on time all the same.
+    assert await house.notices(20) == []
+    assert house.wish is None
+    house.writes()
+    await house.poll(60)
+    assert house.target is None
+    assert house.writes() == []
+
+
+async def test_end_that_comes_while_away(house: House) -> None:
+    await house.set(10, minutes=20)
+    house.writes()
+    house.clock.step(3600)
+    house.restart()
+    assert await house.notices() == []
+    assert house.wish is None
+    assert house.writes() == []
+
+
+async def test_end_takes_a_notice_with_it(house: House) -> None:
+    await house.set(10, minutes=20)
+    house.cloud.quirks["reject"] = "no"
+    assert await house.notices(400) == [NoticeKind.LIMIT_NOT_RENEWED]
+    assert await house.notices(900) == []
+    assert house.wish is None
+
+
+async def test_change_from_outside_ends_a_limit_for_a_while(house: House) -> None:
+    await house.set(10, minutes=20)
+    house.cloud.set_target(house.station, 14, 900)
+    assert await house.notices(30) == [NoticeKind.LIMIT_CHANGED_OUTSIDE]
+    assert house.wish is None
+
+
+async def test_limit_becomes_lasting(house: House) -> None:
+    await house.set(10, minutes=5)
+    await house.set(10)
+    assert house.left == pytest.approx(600, abs=1)
+    await house.poll(310)
+    await house.poll(310)
+    assert house.target == 10
+    await house.set(12, minutes=5)
+    assert house.left == pytest.approx(300, abs=1)
+    await house.poll(310)
+    assert house.target is None
+    assert house.wish is None
+
+
+async def test_start_with_a_limit_makes_it_lasting(house: House) -> None:
+    await house.set(10, minutes=5)
+    await house.execute(StartCharging, current_limit=10)
+    await house.poll(310)
+    assert house.target == 10
+
+
+async def test_pause_outlasts_the_limit(house: House) -> None:
+    await house.set(10, minutes=5)
+    await house.execute(StopCharging)
+    assert house.left == pytest.approx(600, abs=1)
+    for _ in range(3):
+        assert await house.notices(310) == []
+        assert house.target == 0
+    house.writes()
+    await house.execute(StartCharging)
+    assert house.writes() == ["DELETE"]
+    assert house.wish is None
+
+
+async def test_limit_goes_on_after_a_pause_until_its_end(house: House) -> None:
+    await house.execute(StopCharging)
+    assert (await house.set(10, minutes=10)).verdict is Verdict.DEFERRED
+    house.restart()
+    await house.poll(120)
+    await house.execute(StartCharging)
+    assert house.target == 10
+    assert house.left == pytest.approx(480, abs=12)
+    assert await house.notices(500) == []
+    assert house.target is None
+    assert house.wish is None
 
 
 # What stands in the way of a renewal

@@ -109,8 +109,15 @@ async def read(provider: PlugchoiceProvider, device_id: str = DRIVEWAY) -> Devic
     return (await provider.read(device_id))[device_id]
 
 
-def limit(amperes: float, device_id: str = DRIVEWAY) -> SetControl:
-    return SetControl(device_id=device_id, control=Control.CURRENT_LIMIT, value=amperes)
+def limit(
+    amperes: float, device_id: str = DRIVEWAY, duration: timedelta | None = None
+) -> SetControl:
+    return SetControl(
+        device_id=device_id,
+        control=Control.CURRENT_LIMIT,
+        value=amperes,
+        duration=duration,
+    )
 
 
 def charge(
@@ -318,6 +325,19 @@ async def test_start_cannot_lift_what_others_hold(
         Boost(device_id=DRIVEWAY),
         StartCharging(device_id=GARAGE),
         ClearLimit(device_id=GARAGE),
+        *(
+            SetControl(
+                device_id=DRIVEWAY,
+                control=control,
+                value=value,
+                duration=timedelta(hours=1),
+            )
+            for control, value in (
+                (Control.START_CARD, "Blue card"),
+                (Control.LOCK, True),
+                (Control.PLUG_AND_CHARGE, False),
+            )
+        ),
     ],
 )
 async def test_what_plugchoice_does_not_offer(
@@ -502,6 +522,62 @@ async def test_limit_without_a_session(
     assert not [path for path in account.requests() if "/actions/" in path]
     device = await read(provider)
     assert device.controls[Control.CURRENT_LIMIT].value is None
+
+
+async def test_limit_for_a_while_lapses_in_the_charger(
+    account: PlugchoiceAccount, bodies: list[dict[str, Any]]
+) -> None:
+    provider = account.provider(stack_level=3)
+    connector = charge(account)
+    await provider.poll()
+    await provider.execute(limit(8.0, duration=timedelta(minutes=10, seconds=0.5)))
+    start = bodies[0]["charging_profile"]["charging_schedule"].pop("start_schedule")
+    assert datetime.fromisoformat(start).tzinfo is not None
+    assert bodies == [
+        {
+            "connector_id": 1,
+            "charging_profile": {
+                "charging_profile_id": 303,
+                "stack_level": 3,
+                "charging_profile_purpose": "TxProfile",
+                "charging_profile_kind": "Absolute",
+                "charging_schedule": {
+                    "duration": 601,
+                    "charging_rate_unit": "A",
+                    "charging_schedule_period": [{"start_period": 0, "limit": 8.0}],
+                },
+            },
+        }
+    ]
+    account.step(600)
+    assert (await read(provider)).controls[Control.CURRENT_LIMIT].value == 8
+    account.step(2)
+    assert (await read(provider)).controls[Control.CURRENT_LIMIT].value == 16
+    assert connector.power_w == 11_040
+
+
+async def test_limit_for_a_while_and_a_lasting_one_replace_each_other(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    connector = charge(account)
+    await provider.execute(limit(8.0))
+    await provider.execute(limit(10.0, duration=timedelta(minutes=10)))
+    assert connector.limit == 10
+    await provider.execute(limit(12.0))
+    account.step(601)
+    assert connector.limit == 12
+    await provider.execute(limit(9.0, duration=timedelta(minutes=10)))
+    await provider.execute(ClearLimit(device_id=DRIVEWAY))
+    assert connector.limit == 16
+
+
+async def test_limit_for_a_while_without_a_session(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    with pytest.raises(CommandRefusedError) as caught:
+        await provider.execute(limit(8.0, duration=timedelta(minutes=10)))
+    assert caught.value.reason == Refusal.NO_SESSION
+    assert not [path for path in account.requests() if "/actions/" in path]
 
 
 async def test_clear_limit_takes_this_level_only(

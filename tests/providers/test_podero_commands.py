@@ -1,6 +1,7 @@
 """Podero's commands over real sockets: what is sent, echoed and refused."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -296,6 +297,8 @@ async def test_a_write_that_fails_says_why(
     [
         set_to(Control.LOCK, True),
         set_to(Control.TARGET_MAXIMUM, None),
+        replace(set_to(Control.POWER_LIMIT, 5500.0), duration=timedelta(hours=1)),
+        replace(set_to(Control.BOOST, True), duration=timedelta(hours=1)),
         Unlock(device_id=GARAGE),
     ],
 )

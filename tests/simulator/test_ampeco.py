@@ -616,6 +616,7 @@ async def test_recurring_schedules(api: Api) -> None:
         ({"chargingSchedule": None}, "chargingSchedule"),
         ({"validTo": "soon"}, "validTo"),
         ({"schedule": {"startSchedule": "soon"}}, "chargingSchedule.startSchedule"),
+        ({"schedule": {"duration": "long"}}, "chargingSchedule.duration"),
         (
             {"schedule": {"chargingRateUnit": "kW"}},
             "chargingSchedule.chargingRateUnit",
@@ -794,3 +795,152 @@ async def test_a_body_that_is_not_json(api: Api) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
     async with api.session.post(url, data="{", headers=headers) as response:
         assert response.status == 422
+
+
+# Configuration
+
+
+async def test_configuration_is_told_and_set(api: Api) -> None:
+    path = "charge-points/v2.0/4022/configurations"
+    names = [item["key"]["name"] for item in await api.get(path)]
+    assert "HeartbeatInterval" in names
+    newer = "actions/charge-point/v2.0/4022/set-configuration"
+    body = {"name": "HeartbeatInterval", "value": "20"}
+    assert await api.post(newer, body) is None
+    assert (await api.get(f"{path}/HeartbeatInterval"))["key"]["value"] == "20"
+    assert (await api.get(f"{path}/NumberOfConnectors"))["readonly"] is True
+    assert (await api.ask("GET", f"resources/{path}/Nothing"))[0] == 404
+    refused = await api.post(newer, {"name": "NumberOfConnectors", "value": "2"})
+    assert refused == {"success": False, "message": "Rejected"}
+    for wrong in ({"name": "x"}, {"name": "x", "value": 1}, body | {"instance": 1}):
+        assert (await api.ask("POST", newer, wrong))[0] == 422
+    api.cloud.stations["CP-GN-002"].set_online(False)
+    assert (await api.post(newer, body))["success"] is False
+
+
+async def test_configuration_is_synchronised_a_moment_later(api: Api) -> None:
+    point = next(p for p in api.cloud.tenant.points.values() if p.id == 4022)
+    sync = STATION + "/sync-configuration"
+    variable = next(v for v in point.configuration if v.name == "HeartbeatInterval")
+    point.configuration[variable] = "30"
+    answers = [await api.post(sync), await api.post(sync, {"keys": ["Nothing"]})]
+    assert answers == [
+        {"success": True, "requestId": 7001},
+        {"success": True, "requestId": 7002},
+    ]
+    assert point.reported[variable][0] == "300"
+    api.step(3)
+    assert point.reported[variable][0] == "30"
+    assert (await api.ask("POST", sync, {"keys": [1]}))[0] == 422
+    api.cloud.stations["CP-GN-002"].set_online(False)
+    assert await api.post(sync) == {"success": False, "message": "Offline"}
+
+
+# Drivers
+
+USER = "actions/users/v1.0/771"
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "field"),
+    [
+        ("change-status", {"status": "enabled"}, "reason"),
+        ("change-status", {"status": "asleep", "reason": "x"}, "status"),
+        ("change-status", {"status": 1, "reason": "x"}, "status"),
+        ("activate-subscription", {}, "planId"),
+        ("activate-subscription", {"planId": "3"}, "planId"),
+        ("activate-subscription", {"planId": 3, "endDate": "soon"}, "endDate"),
+        (
+            "activate-subscription",
+            {"planId": 3, "endDate": "2020-01-01T00:00:00Z"},
+            "endDate",
+        ),
+        ("activate-subscription", {"planId": 3, "autoRenewal": 1}, "autoRenewal"),
+        ("cancel-subscription", {}, "reason"),
+        ("add-balance", {"reason": "x"}, "amount"),
+        ("add-balance", {"amount": True, "reason": "x"}, "amount"),
+        ("add-balance", {"amount": 1}, "reason"),
+        ("apply-custom-fee", {"amount": 1}, "description"),
+        ("apply-custom-fee", {"amount": 26, "description": "x"}, "amount"),
+    ],
+)
+async def test_user_actions_that_cannot_be(
+    api: Api, action: str, body: dict[str, Any], field: str
+) -> None:
+    before = await api.get("users/v1.1/771")
+    status, answer = await api.ask("POST", f"{USER}/{action}", body)
+    assert (status, list(answer["errors"])) == (422, [field])
+    assert await api.get("users/v1.1/771") == before
+
+
+async def test_user_actions_on_nobody(api: Api) -> None:
+    for user in ("1", "kim"):
+        path = f"actions/users/v1.0/{user}/add-balance"
+        assert (await api.ask("POST", path, {"amount": 1, "reason": "x"}))[0] == 404
+    status, _ = await api.ask(
+        "POST", f"{USER}/add-balance", {"amount": 1, "reason": "x"}, PARTNER
+    )
+    assert status == 403
+
+
+async def test_a_new_subscription_replaces_the_one_before_and_expires(api: Api) -> None:
+    assert await api.post(f"{USER}/activate-subscription", {"planId": 3}) == {}
+    shown = await api.get("subscriptions/v1.0?filter[userId]=771&cursor=null")
+    assert [(s["id"], s["status"]) for s in shown] == [
+        (410, "canceled"),
+        (411, "active"),
+    ]
+    assert (await api.get("users/v1.1/771"))["subscriptionId"] == 411
+    api.step(31 * 86_400)
+    assert (await api.get("subscriptions/v1.0/411"))["status"] == "expired"
+    assert (await api.get("users/v1.1/771"))["subscriptionId"] is None
+
+
+async def test_a_subscription_that_was_cancelled_does_not_expire(api: Api) -> None:
+    await api.post(f"{USER}/activate-subscription", {"planId": 3})
+    await api.post(f"{USER}/cancel-subscription", {"reason": "x"})
+    api.step(31 * 86_400)
+    assert (await api.get("subscriptions/v1.0/411"))["status"] == "canceled"
+    status, _ = await api.ask("POST", f"{USER}/cancel-subscription", {"reason": "x"})
+    assert status == 422
+
+
+async def test_a_disabled_driver_cannot_start(api: Api) -> None:
+    await api.post(f"{USER}/change-status", {"status": "disabled", "reason": "x"})
+    answer = await api.post(START, {"userId": 771})
+    assert answer["errorCode"] == "USER_IS_DISABLED"
+
+
+async def test_fees_leave_a_transaction_and_vouchers_work_once(api: Api) -> None:
+    fee = {"amount": 5, "description": "Lost card", "paymentMethodId": "pm1"}
+    assert await api.post(f"{USER}/apply-custom-fee", fee) == {}
+    fee["paymentMethodId"] = ""
+    await api.post(f"{USER}/apply-custom-fee", fee)
+    assert (await api.get("users/v1.1/771"))["balance"] == 20.5
+    paid = await api.get("transactions/v1.0?filter[userId]=771&cursor=null")
+    assert [(t["purchaseResourceType"], t["paymentMethod"]) for t in paid] == [
+        ("custom_fee", "card"),
+        ("custom_fee", "balance"),
+    ]
+    redeem = "actions/users/v2.0/771/redeem-voucher"
+    assert await api.post(redeem, {"code": "WELCOME-10"}) == {}
+    assert (await api.get("users/v1.1/771"))["balance"] == 30.5
+    assert (await api.get("vouchers/v2.1/901"))["redeemedByUserId"] == 771
+    assert (await api.ask("POST", redeem, {"code": "WELCOME-10"}))[0] == 422
+
+
+async def test_a_profile_for_a_while_lapses_in_the_station(api: Api) -> None:
+    now = api.cloud.world.now
+    body = profile(
+        9,
+        chargingProfileKind="Absolute",
+        schedule={"startSchedule": now.isoformat(), "duration": 600},
+    )
+    await api.post(STATION + "/set-charging-profile/1", body)
+    await charging(api)
+    offered = []
+    for seconds in (599, 2):
+        api.step(seconds)
+        offered.append(api.connector.offered_current)
+    assert offered == [9, 32]
+    assert (await api.evse())["chargingProfile"]["duration"] == 600

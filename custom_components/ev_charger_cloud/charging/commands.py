@@ -17,10 +17,14 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetControl(Command):
-    """Set a control; the value has the control's type and unit."""
+    """Set a control; the value has the control's type and unit.
+
+    With a `duration` it lapses by itself after that time, where the cloud can.
+    """
 
     control: Control
     value: ControlValue
+    duration: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,33 @@ class Refresh(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerMessage(Command):
+    """Ask the charger to send a message of its own (OCPP TriggerMessage)."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetConfiguration(Command):
+    """Write a configuration key of the charger (OCPP ChangeConfiguration).
+
+    `component` and `instance` are for the variables of OCPP 2.0.1.
+    """
+
+    key: str
+    value: str
+    component: str | None = None
+    instance: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncConfiguration(Command):
+    """Have the cloud read configuration keys from the charger; all without any."""
+
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resume(Command):
     """End a pause."""
 
@@ -139,6 +170,55 @@ class SetChargePolicy(Command):
     target_minimum: float | None = None
     target_maximum: float | None = None
     power_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUserStatus(Command):
+    """Let a driver charge, or not any more; `reason` is kept by the cloud."""
+
+    enabled: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivateSubscription(Command):
+    """Subscribe a driver to a plan."""
+
+    plan_id: str
+    end: datetime | None = None
+    auto_renewal: bool | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSubscription(Command):
+    """End a driver's subscription."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddBalance(Command):
+    """Add an amount in the cloud's currency to a driver's balance, or take it off."""
+
+    amount: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyFee(Command):
+    """Charge a driver a fee, in the cloud's currency; the driver reads why."""
+
+    amount: float
+    description: str
+    payment_method_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeemVoucher(Command):
+    """Redeem a voucher for a driver."""
+
+    code: str
 
 
 @unique

@@ -171,6 +171,14 @@ class Provider(ABC):
         Raises CommandRefusedError when cloud or charger say no.
         """
 
+    async def follow(self, device_id: str, command_id: str) -> CommandResult:
+        """Tell how far a command came that was accepted or deferred earlier.
+
+        `command_id` is the id of its CommandResult. Raises CommandRefusedError when
+        it failed, NotFoundError when the cloud knows no such command.
+        """
+        raise NotSupportedError
+
     async def sessions(
         self, device_id: str, start: datetime, end: datetime, limit: int
     ) -> Sequence[Session]:

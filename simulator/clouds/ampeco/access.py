@@ -22,10 +22,21 @@ READ = frozenset(
         "subscription-plans",
         "partners",
         "vendor-error-codes",
+        "vouchers",
         "settings",
     }
 )
-ACT = frozenset(
+ACCOUNTS = frozenset(
+    {
+        "change-status",
+        "activate-subscription",
+        "cancel-subscription",
+        "add-balance",
+        "apply-custom-fee",
+        "redeem-voucher",
+    }
+)
+ACT = ACCOUNTS | frozenset(
     {
         "write",
         "start",
@@ -38,10 +49,19 @@ ACT = frozenset(
         "clear-charging-profile",
         "change-availability",
         "trigger-message",
+        "set-configuration",
+        "sync-configuration",
         "smart-charging",
     }
 )
-MONEY = frozenset({"users", "transactions", "subscriptions", "partners", "settings"})
+MONEY = ACCOUNTS | {
+    "users",
+    "transactions",
+    "subscriptions",
+    "vouchers",
+    "partners",
+    "settings",
+}
 
 
 @dataclass(slots=True, kw_only=True)

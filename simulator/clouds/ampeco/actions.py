@@ -27,6 +27,11 @@ MESSAGES = (
     "MeterValues",
     "StatusNotification",
     "SignV2GCertificate",
+    "LogStatusNotification",
+    "PublishFirmwareStatusNotification",
+    "SignChargingStationCertificate",
+    "SignCombinedCertificate",
+    "TransactionEvent",
 )
 REJECTED = {"success": False, "message": "Rejected"}
 MODES = ("tod", "dynamic", "user_schedule", "disabled")
@@ -118,7 +123,7 @@ class Actions:
         if profile is not None:
             profile = check(profile, "chargingProfile.")
         if error := self._why_not(outlet, user):
-            return _accepted(
+            return accepted(
                 {
                     "success": False,
                     "sessionId": None,
@@ -132,7 +137,7 @@ class Actions:
         )
         if profile:
             self._tenant.set_profile(outlet.point, outlet.connector.number, profile)
-        return _accepted(
+        return accepted(
             {
                 "success": True,
                 "sessionId": charge.id,
@@ -175,7 +180,7 @@ class Actions:
         if not charge.open:
             raise Invalid(session="The session is not active.")
         self._tenant.stop(charge, force=force)
-        return _accepted()
+        return accepted()
 
     # Reservations
 
@@ -183,19 +188,19 @@ class Actions:
         outlet = self._named(request, access)
         user = self._user(await read_body(request), required=True)
         if self._quirks["refuse"]:
-            return _accepted(REJECTED)
+            return accepted(REJECTED)
         try:
             booking = self._tenant.reserve(outlet, user or 0)
         except Refused as refused:
-            return _accepted({"success": False, "message": refused.reason})
-        return _accepted({"success": True, "reservationId": booking.id})
+            return accepted({"success": False, "message": refused.reason})
+        return accepted({"success": True, "reservationId": booking.id})
 
     async def _cancel(self, request: web.Request, access: Access) -> web.Response:
         booking = self._reach.booking(request, access)
         if booking.status != "active":
             raise Invalid(reservation="The reservation is not active.")
         self._tenant.cancel(booking)
-        return _accepted()
+        return accepted()
 
     # The station's own controls
 
@@ -212,12 +217,12 @@ class Actions:
     def _attempt(self, act: Callable[[], None]) -> web.Response:
         """Do something that the station may refuse."""
         if self._quirks["refuse"]:
-            return _accepted(REJECTED)
+            return accepted(REJECTED)
         try:
             act()
         except Refused as refused:
-            return _accepted({"success": False, "message": refused.reason})
-        return _accepted({"success": True})
+            return accepted({"success": False, "message": refused.reason})
+        return accepted({"success": True})
 
     async def _set_profile(self, request: web.Request, access: Access) -> web.Response:
         point, target = self._reach.point(request, access), number(request, "number")
@@ -227,7 +232,7 @@ class Actions:
         if body["chargingProfilePurpose"] == "ChargePointMaxProfile" and target:
             raise Invalid(evseNetworkId="The purpose is for the whole station.")
         if not point.station.online:
-            return _accepted({"success": False, "message": "Offline"})
+            return accepted({"success": False, "message": "Offline"})
         key = self._tenant.set_profile(point, target, body)
         return web.json_response({"data": {"id": key}})
 
@@ -239,7 +244,7 @@ class Actions:
             raise Invalid(evseNetworkId="The evse network id must be a string.")
         if point.station.online:
             self._tenant.clear_profiles(point, body)
-        return _accepted()
+        return accepted()
 
     async def _change_availability(
         self, request: web.Request, access: Access
@@ -254,7 +259,7 @@ class Actions:
         if point.station.online:
             for outlet in chosen:
                 outlet.connector.set_operative(body["type"] == "Operative")
-        return _accepted()
+        return accepted()
 
     async def _trigger(self, request: web.Request, access: Access) -> web.Response:
         if "point" in request.match_info:
@@ -263,7 +268,7 @@ class Actions:
             self._reach.outlet(request, access)
         if (await read_body(request)).get("type") not in MESSAGES:
             raise Invalid(type="The selected type is invalid.")
-        return _accepted()
+        return accepted()
 
     def _named(self, request: web.Request, access: Access) -> Outlet:
         """Return the EVSE in the path: its id, or its number on the station."""
@@ -306,7 +311,7 @@ def check_smart_charging(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _accepted(body: dict[str, Any] | None = None) -> web.Response:
+def accepted(body: dict[str, Any] | None = None) -> web.Response:
     """Answer that a command was taken."""
     if body is None:
         return web.Response(status=202)

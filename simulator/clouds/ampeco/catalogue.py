@@ -82,6 +82,9 @@ KINDS = {
         old=True,
     ),
     "subscription-plans": Kind(path="subscription-plans/v2.0", required=("name",)),
+    "vouchers": Kind(
+        path="vouchers/v2.1", required=("code", "type", "amount"), filters=("code",)
+    ),
     "partners": Kind(
         path="partners/v2.0", required=("name",), filters=("operatorId", "externalId")
     ),

@@ -13,6 +13,7 @@ from ...world import Connector, Station, World
 from .access import Access, accesses
 from .actions import Actions, Answer, check_smart_charging
 from .catalogue import KINDS, Collection
+from .configuration import Configurations
 from .model import Booking, Charge, Outlet, Point
 from .present import (
     show_booking,
@@ -28,6 +29,7 @@ from .reach import Missing, Reach, read_body
 from .records import Prices, Records
 from .stock import add_location, furnish
 from .tenant import Tenant
+from .users import UserActions
 
 RESOURCES = "/public-api/resources"
 
@@ -48,12 +50,14 @@ class Ampeco(Cloud):
         # Seconds until a station takes a start or a stop up.
         "start_seconds": 2.0,
         "stop_seconds": 2.0,
+        # Seconds until a station has told its configuration.
+        "sync_seconds": 2.0,
         # Seconds that a started session waits for a vehicle.
         "connection_timeout": 60.0,
         "reservation_minutes": 15,
         # An errorCode that every start is refused with.
         "start_error": None,
-        # Whether reserve, unlock and reset answer success: false.
+        # Whether reserve, unlock, reset and set-configuration answer success: false.
         "refuse": False,
         # What reserve and unlock take for {evse}: "both", or "network_id" alone.
         "evse_in_path": "both",
@@ -78,6 +82,8 @@ class Ampeco(Cloud):
         self._actions = Actions(
             self.tenant, self.reach, self.catalogue["users"], self.quirks
         )
+        self._configurations = Configurations(self.tenant, self.reach, self.quirks)
+        self._user_actions = UserActions(self.catalogue, world)
         self.prices: Prices = {}
         self._records = Records(self.catalogue, self.prices, self.page)
         self._known: list[tuple[str, re.Pattern[str]]] = []
@@ -233,6 +239,8 @@ class Ampeco(Cloud):
             *self._resources(),
             *self._records.routes(),
             *self._actions.routes(),
+            *self._configurations.routes(),
+            *self._user_actions.routes(),
         ]:
             self._known.append((method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))))
             routes.append(web.route(method, path, self._guarded(right, answer)))

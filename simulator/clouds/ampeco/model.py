@@ -2,10 +2,19 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...world import MIN_CURRENT, Connector, Session, State, Station
 from .profiles import StoredProfile
+
+
+class Variable(NamedTuple):
+    """A configuration key; only OCPP 2.0.1 sorts them by component and instance."""
+
+    name: str
+    component: str | None = None
+    instance: str | None = None
+
 
 STATUS = {
     State.AVAILABLE: "available",
@@ -26,6 +35,13 @@ FAILURES = {
     "Unavailable": "evse_inoperative",
     "Occupied": "evse_occupied",
     "Reserved": "rejected",
+}
+
+# What a station is configured to when it leaves the factory.
+CONFIGURATION = {
+    Variable("ChargeProfileMaxStackLevel"): "10",
+    Variable("HeartbeatInterval"): "300",
+    Variable("MeterValueSampleInterval"): "60",
 }
 
 # A vendor adds codes of its own to some of OCPP's.
@@ -50,6 +66,10 @@ class Point:
     profiles: list[StoredProfile] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] | None = None
+    configuration: dict[Variable, str] = field(default_factory=dict)
+    """What the station itself goes by."""
+    reported: dict[Variable, tuple[str, datetime]] = field(default_factory=dict)
+    """What it told of that, and when."""
 
     @property
     def hardware_status(self) -> str:

@@ -132,6 +132,8 @@ def check(body: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         raise Invalid(
             **{f"{inner}chargingSchedulePeriod.0.startPeriod": "The value must be 0."}
         )
+    if schedule.get("duration") is not None:
+        _need(schedule, inner, "duration", int)
     for key in ("validFrom", "validTo"):
         _check_time(body, prefix, key)
     _check_time(schedule, inner, "startSchedule")

@@ -46,6 +46,17 @@ def furnish(
         remainingAllowance={"combined": 80, "ac": None, "dc": None},
     )
     catalogue["subscription-plans"].add(3, name="Commuter", status="enabled")
+    catalogue["vouchers"].add(
+        901,
+        code="WELCOME-10",
+        type="voucher",
+        amount=10.0,
+        remainingAmount=10.0,
+        currencyCode="EUR",
+        status="active",
+        redeemedAt=None,
+        redeemedByUserId=None,
+    )
     catalogue["partners"].add(12, name="Example Housing", operatorId=1)
     catalogue["id-tags"].add(
         6001, idTagUid="04A1B2C3D4", type="rfid", status="enabled", userId=771

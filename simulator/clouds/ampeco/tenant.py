@@ -7,6 +7,7 @@ from typing import Any
 
 from ...world import Connector, Refused, Station, World
 from .model import (
+    CONFIGURATION,
     FAILURES,
     STATUS,
     VENDOR_CODES,
@@ -16,6 +17,7 @@ from .model import (
     Circuit,
     Outlet,
     Point,
+    Variable,
 )
 from .profiles import StoredProfile
 
@@ -67,7 +69,10 @@ class Tenant:
             partner=partner,
             created=now,
             updated=now,
+            configuration=CONFIGURATION
+            | {Variable("NumberOfConnectors"): str(len(station.connectors))},
         )
+        point.reported = {k: (v, now) for k, v in point.configuration.items()}
         for index, connector in enumerate(station.connectors):
             outlet = Outlet(
                 id=next(self._outlet_ids),

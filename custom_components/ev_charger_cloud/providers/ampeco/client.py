@@ -145,9 +145,13 @@ class Client:
         """GET users/v1.1, at most so many pages."""
         return self._pages("users/v1.1", most=most)
 
-    def subscriptions(self) -> AsyncIterator[Page]:
-        """GET subscriptions/v1.0."""
-        return self._pages("subscriptions/v1.0")
+    async def user(self, user: str) -> Any:
+        """GET users/v1.1/{user}."""
+        return await self._object(f"users/v1.1/{user}")
+
+    def subscriptions(self, filters: Filters | None = None) -> AsyncIterator[Page]:
+        """GET subscriptions/v1.0: all, or those that pass the filters."""
+        return self._pages("subscriptions/v1.0", filters)
 
     async def settings(self) -> Any:
         """GET settings/v1.0."""
@@ -194,6 +198,22 @@ class Client:
         """POST .../trigger-message: OCPP's TriggerMessage."""
         return await self._act_on(station, "trigger-message", {"type": message})
 
+    async def trigger_message_of(self, evse: str, message: str) -> Verdict:
+        """POST actions/evse/v1.0/{evse}/trigger-message: of one EVSE alone."""
+        return await self._act(f"evse/v1.0/{evse}/trigger-message", {"type": message})
+
+    async def set_configuration(self, station: str, body: Mapping[str, Any]) -> Verdict:
+        """POST actions/charge-point/v2.0/{chargePoint}/set-configuration."""
+        return await self._act(f"charge-point/v2.0/{station}/set-configuration", body)
+
+    async def sync_configuration(self, station: str, keys: Sequence[str]) -> Verdict:
+        """POST .../sync-configuration: of these keys, or all; answers a request's id.
+
+        What the station tells shows later in charge-points' configurations.
+        """
+        body = {"keys": list(keys)} if keys else {}
+        return await self._act_on(station, "sync-configuration", body)
+
     async def set_charging_profile(
         self, station: str, network_id: int, profile: Mapping[str, Any]
     ) -> str | None:
@@ -217,6 +237,37 @@ class Client:
         """POST resources/charge-points/v2.0/{chargePoint}/smart-charging."""
         path = f"charge-points/v2.0/{station}/smart-charging"
         return _judge(await self._send("POST", path, body))
+
+    # Actions on drivers' accounts; amounts are in the base currency
+
+    async def change_user_status(self, user: str, status: str, reason: str) -> Verdict:
+        """POST actions/users/v1.0/{user}/change-status: enabled or disabled."""
+        body = {"status": status, "reason": reason}
+        return await self._act(f"users/v1.0/{user}/change-status", body)
+
+    async def activate_subscription(
+        self, user: str, body: Mapping[str, Any]
+    ) -> Verdict:
+        """POST actions/users/v1.0/{user}/activate-subscription."""
+        return await self._act(f"users/v1.0/{user}/activate-subscription", body)
+
+    async def cancel_subscription(self, user: str, reason: str) -> Verdict:
+        """POST actions/users/v1.0/{user}/cancel-subscription."""
+        path = f"users/v1.0/{user}/cancel-subscription"
+        return await self._act(path, {"reason": reason})
+
+    async def add_balance(self, user: str, amount: float, reason: str) -> Verdict:
+        """POST actions/users/v1.0/{user}/add-balance: adds, or takes if negative."""
+        body = {"amount": amount, "reason": reason}
+        return await self._act(f"users/v1.0/{user}/add-balance", body)
+
+    async def apply_fee(self, user: str, body: Mapping[str, Any]) -> Verdict:
+        """POST actions/users/v1.0/{user}/apply-custom-fee."""
+        return await self._act(f"users/v1.0/{user}/apply-custom-fee", body)
+
+    async def redeem_voucher(self, user: str, code: str) -> Verdict:
+        """POST actions/users/v2.0/{user}/redeem-voucher."""
+        return await self._act(f"users/v2.0/{user}/redeem-voucher", {"code": code})
 
     # How it is done
 

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 import contextlib
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+import math
 from typing import Any
 
 from ...charging import (
@@ -21,6 +23,7 @@ from ...charging import (
     NotFoundError,
     NotSupportedError,
     PermissionDeniedError,
+    ProfileKind,
     ProfilePurpose,
     Refresh,
     Refusal,
@@ -29,21 +32,26 @@ from ...charging import (
     SchedulePeriod,
     SessionStatus,
     SetChargingProfile,
+    SetConfiguration,
     SetControl,
     StartCharging,
     StopCharging,
+    SyncConfiguration,
+    TriggerMessage,
     Unlock,
     Verdict,
 )
 from ..base import Settings
 from ..decoding import number
-from .client import Client, iso
-from .devices import online, session_status
+from .client import Client
+from .devices import online, session_status, station_device_id
 from .features import Feature, Features
+from .profiles import profile_body
 from .smart_charging import DISABLED, mode_bodies, present_body
 from .stations import Stations
+from .users import USER_COMMANDS, act_on_user, id_number
 from .wire import ChargingSession, Evse
-from .words import START_FAILURE
+from .words import MESSAGES, START_FAILURE
 
 FOLLOW_DELAYS: tuple[float, ...] = (2.0, 3.0, 5.0, 10.0)
 """How long (s) to wait before each look at what became of a start or a stop."""
@@ -57,10 +65,13 @@ _FEATURES: dict[type[Command], Feature] = {
     Reset: Feature.RESET,
     HardReset: Feature.RESET,
     Refresh: Feature.TRIGGER,
+    TriggerMessage: Feature.TRIGGER,
+    SetConfiguration: Feature.SET_CONFIGURATION,
+    SyncConfiguration: Feature.SYNC_CONFIGURATION,
     SetChargingProfile: Feature.SET_PROFILE,
     ClearChargingProfile: Feature.CLEAR_PROFILE,
     ClearLimit: Feature.CLEAR_PROFILE,
-}
+} | USER_COMMANDS
 _CONTROLS = {
     Control.AVAILABILITY: Feature.AVAILABILITY,
     Control.CURRENT_LIMIT: Feature.SET_PROFILE,
@@ -96,6 +107,7 @@ class Commands:
         self._remember = remember
         self._user_id = str(settings.get("user_id") or "").strip() or None
         self._stack_level = int(settings.get("stack_level", 1))
+        self._user_actions = bool(settings.get("user_actions", False))
 
     async def execute(self, command: Command) -> CommandResult:
         """Carry a command out; a right that is missing switches it off for a while."""
@@ -112,6 +124,17 @@ class Commands:
 
     async def _execute(self, command: Command) -> CommandResult:
         """Find out what is asked of what, and do it."""
+        if type(command) in USER_COMMANDS:
+            if not self._user_actions:
+                raise NotSupportedError
+            await act_on_user(self._client, command)
+            return CommandResult(verdict=Verdict.COMPLETED)
+        if (
+            isinstance(command, SetControl)
+            and command.duration is not None
+            and command.control is not Control.CURRENT_LIMIT
+        ):
+            raise NotSupportedError
         if isinstance(command, SetControl) and command.control is Control.CIRCUIT_LIMIT:
             circuit = command.device_id.removeprefix("circuit")
             await self._client.set_circuit_limit(circuit, _float(command.value))
@@ -136,6 +159,13 @@ class Commands:
                 await self._client.reset(station, "hard")
             case Refresh():
                 await self._refresh(station, evse)
+            case TriggerMessage():
+                await self._trigger(station, evse, command)
+            case SetConfiguration():
+                await self._configure(station, command)
+            case SyncConfiguration():
+                verdict = await self._client.sync_configuration(station, command.keys)
+                return CommandResult(id=verdict.request_id)
             case SetChargingProfile():
                 return await self._set_profile(station, evse, command.profile)
             case ClearChargingProfile():
@@ -160,7 +190,7 @@ class Commands:
             raise NotSupportedError
         body: dict[str, Any] = {}
         if user_id := command.user_id or self._user_id:
-            body["userId"] = _user(user_id)
+            body["userId"] = id_number(user_id, "user")
         if command.id_token:
             body["idTag"] = command.id_token
         if command.current_limit is not None:
@@ -243,7 +273,7 @@ class Commands:
         user_id = command.user_id or self._user_id
         if user_id is None:
             raise CommandRefusedError(reason=Refusal.USER_REQUIRED)
-        body: dict[str, Any] = {"userId": _user(user_id)}
+        body: dict[str, Any] = {"userId": id_number(user_id, "user")}
         if command.reason:
             body["reason"] = command.reason
         verdict = await self._by_number_else(
@@ -286,6 +316,30 @@ class Commands:
         await self._client.trigger_message(station, "StatusNotification")
         if evse and self._stations.sessions.running(evse):
             await self._client.trigger_message(station, "MeterValues")
+
+    async def _trigger(
+        self, station: str, evse: str | None, command: TriggerMessage
+    ) -> None:
+        """Have the station, or one EVSE among several, send a message."""
+        message = command.message
+        if message not in MESSAGES:
+            raise CommandRefusedError(
+                f"the message must be one of {', '.join(MESSAGES)}",
+                reason=Refusal.INVALID_VALUE,
+            )
+        if evse is None or command.device_id == station_device_id(station):
+            await self._client.trigger_message(station, message)
+        else:
+            await self._client.trigger_message_of(evse, message)
+
+    async def _configure(self, station: str, command: SetConfiguration) -> None:
+        """Write one configuration key of the station."""
+        body = {"name": command.key, "value": command.value}
+        if command.component:
+            body["componentName"] = command.component
+        if command.instance:
+            body["instance"] = command.instance
+        await self._client.set_configuration(station, body)
 
     async def _set_profile(
         self, station: str, evse: str | None, profile: ChargingProfile
@@ -334,13 +388,8 @@ class Commands:
         value = command.value
         match command.control:
             case Control.CURRENT_LIMIT:
-                return await self._set_profile(
-                    station,
-                    self._evse(evse).id,
-                    ChargingProfile(
-                        stack_level=self._stack_level,
-                        periods=(SchedulePeriod(start_period=0, limit=_float(value)),),
-                    ),
+                return await self._limit(
+                    station, self._evse(evse).id, _float(value), command.duration
                 )
             case Control.AVAILABILITY:
                 number = _network_id(self._evse(evse)) if evse else None
@@ -350,6 +399,26 @@ class Commands:
             case _:
                 await self._set_mode(station, str(value))
         return CommandResult()
+
+    async def _limit(
+        self, station: str, evse: str | None, amps: float, duration: timedelta | None
+    ) -> CommandResult:
+        """Limit all sessions of an EVSE: from now on, or from now for so long."""
+        profile = ChargingProfile(
+            stack_level=self._stack_level,
+            periods=(SchedulePeriod(start_period=0, limit=amps),),
+        )
+        if duration is not None:
+            if duration <= timedelta():
+                raise CommandRefusedError(reason=Refusal.INVALID_VALUE)
+            # A relative schedule would be counted from when a session begins.
+            profile = replace(
+                profile,
+                kind=ProfileKind.ABSOLUTE,
+                start_schedule=datetime.now(UTC),
+                duration=math.ceil(duration.total_seconds()),
+            )
+        return await self._set_profile(station, evse, profile)
 
     async def _set_mode(self, station: str, mode: str) -> None:
         """Switch smart charging, keeping the way back."""
@@ -371,52 +440,12 @@ class Commands:
         return _network_id(self._evse(evse))
 
 
-def profile_body(profile: ChargingProfile) -> dict[str, Any]:
-    """Write a charging profile as the cloud wants it."""
-    schedule: dict[str, Any] = {
-        "chargingRateUnit": profile.rate_unit.value,
-        "chargingSchedulePeriod": [
-            {"startPeriod": period.start_period, "limit": period.limit}
-            | ({"numberPhases": period.number_phases} if period.number_phases else {})
-            for period in profile.periods
-        ],
-    }
-    body: dict[str, Any] = {
-        "stackLevel": profile.stack_level,
-        "chargingProfilePurpose": profile.purpose.value,
-        "chargingProfileKind": profile.kind.value,
-        "chargingSchedule": schedule,
-    }
-    for part, key, value in (
-        (body, "recurrencyKind", profile.recurrency),
-        (body, "transactionId", profile.transaction_id),
-        (body, "validFrom", profile.valid_from),
-        (body, "validTo", profile.valid_to),
-        (schedule, "duration", profile.duration),
-        (schedule, "startSchedule", profile.start_schedule),
-        (schedule, "minChargingRate", profile.minimum_rate),
-    ):
-        if value is not None:
-            part[key] = iso(value) if isinstance(value, datetime) else value
-    return body
-
-
 def _network_id(evse: Evse) -> int:
     """Return the OCPP number of an EVSE."""
     number_ = number(evse.network_id)
     if number_ is None:
         raise NotSupportedError
     return int(number_)
-
-
-def _user(user_id: str) -> int:
-    """Read the number that the cloud knows a driver by."""
-    try:
-        return int(user_id)
-    except ValueError as err:
-        raise CommandRefusedError(
-            "the user id must be a number", reason=Refusal.INVALID_VALUE
-        ) from err
 
 
 def _float(value: ControlValue) -> float:

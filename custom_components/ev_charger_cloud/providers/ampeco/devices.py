@@ -23,15 +23,18 @@ from ...charging import (
     Reset,
     SessionStatus,
     SetChargingProfile,
+    SetConfiguration,
     StartCharging,
     StopCharging,
+    SyncConfiguration,
+    TriggerMessage,
     Unlock,
     Value,
 )
 from ..decoding import once, translate
 from .features import Feature, Features
 from .smart_charging import mode_bodies
-from .wire import ChargePoint, ChargingSession, Evse, Profile, Reservation
+from .wire import ChargePoint, ChargingSession, Evse, Reservation
 from .words import ONLINE, RESERVATION_STATUS, SESSION_STATUS, STATUS, STOP_REASON
 
 MINIMUM_CURRENT = 6.0
@@ -60,13 +63,18 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlet:
-    """An EVSE with what belongs to it; `battery` says that it tells the charge."""
+    """An EVSE with what belongs to it.
+
+    `limit` (A) is what its charging profile allows now, `battery` says that it tells
+    the charge.
+    """
 
     evse: Evse
     running: ChargingSession | None = None
     finished: ChargingSession | None = None
     reservation: Reservation | None = None
     trouble: Trouble | None = None
+    limit: float | None = None
     battery: bool = False
 
 
@@ -215,6 +223,9 @@ def _station_commands(
         (Reset, Feature.RESET),
         (HardReset, Feature.RESET),
         (Refresh, Feature.TRIGGER),
+        (TriggerMessage, Feature.TRIGGER),
+        (SetConfiguration, Feature.SET_CONFIGURATION),
+        (SyncConfiguration, Feature.SYNC_CONFIGURATION),
         (SetChargingProfile, Feature.SET_PROFILE),
         (ClearChargingProfile, Feature.CLEAR_PROFILE),
     ):
@@ -379,26 +390,12 @@ def _outlet_controls(
         power = evse.power_options
         most = (power.max_amperage if power else None) or USUAL_CURRENT
         controls[Control.CURRENT_LIMIT] = ControlState(
-            value=_plain_limit(evse.profile),
+            value=outlet.limit,
             minimum=min(MINIMUM_CURRENT, most),
             maximum=most,
             step=1.0,
         )
     return controls
-
-
-def _plain_limit(profile: Profile | None) -> float | None:
-    """Return the one current (A) that a profile allows at all times, if it does."""
-    if (
-        profile is None
-        or profile.purpose != "TxDefaultProfile"
-        or profile.unit != "A"
-        or profile.valid_to
-        or profile.duration
-        or len(profile.periods) != 1
-    ):
-        return None
-    return profile.periods[0].limit
 
 
 def _outlet_commands(
@@ -422,6 +419,7 @@ def _outlet_commands(
         yield Unlock
     if features.on(Feature.TRIGGER):
         yield Refresh
+        yield TriggerMessage
     if evse.network_id is None:
         return
     if features.on(Feature.SET_PROFILE):

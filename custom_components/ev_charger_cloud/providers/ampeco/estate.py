@@ -13,6 +13,7 @@ from .features import Feature, Features
 from .rates import find_zone, price_at
 from .records import Records
 from .surroundings import circuit_device, rate_device, subscription_of, user_device
+from .users import USER_COMMANDS, user_of
 from .wire import (
     ChargePoint,
     Circuit,
@@ -36,11 +37,15 @@ _USER_PAGES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """Which parts of the estate are wanted; `circuits` of all charge points or few."""
+    """Which parts of the estate are wanted; `circuits` of all charge points or few.
+
+    `user_actions` says that drivers' accounts are not only to be looked at.
+    """
 
     circuits: bool
     rates: bool
     users: bool
+    user_actions: bool
     everything: bool
 
 
@@ -95,9 +100,17 @@ class Estate:
         if self._rates or self._users.items:
             await self._read(Feature.SETTINGS, self._read_settings)
 
-    async def refresh_circuit(self, circuit: str) -> None:
-        """Read one circuit at once."""
-        self.circuits.put(await self._client.circuit(circuit))
+    async def refresh_one(self, device_id: str) -> bool:
+        """Read a circuit or a driver's account at once; tell whether it is one."""
+        circuit, user = device_id.removeprefix("circuit"), user_of(device_id)
+        if circuit != device_id and circuit in self.circuits.items:
+            self.circuits.put(await self._client.circuit(circuit))
+        elif user in self._users.items:
+            self._users.put(await self._client.user(user))
+            await self._read_subscriptions_of(user)
+        else:
+            return False
+        return True
 
     def devices(self, ceilings: dict[str, float]) -> Iterator[Device]:
         """Yield the devices; `ceilings` are how far circuits may be raised, in A."""
@@ -110,9 +123,14 @@ class Estate:
             price = price_at(rate, days, datetime.now(zone) if zone else None)
             yield rate_device(rate, price, self._currency, stale=stale)
         stale = Feature.USERS in self._failed
+        commands = frozenset(
+            command
+            for command, feature in USER_COMMANDS.items()
+            if self._wishes.user_actions and self._features.on(feature)
+        )
         for key, user in self._users.items.items():
             subscription = subscription_of(self._subscriptions.get(key, ()))
-            yield user_device(user, subscription, self._currency, stale=stale)
+            yield user_device(user, subscription, self._currency, commands, stale=stale)
 
     def circuit(
         self, key: str, ceiling: float | None, *, stale: bool = False
@@ -207,6 +225,17 @@ class Estate:
             for item in Subscription.decode_all(page):
                 by_user.setdefault(item.user_id or "", []).append(item)
         self._subscriptions = by_user
+
+    async def _read_subscriptions_of(self, user: str) -> None:
+        """Read the subscriptions of one driver, where the token may."""
+        async with self._features.guard(Feature.SUBSCRIPTIONS) as allowed:
+            if allowed:
+                self._subscriptions[user] = [
+                    subscription
+                    async for page in self._client.subscriptions({"userId": user})
+                    for subscription in Subscription.decode_all(page)
+                    if subscription.user_id == user
+                ]
 
     async def _read_settings(self) -> None:
         """Read the currency that prices and balances are in."""

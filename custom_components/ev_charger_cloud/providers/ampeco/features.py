@@ -25,7 +25,7 @@ _ASK_AGAIN = 3600.0
 class Feature(StrEnum):
     """A part of the API with a right of its own, named for people."""
 
-    EVSES = "EVSEs"
+    EVSES = "outlets (EVSEs)"
     SESSIONS = "charging sessions"
     LOCATIONS = "locations"
     RESERVATIONS = "reservations"
@@ -39,16 +39,25 @@ class Feature(StrEnum):
 
     START = "starting sessions"
     STOP = "stopping sessions"
-    RESERVE = "reserving"
+    RESERVE = "reserving outlets"
     CANCEL_RESERVATION = "cancelling reservations"
-    UNLOCK = "unlocking"
-    RESET = "resetting"
+    UNLOCK = "unlocking cables"
+    RESET = "restarting charge points"
     AVAILABILITY = "changing availability"
-    TRIGGER = "trigger messages"
+    TRIGGER = "asking charge points to report"
     SET_PROFILE = "setting charging profiles"
     CLEAR_PROFILE = "clearing charging profiles"
     SMART_CHARGING = "smart charging"
     CIRCUIT_LIMIT = "changing circuits"
+    SET_CONFIGURATION = "configuring charge points"
+    SYNC_CONFIGURATION = "reading the configuration of charge points"
+
+    USER_STATUS = "enabling and disabling users"
+    ACTIVATE_SUBSCRIPTION = "activating subscriptions"
+    CANCEL_SUBSCRIPTION = "cancelling subscriptions"
+    ADD_BALANCE = "changing balances"
+    APPLY_FEE = "charging fees"
+    REDEEM_VOUCHER = "redeeming vouchers"
 
 
 class Features:

@@ -14,11 +14,6 @@ from ...charging import (
     Device,
     Fleet,
     NotFoundError,
-    ProfileKind,
-    ProfilePurpose,
-    RateUnit,
-    Recurrency,
-    SchedulePeriod,
     Session,
 )
 from ..base import (
@@ -41,8 +36,9 @@ from .commands import Commands
 from .devices import Station, cost, describe, station_device_id
 from .estate import Estate, Wishes
 from .features import Feature, Features
+from .profiles import decode_profile
 from .stations import Stations
-from .wire import ChargePoint, ChargingSession, Location, Profile
+from .wire import ChargePoint, ChargingSession, Location
 from .words import STOP_REASON
 
 _BUSY = timedelta(seconds=30)
@@ -83,11 +79,6 @@ _SECRETS = frozenset(
     }
 )
 
-_PURPOSES = {purpose.value.lower(): purpose for purpose in ProfilePurpose}
-_KINDS = {kind.value.lower(): kind for kind in ProfileKind}
-_RECURRENCIES = {recurrency.value.lower(): recurrency for recurrency in Recurrency}
-_UNITS = {unit.value.lower(): unit for unit in RateUnit}
-
 
 class AmpecoProvider(Provider):
     """One tenant, as one API token sees it."""
@@ -107,6 +98,7 @@ class AmpecoProvider(Provider):
                 circuits=settings.get("circuits", True),
                 rates=settings.get("electricity_rates", True),
                 users=settings.get("users", False),
+                user_actions=settings.get("user_actions", False),
                 everything=context.selection.everything,
             ),
         )
@@ -129,7 +121,8 @@ class AmpecoProvider(Provider):
         points = ChargePoint.decode_all(await self._client.probe())
         operator = points[0].operator_id if points else None
         return Account(
-            id=f"{self._host}:{operator}" if operator else self._host, title=self._host
+            id=f"{self._host}:{operator}" if operator else self._host,
+            title=f"AMPECO {self._host.removesuffix(':443')}",
         )
 
     @override
@@ -181,10 +174,8 @@ class AmpecoProvider(Provider):
 
     @override
     async def read(self, device_id: str) -> Fleet:
-        """Read one charge point, or a circuit; other devices as they were last read."""
-        circuit = device_id.removeprefix("circuit")
-        if circuit in self._estate.circuits.items and circuit != device_id:
-            await self._estate.refresh_circuit(circuit)
+        """Read a charge point, a circuit or an account; a rate as it was last read."""
+        if await self._estate.refresh_one(device_id):
             return {device_id: self._surroundings()[device_id]}
         if device_id in self._around:
             return {device_id: self._around[device_id]}
@@ -222,7 +213,7 @@ class AmpecoProvider(Provider):
         shown = [self._stations.points.items[station].profile]
         if evse in self._stations.evses.items:
             shown.append(self._stations.evses.items[evse].profile)
-        found = (_profile(profile) for profile in shown if profile)
+        found = (decode_profile(profile) for profile in shown if profile)
         return [profile for profile in found if profile]
 
     @override
@@ -306,40 +297,6 @@ def _session(session: ChargingSession, device_id: str) -> Session:
     )
 
 
-def _profile(profile: Profile) -> ChargingProfile | None:
-    """Translate a charging profile; None when it limits nothing."""
-    periods = tuple(
-        SchedulePeriod(
-            start_period=period.start_period or 0,
-            limit=period.limit,
-            number_phases=period.number_phases,
-        )
-        for period in profile.periods
-        if period.limit is not None
-    )
-    if not periods:
-        return None
-    return ChargingProfile(
-        periods=periods,
-        purpose=_word(_PURPOSES, profile.purpose) or ProfilePurpose.TX_DEFAULT,
-        kind=_word(_KINDS, profile.kind) or ProfileKind.RELATIVE,
-        stack_level=profile.stack_level or 0,
-        rate_unit=_word(_UNITS, profile.unit) or RateUnit.AMPERE,
-        recurrency=_word(_RECURRENCIES, profile.recurrency),
-        start_schedule=profile.schedule_start,
-        duration=profile.duration,
-        minimum_rate=profile.minimum_rate,
-        valid_from=profile.valid_from,
-        valid_to=profile.valid_to,
-        id=profile.id,
-    )
-
-
-def _word[T](table: Mapping[str, T], word: str | None) -> T | None:
-    """Look a word of a profile up, whatever its case."""
-    return translate(table, word.lower() if word else None, of="AMPECO profile")
-
-
 def _shown(raw: Mapping[str, Mapping[str, Any]]) -> list[Any]:
     """Return the first so many objects, with secrets taken out."""
     return [redact(item, _SECRETS) for item in islice(raw.values(), _SHOWN)]
@@ -384,6 +341,9 @@ DESCRIPTION = ProviderDescription(
             default=True,
         ),
         Field(key="users", kind=FieldKind.BOOLEAN, required=False, default=False),
+        Field(
+            key="user_actions", kind=FieldKind.BOOLEAN, required=False, default=False
+        ),
     ),
     portal="https://developers.ampeco.com",
     normalise=normalise,

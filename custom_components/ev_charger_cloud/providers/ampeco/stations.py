@@ -6,7 +6,7 @@ requests, most polls ask only for what changed since.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ...charging import (
@@ -23,6 +23,7 @@ from .client import Client, Page, iso
 from .devices import Outlet, Station, evse_device_id, station_device_id
 from .features import Feature, Features
 from .incidents import Reservations, Troubles
+from .profiles import limit_now
 from .records import Records
 from .sessions import Sessions
 from .wire import ChargePoint, Evse
@@ -85,6 +86,7 @@ class Stations:
             finished=self.sessions.finished(key),
             reservation=self.reservations.of(key),
             trouble=self._troubles.of(evse),
+            limit=limit_now(evse.profile, datetime.now(UTC)),
             battery=key in self.sessions.tell_battery,
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ...charging import (
     CURRENTS,
+    Command,
     Control,
     ControlState,
     Device,
@@ -15,6 +16,7 @@ from ...charging import (
 from ..decoding import translate
 from .devices import MINIMUM_CURRENT
 from .features import Feature, Features
+from .users import user_device_id
 from .wire import Circuit, ElectricityRate, Subscription, User
 from .words import SUBSCRIPTION_STATUS
 
@@ -70,13 +72,14 @@ def user_device(
     user: User,
     subscription: SubscriptionStatus | None,
     currency: str | None,
+    commands: frozenset[type[Command]],
     *,
     stale: bool,
 ) -> Device:
     """Return a driver's account, named by the operator's own key, never by a person."""
     key = user.external_id
     return Device(
-        id=f"user{user.id}",
+        id=user_device_id(user.id),
         kind=DeviceKind.ACCOUNT,
         name=key if key and "@" not in key else f"User {user.id}",
         stale=stale,
@@ -86,6 +89,7 @@ def user_device(
             else Money(user.balance, currency),
             Reading.SUBSCRIPTION: subscription,
         },
+        commands=commands,
     )
 
 

@@ -316,3 +316,4 @@ class Verdict(Wire):
     error_code: str | None = _key("errorCode")
     session_id: str | None = _key("sessionId")
     reservation_id: str | None = _key("reservationId")
+    request_id: str | None = _key("requestId")

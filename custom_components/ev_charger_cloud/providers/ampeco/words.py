@@ -44,6 +44,22 @@ RESERVATION_STATUS = {status.value: status for status in ReservationStatus}
 
 SUBSCRIPTION_STATUS = {status.value: status for status in SubscriptionStatus}
 
+# What a station can be asked to send: OCPP 1.6's messages, then those of 2.0.1.
+MESSAGES = (
+    "BootNotification",
+    "DiagnosticsStatusNotification",
+    "FirmwareStatusNotification",
+    "Heartbeat",
+    "MeterValues",
+    "StatusNotification",
+    "SignV2GCertificate",
+    "LogStatusNotification",
+    "PublishFirmwareStatusNotification",
+    "SignChargingStationCertificate",
+    "SignCombinedCertificate",
+    "TransactionEvent",
+)
+
 # The station's own error codes are OCPP's, which differ from ours in case alone.
 ERROR_CODE = {code.value.replace("_", ""): code for code in ErrorCode}
 

@@ -33,7 +33,9 @@ async def perform(client: Client, known: Known, command: Command) -> CommandResu
             return await _push(client, known, CHARGE, delay=command.delay)
         case StopCharging(force=False):
             return await _push(client, known, IDLE, delay=command.delay)
-        case SetControl(control=Control.POWER_LIMIT, value=float() | int() as value):
+        case SetControl(
+            control=Control.POWER_LIMIT, value=float() | int() as value, duration=None
+        ):
             return await _set_cap(client, known, value)
         case CancelScheduled():
             return await _cancel(client, known, command.action_id)
@@ -77,7 +79,7 @@ async def _push(
         action = await client.push(charger, verb, power=power, delay=delay)
     known.action = action
     if action.put_off:
-        return CommandResult(verdict=Verdict.DEFERRED, id=action.id, at=action.start)
+        return verdict_of(action)
     if delay:
         raise CommandRefusedError(
             "the command was not put off but carried out at once",
@@ -97,7 +99,7 @@ async def _follow(client: Client, known: Known, action: Action) -> CommandResult
         except ChargingError:
             # The command is on its way: only the question failed.
             continue
-    return _verdict(action)
+    return verdict_of(action)
 
 
 async def _cancel(client: Client, known: Known, action_id: str | None) -> CommandResult:
@@ -118,13 +120,15 @@ async def _cancel(client: Client, known: Known, action_id: str | None) -> Comman
     return CommandResult(verdict=Verdict.COMPLETED, id=scheduled[-1])
 
 
-def _verdict(action: Action) -> CommandResult:
-    """Judge how far an action came."""
+def verdict_of(action: Action) -> CommandResult:
+    """Judge how far an action came; raise CommandRefusedError when it failed."""
     if action.failed:
         code = (action.error_code or "failed").lower()
         raise CommandRefusedError(action.complaint, reason=REFUSALS.get(code, code))
     if action.state is ActionState.CANCELLED:
         raise CommandRefusedError("the command was cancelled", reason="cancelled")
+    if action.put_off:
+        return CommandResult(verdict=Verdict.DEFERRED, id=action.id, at=action.start)
     if action.open:
         return CommandResult(id=action.id)
     message = action.result.message if action.result else None

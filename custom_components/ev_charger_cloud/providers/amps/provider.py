@@ -39,7 +39,7 @@ from ..schedule import Schedule
 from ..settings import stripped, web_address
 from ..transport import redact
 from .client import KEY_REFUSED, Client
-from .commands import perform
+from .commands import perform, verdict_of
 from .key_trial import KeyTrial
 from .known import Known, Trouble, device_id_of
 from .translation import device_of, name_of
@@ -155,6 +155,20 @@ class AmpsProvider(Provider):
             known.watch()
         known.forbidden = False
         return result
+
+    @override
+    async def follow(self, device_id: str, command_id: str) -> CommandResult:
+        """Ask how far an action came, on the route that its answer named.
+
+        GET /actions/{actionId}, GET /ev-charger/actions/{actionId}
+        """
+        action = self._find(device_id).action
+        if action is None or action.id != command_id:
+            action = Action.decode({"id": command_id})
+        try:
+            return verdict_of(await self._client.action(action))
+        except AuthenticationError as err:
+            raise await self._meaning(err) from err
 
     @override
     def diagnostics(self) -> Mapping[str, Any]:

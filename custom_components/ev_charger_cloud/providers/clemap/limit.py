@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+import math
 import time
 
 from ...charging import (
@@ -37,12 +38,14 @@ MAXIMUM_CURRENT = Field(
     maximum=80,
     unit="A",
 )
+# s; the API names no range of durations either.
+MINIMUM_DURATION = 60
 HOLD_TIME = Field(
     key="hold_time",
     kind=FieldKind.NUMBER,
     required=False,
     default=600,
-    minimum=60,
+    minimum=MINIMUM_DURATION,
     maximum=3600,
     unit="s",
 )
@@ -66,12 +69,14 @@ _MEMORY = "wish"
 class Wish(Wire):
     """What the user wishes, and the target that was confirmed for it.
 
-    `current` (A) is None without a limit; `paused` asks for 0 A. `sent` is the target
-    that the cloud confirmed. It holds from `since` to `until`, both None when it may
-    have been lost without anyone's doing.
+    `current` (A) is None without a limit; it is wished until `end`, or for good.
+    `paused` asks for 0 A. `sent` is the target that the cloud confirmed. It holds
+    from `since` to `until`, both None when it may have been lost without anyone's
+    doing.
     """
 
     current: int | None = None
+    end: datetime | None = None
     paused: bool | None = False
     sent: int | None = None
     since: datetime | None = None
@@ -83,11 +88,23 @@ class Wish(Wire):
             return 0
         return None if self.current is None else min(self.current, maximum)
 
+    def at(self, now: datetime) -> Wish:
+        """Return what is left of the wish: no limit once its end has come."""
+        over = self.end is not None and self.end <= now
+        return replace(self, current=None, end=None) if over else self
+
+    @property
+    def wished_until(self) -> datetime | None:
+        """Return until when the target is wished; a pause is wished for good."""
+        return None if self.paused else self.end
+
     @property
     def renewal(self) -> datetime | None:
-        """Return when half of the time is over."""
+        """Return when half of the time is over, or all if no more is wished."""
         if self.since is None or self.until is None:
             return None
+        if (end := self.wished_until) and end <= self.until:
+            return end
         return self.since + (self.until - self.since) / 2
 
     def counts(self, now: datetime) -> bool:
@@ -151,7 +168,7 @@ class Limit:
         return not paused and not self._lock.locked()
 
     def wait(self) -> float | None:
-        """Return the seconds until the wish is to be renewed, None without one."""
+        """Return the seconds until the wish is renewed or ends, None without one."""
         if self._wish is None or not self.offered or self._failed:
             return None
         now, renewal = self._clock(), self._wish.renewal
@@ -200,10 +217,11 @@ class Limit:
         """Write the newest wish as soon as that is allowed, and see it confirmed."""
         async with self._lock:
             await self._pace()
-            wish, self._next, self._writing = self._next or Wish(), None, None
+            wish = (self._next or Wish()).at(self._clock())
+            self._next = self._writing = None
             held, wanted = self._wish, wish.target(self.maximum)
             if wanted == 0 and self.paused and held and held.paused:
-                self._keep(replace(held, current=wish.current))
+                self._keep(replace(held, current=wish.current, end=wish.end))
                 return CommandResult(verdict=Verdict.DEFERRED)
             self.notice = None
             if wanted is None:
@@ -211,7 +229,7 @@ class Limit:
             asked = self._ask(wish)
             try:
                 async with asyncio.timeout(COMMAND_TIME):
-                    await self._apply(wanted)
+                    await self._apply(asked)
             except TimeoutError as err:
                 raise CommandRefusedError(reason=Refusal.NOT_APPLIED) from err
             except CommandRefusedError as err:
@@ -221,10 +239,11 @@ class Limit:
             self._settle(asked)
             return CommandResult(verdict=Verdict.COMPLETED)
 
-    async def _apply(self, wanted: int | None) -> None:
+    async def _apply(self, asked: Wish) -> None:
         """Have the cloud take a target and show it."""
+        wanted = asked.sent
         try:
-            await self._send(wanted)
+            await self._send(asked)
         except UnreachableError, ServerFaultError, UnusableAnswerError:
             # The target may have arrived although the answer did not.
             if (await self._read()).current != wanted:
@@ -235,8 +254,8 @@ class Limit:
         if wanted is not None and self.target and self.target.current is not None:
             # The cloud may not replace a target while it is valid.
             self._doubt()
-            await self._send(None)
-            await self._send(wanted)
+            await self._send(replace(asked, sent=None))
+            await self._send(asked)
         if not await self._confirmed(wanted):
             raise CommandRefusedError(reason=Refusal.NOT_APPLIED)
 
@@ -254,8 +273,12 @@ class Limit:
         now, asked = self._clock(), self._asked
         if asked and asked.counts(now) and target.current == asked.sent:
             self._settle(asked)
-        wish = self._wish
-        if wish is None:
+        if self._wish is None:
+            return
+        wish = self._wish.at(now)
+        if wish.target(self.maximum) is None:
+            self._keep(None)
+            self.notice = None
             return
         lost = target.current is None and not wish.counts(now)
         if target.current != wish.sent and not lost:
@@ -268,7 +291,7 @@ class Limit:
         """Ask for the wish again; a refusal leaves it for later."""
         asked = self._ask(wish)
         try:
-            await self._send(asked.sent)
+            await self._send(asked)
         except CommandRefusedError:
             self._asked = None
             self._schedule.done("retry")
@@ -285,14 +308,14 @@ class Limit:
         self._schedule.done("target")
         return self.target
 
-    async def _send(self, current: int | None) -> None:
-        """Set the target, or reset it."""
+    async def _send(self, asked: Wish) -> None:
+        """Set the target that is asked for, or reset it."""
         await self._pace()
         self._written = time.monotonic()
         refusal = await self._permitted(
             self._client.reset_target()
-            if current is None
-            else self._client.set_target(current, self.hold_time)
+            if asked.sent is None
+            else self._client.set_target(asked.sent, self._seconds(asked))
         )
         if refusal is not None:
             raise CommandRefusedError(refusal, reason=Refusal.REJECTED)
@@ -334,9 +357,16 @@ class Limit:
             wish,
             sent=wish.target(self.maximum),
             since=now,
-            until=now + timedelta(seconds=self.hold_time),
+            until=now + timedelta(seconds=self._seconds(wish)),
         )
         return self._asked
+
+    def _seconds(self, wish: Wish) -> int:
+        """Return for how long to ask: not past the end, nor less than is taken."""
+        if (end := wish.wished_until) is None:
+            return self.hold_time
+        left = math.ceil((end - self._clock()).total_seconds())
+        return min(max(left, MINIMUM_DURATION), self.hold_time)
 
     def _settle(self, asked: Wish) -> None:
         """Keep a wish that the cloud has confirmed, and how long it holds."""

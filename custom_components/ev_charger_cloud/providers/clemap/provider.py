@@ -34,7 +34,7 @@ from ..base import Account, Candidate, Context, Poll, Provider
 from ..decoding import number, once
 from ..transport import redact
 from .client import Client
-from .limit import MINIMUM_CURRENT, Limit, Wish
+from .limit import MINIMUM_CURRENT, MINIMUM_DURATION, Limit, Wish
 from .plugs import Freshness, charging, controllable, faulted, online, readings
 from .settings import compact
 from .wire import Plug
@@ -94,7 +94,8 @@ class ClemapProvider(Provider):
         wish: Callable[[Wish], Wish]
         match command:
             case SetControl(control=Control.CURRENT_LIMIT, value=value):
-                wish = partial(replace, current=self._current(value))
+                current, end = self._current(value), self._end(command.duration)
+                wish = partial(replace, current=current, end=end)
             case ClearLimit():
                 wish = _forgotten
             case StartCharging(id_token=None, user_id=None, delay=None) if (
@@ -102,7 +103,7 @@ class ClemapProvider(Provider):
             ):
                 if command.current_limit is not None:
                     current = self._current(command.current_limit)
-                    wish = partial(replace, paused=False, current=current)
+                    wish = partial(replace, paused=False, current=current, end=None)
                 elif self._limit.unhindered:
                     return CommandResult(verdict=Verdict.COMPLETED)
                 else:
@@ -257,6 +258,14 @@ class ClemapProvider(Provider):
         if amperes is None or not MINIMUM_CURRENT <= amperes <= self._limit.maximum:
             raise CommandRefusedError(reason=Refusal.INVALID_VALUE)
         return int(amperes)
+
+    def _end(self, duration: timedelta | None) -> datetime | None:
+        """Return when a limit is over, None for one that lasts."""
+        if duration is None:
+            return None
+        if duration.total_seconds() < MINIMUM_DURATION:
+            raise CommandRefusedError(reason=Refusal.INVALID_VALUE)
+        return self._now() + duration
 
     def _explained(self, error: CommandRefusedError) -> CommandRefusedError:
         """Give a bare refusal the reason that the plugs' state tells."""

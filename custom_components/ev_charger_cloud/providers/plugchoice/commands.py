@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import logging
+import math
 from typing import Any, Concatenate, Final
 
 from ...charging import (
@@ -20,9 +21,11 @@ from ...charging import (
     Control,
     NotSupportedError,
     PermissionDeniedError,
+    ProfileKind,
     ProfilePurpose,
     Refusal,
     Reset,
+    SchedulePeriod,
     SetChargingProfile,
     SetControl,
     StartCharging,
@@ -63,11 +66,13 @@ class Commands:
     ) -> CommandResult:
         """Carry out a command."""
         match command:
-            case SetControl(control=Control.START_CARD, value=str(name)):
+            case SetControl(control=Control.START_CARD, value=str(name), duration=None):
                 return self._choose_card(station, name)
-            case SetControl(control=Control.LOCK, value=bool(locked)):
+            case SetControl(control=Control.LOCK, value=bool(locked), duration=None):
                 return await self._lock(station, locked)
-            case SetControl(control=Control.PLUG_AND_CHARGE, value=bool(enabled)):
+            case SetControl(
+                control=Control.PLUG_AND_CHARGE, value=bool(enabled), duration=None
+            ):
                 return await self._plug_and_charge(station, enabled)
             case SetChargingProfile(profile=profile):
                 return await self._set_profile(station, number, profile)
@@ -79,7 +84,7 @@ class Commands:
             raise NotSupportedError("name a connector", reason="connector_required")
         match command:
             case SetControl(control=Control.CURRENT_LIMIT, value=float(limit)):
-                return await self._limit(station, number, limit)
+                return await self._limit(station, number, limit, command.duration)
             case StartCharging(user_id=None, delay=None):
                 return await self._start(station, number, command)
             case StopCharging(force=False, delay=None):
@@ -133,10 +138,26 @@ class Commands:
         return await self._act(station, "stop", self._client.stop, transaction)
 
     async def _limit(
-        self, station: Station, number: int, limit: float
+        self,
+        station: Station,
+        number: int,
+        limit: float,
+        duration: timedelta | None = None,
     ) -> CommandResult:
         """Limit the running session; a limit lives no longer than that."""
         await self._require_session(station, number)
+        if duration is not None:
+            # Only a profile of its own ends by itself, in the charger. Some chargers
+            # count a relative schedule from the start of the session, so it says when.
+            profile = ChargingProfile(
+                purpose=ProfilePurpose.TX,
+                kind=ProfileKind.ABSOLUTE,
+                start_schedule=datetime.now(UTC),
+                stack_level=self._stack_level,
+                duration=math.ceil(duration.total_seconds()),
+                periods=(SchedulePeriod(start_period=0, limit=limit),),
+            )
+            return await self._set_profile(station, number, profile)
         amperes = int(limit) if limit.is_integer() else limit
         return await self._act(
             station,

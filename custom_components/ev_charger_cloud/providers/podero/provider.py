@@ -180,7 +180,7 @@ class PoderoProvider(Provider):
         """Change settings in one request each, and see that the answer shows them."""
         wallbox_id = command.device_id
         match command:
-            case SetControl(control=control, value=value):
+            case SetControl(control=control, value=value, duration=None):
                 return await self._set(wallbox_id, control, value)
             case StartCharging():
                 return await self._start(wallbox_id)
