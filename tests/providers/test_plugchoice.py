@@ -70,7 +70,7 @@ async def empty_account(
 async def test_account_is_the_user_behind_the_token(account: PlugchoiceAccount) -> None:
     who = await account.provider().account()
     assert who.id == "0b5c7c1e-8c0e-4a53-9d0f-0d6f6c0b1a11"
-    assert who.title == "Test Driver"
+    assert who.title == "Plugchoice 0b5c7c1e"
     assert account.requests() == ["GET /user"]
 
 

@@ -61,6 +61,8 @@ class InvalidSettingError(ValueError):
 class Account:
     """Whom the credentials belong to; `id` stays the same when they are renewed.
 
+    `title` gets into logs, so it names no person.
+
     `id` is None where the cloud gives nothing to know an account by. Then the
     chargers it reaches (`candidates`) tell one account from another.
     """

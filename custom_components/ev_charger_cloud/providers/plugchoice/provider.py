@@ -90,7 +90,10 @@ class PlugchoiceProvider(Provider):
     async def account(self) -> Account:
         """Ask for the user behind the token."""
         user = await self._client.user()
-        return Account(id=user.uuid, title=user.name or "Plugchoice")
+        # Entry titles get into logs, so no name of a person here.
+        return Account(
+            id=user.uuid, title=f"Plugchoice {(user.uuid or '')[:8]}".strip()
+        )
 
     @override
     async def candidates(self) -> Sequence[Candidate]:
