@@ -24,6 +24,13 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 QUIRKS: Mapping[str, Mapping[str, Any]] = {
     # What is read may be a minute old otherwise, and who watches wants to see.
     "amps": {"expedite_seconds": 1.0},
+    # The way from the cloud over the device on site to the station is long.
+    "clemap": {
+        "connected_seconds": 1.0,
+        "starting_seconds": 1.0,
+        "reach_seconds": 1.0,
+        "refresh_seconds": 2.0,
+    },
 }
 """How a simulated cloud is made to differ from its usual self."""
 

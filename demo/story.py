@@ -12,7 +12,6 @@ from .home import Home, State
 
 _PHASES = ("current_phase_1", "current_phase_2", "current_phase_3")
 
-_SHORT_PATIENCE = 12.0
 _PATIENCE = 50.0  # s for anything to show its effect
 _NUDGE = 5.0  # s between requests to read the charger again
 _LOOK = 0.2  # s between looks at the hardware
@@ -39,10 +38,15 @@ class Story:
         """Plug in, charge, limit, stop and unplug."""
         self._say("found", self._reading())
         outlet = await self._world.do(outlet, "plug_in", name="Demo car")
-        # Some clouds are asked so rarely that only a command makes it show.
-        noticed = await self._shows(self._plugged, _SHORT_PATIENCE)
-        self._say("plugged in", self._reading() if noticed else "not noticed yet")
+        await self._shown("the car", self._plugged)
+        self._say("plugged in", self._reading())
 
+        outlet = await self._world.look(outlet)
+        if outlet.power:
+            # It began by itself, so the switch has to prove itself both ways.
+            await self._home.act("switch.turn_off", self._switch.id)
+            outlet = await self._obeyed("wait", outlet, lambda o: o.power == 0)
+            self._say("held back", f"hardware {outlet}")
         await self._home.act("switch.turn_on", self._switch.id)
         outlet = await self._obeyed("draw power", outlet, lambda o: o.power > 0)
         self._say("started", f"hardware {outlet}")
@@ -137,20 +141,20 @@ class Story:
 
     async def _shown(self, what: str, look: Callable[[], bool]) -> None:
         """Wait until Home Assistant shows something."""
-        if not await self._shows(look, _PATIENCE):
+        if not await self._shows(look):
             raise DemoError(
                 f"Home Assistant does not show {what}"
                 f" of {self._charger.title}: {self._reading()}"
             )
 
-    async def _shows(self, look: Callable[[], bool], patience: float) -> bool:
+    async def _shows(self, look: Callable[[], bool]) -> bool:
         """Tell whether Home Assistant shows something in time, asked for polls."""
         nudging = asyncio.create_task(self._nudge())
         looking = asyncio.create_task(self._home.until(look))
         try:
             done, _ = await asyncio.wait(
                 (nudging, looking),
-                timeout=patience,
+                timeout=_PATIENCE,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             for task in done:
