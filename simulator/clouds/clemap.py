@@ -507,10 +507,10 @@ class Clemap(Cloud):
 
     def _station(self, request: web.Request) -> Station:
         """Return the station of the path, if the token is the station's."""
-        asked = {_plain(request.match_info[key]) for key in ("edge", "uuid")}
+        asked = [_plain(request.match_info[key]) for key in ("edge", "uuid")]
         for station in self.stations.values():
             evse = self.evses[station.id]
-            if {evse.edge, evse.uuid} == asked:
+            if [evse.edge, evse.uuid] == asked:
                 if evse.token != request.headers["evsetoken"]:
                     raise Failure(403, "The token belongs to another station")
                 return station

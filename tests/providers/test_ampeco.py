@@ -1,8 +1,10 @@
 """AMPECO: set-up, polling and permissions."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -34,6 +36,7 @@ from custom_components.ev_charger_cloud.charging import (
 )
 from custom_components.ev_charger_cloud.providers.ampeco import (
     DESCRIPTION,
+    client,
     features,
     stations,
 )
@@ -42,6 +45,7 @@ from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
     Selection,
 )
+from simulator.clouds.ampeco import query
 from simulator.faults import Fault
 from simulator.world import Car, Station
 
@@ -723,6 +727,21 @@ async def test_a_right_that_is_lost_on_the_way(tenant: Tenant) -> None:
     assert Reading.STATUS not in fleet["cp4022"].readings
 
 
+async def test_a_forbidden_command_comes_back_to_an_idle_charger(
+    tenant: Tenant, freezer: FrozenDateTimeFactory
+) -> None:
+    provider = tenant.provider()
+    await provider.poll()
+    tenant.cloud.accesses["ampeco-demo-token"].rights.discard("reset")
+    with pytest.raises(PermissionDeniedError):
+        await provider.execute(Reset(device_id="cp4022"))
+    assert Reset not in (await provider.poll()).fleet["cp4022"].commands
+    freezer.tick(3600)
+    poll = await provider.poll()
+    assert Reset in poll.fleet["cp4022"].commands
+    assert poll.notices == ()
+
+
 async def test_what_an_older_tenant_lacks_is_no_missing_right(tenant: Tenant) -> None:
     tenant.cloud.faults.add(Fault(status=404, path="circuits", times=None))
     provider = tenant.provider()
@@ -776,6 +795,16 @@ async def test_a_chosen_charge_point_that_fails_is_stale(tenant: Tenant) -> None
     assert not fleet["cp4022"].stale
 
 
+async def test_a_chosen_charge_point_that_is_forbidden_is_stale(tenant: Tenant) -> None:
+    chosen = Selection(everything=False, chargers=frozenset({"cp4021", "cp4022"}))
+    provider = tenant.provider(selection=chosen)
+    await provider.poll()
+    tenant.cloud.faults.add(Fault(status=403, path="4021", times=None))
+    fleet = (await provider.poll()).fleet
+    assert fleet["cp4021"].stale
+    assert not fleet["cp4022"].stale
+
+
 async def test_a_chosen_charge_point_and_a_token_that_went_bad(tenant: Tenant) -> None:
     chosen = Selection(everything=False, chargers=frozenset({"cp4022"}))
     provider = tenant.provider("wrong", chosen)
@@ -809,6 +838,51 @@ async def test_a_large_tenant_is_asked_for_changes_only(
     assert "cp4022" in (await provider.poll()).fleet
     freezer.tick(600)
     assert "cp4022" not in (await provider.poll()).fleet
+
+
+async def test_a_change_is_not_missed_for_a_charger_read_alone(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    provider = tenant.provider()
+    await provider.poll()
+    tenant.step(60)
+    await provider.poll()
+    tenant.step(10)
+    tenant.connector().plug_in()
+    tenant.step(10)
+    tenant.connector("CP-GN-001").plug_in()
+    await provider.read("cp4021")
+    fleet = (await provider.poll()).fleet
+    assert fleet["cp4022"].readings[Reading.PLUG] is True
+
+
+async def test_changes_of_a_list_that_broke_off_are_read_later(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    monkeypatch.setattr(query, "MAX_PER_PAGE", 1)
+    provider = tenant.provider()
+    await provider.poll()
+    tenant.step(60)
+    await provider.poll()
+    tenant.step(10)
+    tenant.connector("CP-HO-001").plug_in()
+    tenant.step(10)
+    tenant.connector("CP-GN-001").plug_in()
+    page = client._Transport.get
+
+    async def broken(self: client._Transport, path: str, **kwargs: Any) -> Any:
+        """Fail on every page but the first."""
+        if path.endswith("evses/v2.1") and ("cursor", "null") not in kwargs["params"]:
+            raise ServerFaultError
+        return await page(self, path, **kwargs)
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(client._Transport, "get", broken)
+        assert (await provider.poll()).fleet["cp4021_9001"].readings[Reading.PLUG]
+    fleet = (await provider.poll()).fleet
+    assert fleet["cp4023"].readings[Reading.PLUG] is True
 
 
 # What surrounds chargers
@@ -891,6 +965,17 @@ async def test_circuit_in_use(tenant: Tenant) -> None:
         Reading.CURRENT_PHASE_2,
         Reading.CURRENT_PHASE_3,
     ) == (32.0, 32.0, 32.0)
+
+
+async def test_a_circuit_that_a_chosen_charge_point_left(
+    tenant: Tenant, freezer: FrozenDateTimeFactory
+) -> None:
+    chosen = Selection(everything=False, chargers=frozenset({"cp4022"}))
+    provider = tenant.provider(selection=chosen)
+    assert "circuit77" in (await provider.poll()).fleet
+    tenant.point().circuit = None
+    freezer.tick(300)
+    assert "circuit77" not in (await provider.poll()).fleet
 
 
 async def test_circuit_on_one_phase(tenant: Tenant) -> None:
@@ -1050,6 +1135,36 @@ async def test_many_sessions_that_end_at_once_are_listed(tenant: Tenant) -> None
     fleet = (await provider.poll()).fleet
     assert tenant.asked().count("GET sessions/v1.0") == 2
     assert fleet["cp4026"].readings[Reading.SESSION_ENERGY] == 1840
+
+
+async def test_a_charge_point_that_vanishes_with_its_session(tenant: Tenant) -> None:
+    provider = tenant.provider()
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    busy = (await provider.poll()).interval
+    tenant.cloud.remove(tenant.station())
+    assert (await provider.poll()).interval > busy
+
+
+async def test_power_stays_known_while_sessions_are_read(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = tenant.provider()
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    fleet = (await provider.poll()).fleet
+    sessions = client.Client.sessions
+    seen = []
+
+    def watched(*args: Any) -> AsyncIterator[client.Page]:
+        """Make the devices while the list is on its way."""
+        seen.append(provider._make("4022")["cp4022"])
+        return sessions(*args)
+
+    monkeypatch.setattr(client.Client, "sessions", watched)
+    await provider.poll()
+    assert seen == [fleet["cp4022"]] * len(seen)
+    assert seen
 
 
 async def test_a_session_that_vanishes_without_a_trace(tenant: Tenant) -> None:

@@ -664,15 +664,16 @@ async def test_a_limit_for_no_time_at_all(
     assert tenant.asked() == []
 
 
+@pytest.mark.parametrize("level", [0, 7])
 async def test_current_limit_of_another_stack_level_can_be_cleared(
-    tenant: Tenant, provider: AmpecoProvider
+    tenant: Tenant, provider: AmpecoProvider, level: int
 ) -> None:
-    other = tenant.provider(stack_level=7)
+    other = tenant.provider(stack_level=level)
     await other.poll()
     await other.execute(
         SetControl(device_id=ONE, control=Control.CURRENT_LIMIT, value=10.0)
     )
-    assert tenant.point().profiles[0].level == 7
+    assert tenant.point().profiles[0].level == level
     await provider.poll()
     await provider.execute(ClearLimit(device_id=ONE))
     assert tenant.point().profiles == []

@@ -108,6 +108,13 @@ async def test_candidates_of_all_pages(account: Account) -> None:
     assert account.asked() == ["GET /ev-charger"] * 3
 
 
+async def test_pages_shorter_than_asked_for(account: Account) -> None:
+    page = {"items": [{"id": ONE}], "pagination": {"hasMore": True, "total": 2}}
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=page))
+    found = await account.provider.candidates()
+    assert [candidate.id for candidate in found] == [ONE, TWO]
+
+
 @pytest.mark.parametrize(
     ("typed", "url"),
     [
@@ -514,6 +521,14 @@ async def test_diagnostics_hold_no_secret_and_no_id(account: Account) -> None:
     assert "GET /ev-charger/{}" in text
     assert "max_charge_rate" in text
     assert "sandbox" in text
+
+
+async def test_diagnostics_tell_odd_things(account: Account) -> None:
+    account.cloud.quirks["status_word"] = "hovering"
+    account.cloud.quirks["sparse_devices"] = [ONE]
+    await account.poll(901)
+    (odd,) = [o for o in account.provider.diagnostics()["oddities"] if "hovering" in o]
+    assert odd == "AMPS status: unknown word 'hovering'"
 
 
 async def test_diagnostics_stay_small(account: Account) -> None:

@@ -364,6 +364,19 @@ async def test_action_that_is_forgotten(account: Account) -> None:
     assert readings[Reading.LAST_ACTION] is None
 
 
+async def test_forgotten_action_that_is_still_told_of(account: Account) -> None:
+    """The charger goes on telling of an action whose record is gone."""
+    account.cloud.quirks["stuck_actions"] = True
+    await account.provider.execute(START)
+    account.connect()
+    await account.poll()
+    account.cloud.faults.add(Fault(path="/actions/", status=404, times=None))
+    account.asked()
+    for _ in range(10):
+        await account.poll(60)
+    assert account.asked().count(f"GET /ev-charger/{ONE}") == 2
+
+
 async def test_polls_survive_that_asking_fails(account: Account) -> None:
     account.cloud.quirks["stuck_actions"] = True
     await account.provider.execute(START)
@@ -541,6 +554,16 @@ async def test_control_is_not_supported_yet(account: Account) -> None:
     assert not (await account.poll()).notices
 
 
+async def test_command_that_the_sandbox_does_not_support(account: Account) -> None:
+    error = {"code": "COMMAND_NOT_SUPPORTED", "message": "Not this one."}
+    body = {"success": False, "error": error}
+    account.cloud.faults.add(Fault(method="POST", status=422, body=body))
+    assert (await refusal(account, START, NotSupportedError))[0] == "Not this one."
+    poll = await account.poll(60)
+    assert not poll.notices
+    assert all(device.controls for device in poll.fleet.values())
+
+
 async def test_setting_is_not_supported_yet(account: Account) -> None:
     account.connect(api_key=LIVE_KEY)
     await account.poll()
@@ -632,6 +655,11 @@ async def test_put_off_by_seconds(account: Account) -> None:
     result = await account.provider.execute(soon)
     assert result.at is not None
     assert result.at - account.simulator.world.now > timedelta(seconds=50)
+
+
+async def test_put_off_by_nothing(account: Account) -> None:
+    result = await account.provider.execute(replace(STOP, delay=timedelta(0)))
+    assert result.verdict is Verdict.COMPLETED
 
 
 async def test_put_off_too_far(account: Account) -> None:

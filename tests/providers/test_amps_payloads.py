@@ -295,6 +295,12 @@ def test_numbers_as_text() -> None:
     assert device.controls[Control.POWER_LIMIT].value == 7400
 
 
+def test_kilowatts_become_even_watts() -> None:
+    payload = deepcopy(CHARGER)
+    payload["state"]["currentPower"] = 1.001  # times 1000: 1000.9999999999999
+    assert shown(payload).readings[Reading.POWER] == 1001
+
+
 def test_unknown_keys_are_passed_over() -> None:
     payload = {**deepcopy(CHARGER), "new": {"deep": []}}
     payload["state"]["new"] = 1

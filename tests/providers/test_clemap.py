@@ -174,7 +174,7 @@ async def test_account_is_the_station(make: Make, cloud: Clemap) -> None:
     uuid = cloud.credentials["evse_id"]
     dashed = f"{uuid[:8]}-{uuid[8:]}".upper()
     account = await make(evse_id=dashed).account()
-    assert (account.id, account.title) == (uuid, "Garage")
+    assert (account.id, account.title) == (uuid, f"CLEMAP {uuid[:8]}")
     assert len(cloud.requests) == 1
 
 
@@ -618,3 +618,11 @@ async def test_diagnostics_hide_what_is_private(make: Make) -> None:
         assert settings[secret] not in text
     assert "Garage" not in text
     assert '"status": "idle"' in text
+
+
+async def test_diagnostics_tell_unknown_words(make: Make, cloud: Clemap) -> None:
+    cloud.quirks["status"] = "levitating"
+    provider = make()
+    await provider.poll()
+    told = provider.diagnostics()["oddities"]
+    assert "CLEMAP status: unknown word 'levitating'" in told

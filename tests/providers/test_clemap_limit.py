@@ -913,7 +913,7 @@ async def test_renewal_that_does_not_show_is_repeated(house: House) -> None:
     assert house.target == 10
 
 
-@pytest.mark.parametrize("cut", ["cloud", "station", "error"])
+@pytest.mark.parametrize("cut", ["cloud", "station", "error", "producing"])
 async def test_wish_waits_while_nothing_can_be_controlled(
     house: House, cut: str
 ) -> None:
@@ -924,8 +924,10 @@ async def test_wish_waits_while_nothing_can_be_controlled(
             house.cloud.connect(connected)
         elif cut == "station":
             house.station.set_online(connected)
-        else:
+        elif cut == "error":
             house.connector.set_fault(None if connected else "OtherError")
+        else:
+            house.cloud.quirks["status"] = None if connected else cut
 
     connect(False)
     house.writes()
@@ -1056,6 +1058,18 @@ async def test_start_leaves_someone_elses_limit(house: House) -> None:
     house.cloud.set_target(house.station, 9, 900)
     await house.poll()
     assert (await house.execute(StartCharging)).verdict is Verdict.COMPLETED
+    assert house.writes() == []
+
+
+async def test_start_in_a_poll_leaves_someone_elses_limit(house: House) -> None:
+    house.cloud.set_target(house.station, 9, 900)
+    await house.poll()
+    house.cloud.faults.add(Fault(path=SETTINGS, kind="delay", delay=0.1))
+    poll = asyncio.create_task(house.poll(60))
+    await asyncio.sleep(0.05)
+    await house.execute(StartCharging)
+    assert not poll.done()
+    await poll
     assert house.writes() == []
 
 

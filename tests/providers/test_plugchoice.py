@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 from aiohttp import ClientSession
@@ -33,7 +34,11 @@ from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
     Selection,
 )
-from custom_components.ev_charger_cloud.providers.plugchoice import DESCRIPTION, client
+from custom_components.ev_charger_cloud.providers.plugchoice import (
+    DESCRIPTION,
+    client,
+    errands,
+)
 from simulator.world import Car, Connector, Station
 
 from .plugchoice_account import (
@@ -603,6 +608,29 @@ async def test_orphaned_transaction_is_no_session(account: PlugchoiceAccount) ->
     assert device.readings[Reading.STOP_REASON] is StopReason.SOFT_RESET
 
 
+async def test_end_that_never_comes_is_not_awaited_for_ever(
+    account: PlugchoiceAccount,
+) -> None:
+    connector = account.connector()
+    connector.plug_in()
+    connector.start(BLUE)
+    provider = account.provider()
+    await provider.poll()
+    orphan = account.cloud.chargers[DRIVEWAY].transaction(
+        connector.sessions[-1], account.cloud.quirks
+    )
+    account.answer("transactions", {"data": [orphan]})
+    connector.stop()
+    connector.unplug()
+    asked = []
+    for minutes in (1, 1, 57, 2, 1):
+        account.step(60 * minutes)
+        account.requests()
+        await provider.poll()
+        asked.append("GET /chargers/driveway/transactions" in account.requests())
+    assert asked == [True, True, True, False, False]
+
+
 # What it costs
 
 
@@ -1128,6 +1156,21 @@ async def test_sessions_newest_first(account: PlugchoiceAccount) -> None:
     assert not await provider.sessions(GARAGE, start, start + timedelta(days=1), 10)
 
 
+async def test_diagnostics_do_not_grow_with_the_days(
+    account: PlugchoiceAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "datetime", SimpleNamespace(now=lambda _: account.now))
+    provider = account.provider()
+    sizes = []
+    for _ in range(3):
+        await provider.poll()
+        await provider.sessions(DRIVEWAY, account.now, account.now, 1)
+        answers = provider.diagnostics()["answers"]
+        sizes.append({path: len(bodies) for path, bodies in answers.items()})
+        account.step(86_400)
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
 async def test_diagnostics_hide_what_is_private(account: PlugchoiceAccount) -> None:
     provider = account.provider()
     await provider.account()
@@ -1136,7 +1179,13 @@ async def test_diagnostics_hide_what_is_private(account: PlugchoiceAccount) -> N
     text = str(provider.diagnostics())
     for secret in (
         *(DRIVEWAY, GARAGE, BLUE, "VT240117", "4711", "Driveway"),
-        *("Test Driver", "example.org", "Exampletown", account.settings["token"]),
+        *(
+            "Test Driver",
+            "example.org",
+            "Exampletown",
+            "'NL'",
+            account.settings["token"],
+        ),
         *account.cloud.sites,
     ):
         assert secret not in text

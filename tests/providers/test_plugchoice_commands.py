@@ -275,6 +275,19 @@ async def test_start_with_a_limit(
     assert account.connector().limit == 8
 
 
+async def test_start_with_a_limit_survives_a_read_that_fails(
+    account: PlugchoiceAccount,
+    provider: PlugchoiceProvider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "SESSION_DELAYS", (0.01, 0.01))
+    account.cloud.quirks["begin_seconds"] = 0.0
+    account.connector().plug_in()
+    account.fail(method="GET", path=f"/chargers/{DRIVEWAY}$", status=500)
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    assert account.connector().limit == 8
+
+
 async def test_start_with_a_limit_for_a_session_that_does_not_begin(
     provider: PlugchoiceProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +317,17 @@ async def test_start_lifts_the_limit_that_pauses(
     await provider.execute(StartCharging(device_id=DRIVEWAY))
     assert charger.profiles.held == []
     assert (await read(provider)).controls[Control.CHARGING].value is True
+
+
+async def test_start_with_a_limit_replaces_the_one_that_pauses(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    connector = charge(account)
+    await provider.poll()
+    await provider.execute(limit(0.0))
+    await provider.read(DRIVEWAY)
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    assert connector.limit == 8
 
 
 async def test_start_cannot_lift_what_others_hold(
@@ -397,6 +421,22 @@ async def test_stop_by_the_number_of_the_connector_inside_the_cloud(
     await provider.execute(StopCharging(device_id=SECOND))
     assert second.session
     assert bodies == [{"transaction_id": second.session.id}]
+
+
+async def test_stop_names_the_session_while_the_other_is_not_listed(
+    account: PlugchoiceAccount,
+    provider: PlugchoiceProvider,
+    bodies: list[dict[str, Any]],
+) -> None:
+    charge(account, GARAGE, 1)
+    second = charge(account, GARAGE, 2).session
+    assert second
+    charger = account.cloud.chargers[GARAGE]
+    listed = [charger.transaction(second, account.cloud.quirks)]
+    account.answer("transactions", {"data": listed})
+    await provider.poll()
+    await provider.execute(StopCharging(device_id=SECOND))
+    assert bodies == [{"transaction_id": second.id}]
 
 
 async def test_stop_where_the_sessions_cannot_be_told_apart(
@@ -977,6 +1017,130 @@ async def test_forbidden_limit_is_offered_no_more(
     device = await read(provider)
     assert Control.CURRENT_LIMIT not in device.controls
     assert Control.CHARGING in device.controls
+
+
+@pytest.fixture
+async def silent(account: PlugchoiceAccount) -> PlugchoiceProvider:
+    """Return a provider while a session runs of which nobody tells the limit."""
+    account.cloud.quirks["omit"] = ["current_limit"]
+    account.cloud.quirks["measurands"] = ["Energy.Active.Import.Register"]
+    charge(account)
+    provider = account.provider()
+    await provider.poll()
+    return provider
+
+
+def asked(account: PlugchoiceAccount) -> int:
+    """Return how often the charger was asked what it grants."""
+    path = "POST /chargers/driveway/actions/composite-schedule"
+    return account.requests().count(path)
+
+
+async def test_limit_that_only_the_charger_knows(
+    account: PlugchoiceAccount, silent: PlugchoiceProvider
+) -> None:
+    device = await read(silent)
+    assert device.controls[Control.CURRENT_LIMIT].value == 16
+    assert asked(account) == 1
+    await silent.execute(limit(8.0))
+    assert (await read(silent)).controls[Control.CURRENT_LIMIT].value == 8
+    await silent.execute(limit(0.0))
+    device = await read(silent)
+    assert device.controls[Control.CURRENT_LIMIT].value == 0
+    assert device.controls[Control.CHARGING].value is False
+    assert asked(account) == 2
+    account.connector().set_limit("plugchoice", 10)  # changed elsewhere
+    await silent.poll()
+    assert asked(account) == 0
+    account.step(60)
+    assert (await read(silent)).controls[Control.CURRENT_LIMIT].value == 10
+    assert asked(account) == 1
+
+
+async def test_limit_granted_ends_with_the_session(
+    account: PlugchoiceAccount, silent: PlugchoiceProvider
+) -> None:
+    account.connector().stop()
+    assert (await read(silent)).controls[Control.CURRENT_LIMIT].value is None
+    account.connector().unplug()
+    await silent.poll()
+    charge(account)
+    account.fail(method="POST", path="composite-schedule", status=500)
+    assert (await read(silent)).controls[Control.CURRENT_LIMIT].value is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 200, "body": {"status": "Rejected"}},
+        {"status": 400},
+        {"status": 403},
+        {"status": 404},
+        {"status": 504},
+    ],
+)
+async def test_charger_that_tells_no_limit_is_left_alone(
+    account: PlugchoiceAccount, silent: PlugchoiceProvider, fault: dict[str, Any]
+) -> None:
+    account.fail(method="POST", path="composite-schedule", times=None, **fault)
+    account.step(60)
+    poll = await silent.poll()
+    assert poll.fleet[DRIVEWAY].controls[Control.CURRENT_LIMIT].value is None
+    assert poll.notices == ()
+    account.requests()
+    account.step(60)
+    await silent.poll()
+    assert asked(account) == 0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "granted"),
+    [
+        (None, None),
+        ({"chargingSchedulePeriod": [{"startPeriod": 0, "limit": "9"}]}, 9),
+        (
+            {
+                "chargingRateUnit": "W",
+                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 9}],
+            },
+            None,
+        ),
+        ({"chargingSchedulePeriod": [{"startPeriod": 30, "limit": 9}]}, None),
+        ({"chargingRateUnit": "A", "chargingSchedulePeriod": None}, None),
+    ],
+)
+async def test_composite_schedules(
+    account: PlugchoiceAccount,
+    silent: PlugchoiceProvider,
+    schedule: dict[str, Any] | None,
+    granted: float | None,
+) -> None:
+    body = {"status": "Accepted", "chargingSchedule": schedule}
+    account.fail(method="POST", path="composite-schedule", status=200, body=body)
+    account.step(60)
+    device = await read(silent)
+    assert device.controls[Control.CURRENT_LIMIT].value == granted
+
+
+async def test_limit_granted_is_no_substitute_for_the_current_offered(
+    account: PlugchoiceAccount, silent: PlugchoiceProvider
+) -> None:
+    account.cloud.quirks["measurands"] = ["Current.Offered"]
+    account.connector().set_limit("plugchoice", 8)
+    account.step(20)
+    await silent.poll()
+    assert (await read(silent)).controls[Control.CURRENT_LIMIT].value == 8
+    account.fail(path="latest-metervalue", status=500, times=None)
+    account.step(400)
+    assert (await read(silent)).controls[Control.CURRENT_LIMIT].value is None
+
+
+async def test_charger_is_not_asked_what_the_cloud_tells(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    charge(account)
+    await provider.poll()
+    assert asked(account) == 0
 
 
 async def test_bounds_where_nobody_states_a_maximum(account: PlugchoiceAccount) -> None:

@@ -74,9 +74,13 @@ async def test_keys(api: Api, headers: dict[str, str], expected: Any) -> None:
     assert await api.code("/ev-charger") == expected
 
 
-async def test_bearer(api: Api) -> None:
-    api.headers = {"Authorization": f"Bearer {SANDBOX_KEY}"}
-    assert (await api.call("/ev-charger"))[0] == 200
+@pytest.mark.parametrize(
+    ("key", "environment"), [(SANDBOX_KEY, "sandbox"), (LIVE_KEY, "live")]
+)
+async def test_bearer(api: Api, key: str, environment: str) -> None:
+    api.headers = {"Authorization": f"Bearer {key}"}
+    status, body = await api.call("/ev-charger")
+    assert (status, body["meta"]["environment"]) == (200, environment)
 
 
 async def test_envelope(api: Api) -> None:

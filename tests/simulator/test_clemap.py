@@ -190,6 +190,12 @@ async def test_ids_and_paths_in_any_spelling(call: Caller) -> None:
     assert (await call(name="currentSettings", headers=headers))[0] == 200
 
 
+async def test_ids_in_each_others_place(call: Caller) -> None:
+    access = call.cloud.credentials
+    call.path = f"/edgedevices/{access['evse_id']}/evses/{access['edge_device_id']}"
+    assert (await call())[0] == 404
+
+
 async def test_who_may_not(call: Caller) -> None:
     status, body = await call(headers={})
     assert status == 401

@@ -150,8 +150,7 @@ class Amps(Cloud):
         raise ApiError("NOT_FOUND", f"Cannot {request.method} {self.path(request)}")
 
     def _authenticate(self, request: web.Request) -> None:
-        header = request.headers.get("Authorization", "")
-        key = request.headers.get("x-api-key") or header.removeprefix("Bearer ")
+        key = _key(request)
         if not key:
             raise ApiError("UNAUTHORIZED", "An API key is required.")
         if code := self.quirks["key_error"]:
@@ -190,7 +189,7 @@ class Amps(Cloud):
     def _environment(self, request: web.Request) -> str:
         if environment := self.quirks["environment"]:
             return str(environment)
-        return "live" if "_live_" in request.headers.get("x-api-key", "") else "sandbox"
+        return "live" if "_live_" in _key(request) else "sandbox"
 
     def _live(self, request: web.Request) -> bool:
         return self._environment(request) == "live"
@@ -256,10 +255,7 @@ class Amps(Cloud):
         return self._answer(request, self.actions.pushed(action), 202)
 
     async def _set(self, request: web.Request) -> web.Response:
-        if self.quirks["profile"] != "C":
-            return self._refuse(
-                request, ApiError("NOT_FOUND", "Cannot POST settings here.")
-            )
+        self._only("C", request)
         station = self._controlled(request)
         body = await sent(request)
         if not body:
@@ -325,3 +321,9 @@ class Amps(Cloud):
         """Refuse a route that the generation does not have."""
         if self.quirks["profile"] not in profiles:
             raise ApiError("NOT_FOUND", f"Cannot {request.method} {self.path(request)}")
+
+
+def _key(request: web.Request) -> str:
+    """Return the key that a request came with, in either header."""
+    header = request.headers.get("Authorization", "")
+    return request.headers.get("x-api-key") or header.removeprefix("Bearer ")

@@ -369,9 +369,9 @@ class Commands:
     async def _clear_limit(self, station: str, evse: Evse) -> None:
         """Remove the profile that the current limit is kept in."""
         shown = evse.profile
-        level = self._stack_level
-        if shown and shown.purpose == ProfilePurpose.TX_DEFAULT and shown.stack_level:
-            level = shown.stack_level
+        level = shown.stack_level if shown else None
+        if level is None or (shown and shown.purpose != ProfilePurpose.TX_DEFAULT):
+            level = self._stack_level
         await self._client.clear_charging_profile(
             station,
             {

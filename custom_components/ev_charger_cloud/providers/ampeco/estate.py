@@ -167,6 +167,7 @@ class Estate:
     async def _read_circuits(self, wanted: set[str] | None) -> None:
         """Read the circuits: all, or those that some charge points belong to."""
         if wanted is not None and not wanted:
+            self.circuits.keep(())
             return
         seen = {
             key

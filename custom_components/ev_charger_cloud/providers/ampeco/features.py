@@ -82,6 +82,11 @@ class Features:
         self.generation += 1
         return True
 
+    def renew(self) -> None:
+        """Allow again what was forbidden long ago, also where nothing asks for it."""
+        for feature in list(self._off):
+            self.on(feature)
+
     def switch_off(self, feature: Feature, *, forbidden: bool = True) -> None:
         """Ask no more for a while for what is forbidden, or missing on this tenant."""
         self._off[feature] = time.monotonic(), forbidden

@@ -156,6 +156,7 @@ class AmpecoProvider(Provider):
     async def poll(self) -> Poll:
         """Read what is due: by pages, never by chargers."""
         before = self._client.requests
+        self._features.renew()
         await self._stations.refresh()
         points = self._stations.points.items
         await self._estate.refresh(points.values())

@@ -30,18 +30,27 @@ class Records[T: _Shape]:
         self.raw: dict[str, Mapping[str, Any]] = {}
         self.items: dict[str, T] = {}
         self.unreadable: set[str] = set()
-        self.newest: datetime | None = None
-        self._asked: datetime | None = None
+        self.unknown_since: datetime | None = None
+        self._newest: datetime | None = None
+        self._begun: datetime | None = None
+        self._complete: datetime | None = None
 
-    def unknown_since(self) -> datetime | None:
-        """Return the time stamp from which on there may be unknown changes.
+    def begin(self) -> None:
+        """Note that a list of all objects, or of all changes, is about to be read."""
+        self._begun = self._newest
 
-        The newest one itself can still come again, but not at the next poll: by
-        then its second is over.
+    def complete(self) -> None:
+        """Note that the list was read to its end, and what it surely had.
+
+        That is what was known when it began: while its pages came, those read
+        already may have changed, and an object read alone tells nothing of others.
+        The newest time stamp itself can still come again, but not at the next list:
+        by then its second is over.
         """
-        again = self.newest is not None and self.newest == self._asked
-        self._asked = self.newest
-        return self.newest + _SECOND if self.newest and again else self.newest
+        reached = self._begun or self._newest
+        again = reached is not None and reached == self._complete
+        self._complete = reached
+        self.unknown_since = reached + _SECOND if reached and again else reached
 
     def put(
         self, item: Any, wanted: Callable[[Mapping[str, Any]], bool] = lambda item: True
@@ -51,8 +60,8 @@ class Records[T: _Shape]:
             once(self._shape.__name__, "an item without an id")
             return None
         updated = moment(item.get("lastUpdatedAt"))
-        if updated and (self.newest is None or updated > self.newest):
-            self.newest = updated
+        if updated and (self._newest is None or updated > self._newest):
+            self._newest = updated
         if not wanted(item):
             self.drop(key)
             return None

@@ -62,6 +62,9 @@ class Sessions:
     ) -> None:
         """Read the running sessions, of some charge points only where that is less."""
         self._evses = evses
+        for sessions in self._running, self._finished:
+            for gone in sessions.keys() - evses.keys():
+                del sessions[gone]
         asked = stations is not None
         busy = {
             evse.charge_point_id or ""
@@ -74,17 +77,18 @@ class Sessions:
                 return
             if not self._everything and len(busy) <= _FEW:
                 stations = busy
-        self.known = False
+        known = False
         async with self._features.guard(Feature.SESSIONS) as allowed:
-            if not allowed:
-                return
-            if not self._history_read:
-                await self._read_history()
-                self._history_read = True
-            await self._read_running(stations)
-            self.known = True
-            if not asked:
-                self._schedule.done("sessions")
+            if allowed:
+                if not self._history_read:
+                    await self._read_history()
+                    self._history_read = True
+                await self._read_running(stations)
+                known = True
+                if not asked:
+                    self._schedule.done("sessions")
+        # Only now: devices may be made while the sessions are being read.
+        self.known = known
 
     def take(self, item: Any) -> ChargingSession | None:
         """Take a session in, and return it when it is on a wanted EVSE."""

@@ -67,7 +67,10 @@ class Stations:
         evses = self._evses_of.get(station, [])
         return Station(
             point=point,
-            outlets=tuple(self.outlet(evse) for evse in evses),
+            # One may have gone since the EVSEs were sorted by charge point.
+            outlets=tuple(
+                self.outlet(evse) for evse in evses if evse in self.evses.items
+            ),
             area=area,
             trouble=self._troubles.of(point),
             modes=modes,
@@ -121,11 +124,14 @@ class Stations:
         """Read what is due."""
         due = self._schedule.due("sweep", _SWEEP)
         cheap = self.sweep_cost is None or self.sweep_cost <= CHEAP_SWEEP
-        since = self.points.unknown_since()
+        since = self.points.unknown_since
+        self.points.begin()
+        self.evses.begin()
         if due or cheap or since is None:
             await self._sweep()
         else:
             await self._read_changes(since)
+        self.points.complete()
         # Each stage walks the whole fleet: the loop gets a turn in between.
         await asyncio.sleep(0)
         self._index()
@@ -154,6 +160,7 @@ class Stations:
         else:
             for charger in sorted(chosen):
                 await self._try_station(charger.removeprefix("cp"))
+            self.evses.complete()
         self.sweep_cost = self._client.requests - before
         self._schedule.done("sweep")
 
@@ -162,7 +169,7 @@ class Stations:
         await self._take_points(
             self._client.charge_points({"lastUpdatedAfter": iso(since)})
         )
-        await self._read_evses(self.evses.unknown_since())
+        await self._read_evses(self.evses.unknown_since)
 
     async def _read_evses(self, since: datetime | None = None) -> None:
         """Read the EVSEs; when that fails the charge points still tell something."""
@@ -182,6 +189,7 @@ class Stations:
             self._failed.update(self.points.items)
         else:
             self._failed.clear()
+            self.evses.complete()
             if since is None:
                 self.evses.keep(seen)
 
@@ -189,7 +197,7 @@ class Stations:
         """Read a charge point; one that cannot be read keeps its last state."""
         try:
             await self._read_station(station)
-        except AuthenticationError, PermissionDeniedError, RateLimitedError:
+        except AuthenticationError, RateLimitedError:
             raise
         except NotFoundError:
             # The cloud says so of what is out of reach for a moment, too.

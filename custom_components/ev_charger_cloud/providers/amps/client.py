@@ -167,7 +167,7 @@ class Client:
         body: dict[str, Any]
         if charger.canonical:
             action = {"command": verb}
-            if delay is not None:
+            if delay:
                 action["start"] = relative(delay)
             body = {"action": action}
             if replace:
@@ -176,7 +176,7 @@ class Client:
             body = {"action": FLAT_VERBS[verb]}
             if power is not None:
                 body["maxPower"] = power
-            if delay is not None:
+            if delay:
                 body["deferUntil"] = relative(delay)
         return Action.decode(await self._post("/ev-charger/{}", charger.id, body))
 
@@ -250,10 +250,11 @@ class Client:
             items += page
             complete &= len(page) == len(listed or ())
             pagination = _pagination(body)
-            if not (listed and pagination.has_more):
+            # Pages may be shorter than was asked for.
+            offset += len(listed or ())
+            total = pagination.total or 0
+            if not (listed and pagination.has_more) or 0 < total <= offset:
                 break
-            offset += PAGE
-        total = pagination.total or 0
         return Listing(items=tuple(items), complete=complete and len(items) >= total)
 
     async def _get(self, path: str, of: str = "", **params: str | int) -> Any:

@@ -35,6 +35,7 @@ from ..base import (
     ProviderDescription,
     Settings,
 )
+from ..decoding import oddities
 from ..schedule import Schedule
 from ..settings import stripped, web_address
 from ..transport import redact
@@ -145,7 +146,11 @@ class AmpsProvider(Provider):
         except AuthenticationError as err:
             raise await self._meaning(err) from err
         except NotSupportedError as err:
-            if err.reason == "command_not_supported":
+            # In the sandbox this concerns one command; the live environment takes none.
+            if (
+                err.reason == "command_not_supported"
+                and self._client.environment != "sandbox"
+            ):
                 self._controllable = False
             raise
         except PermissionDeniedError as err:
@@ -177,6 +182,7 @@ class AmpsProvider(Provider):
             "environment": self._client.environment,
             "old_action_route": self._client.old_route,
             "controllable": self._controllable,
+            "oddities": oddities("AMPS"),
             "chargers": [
                 {
                     "canonical": known.charger.canonical,
@@ -293,7 +299,7 @@ class AmpsProvider(Provider):
             due = known.watched or self._schedule.due(known.id, READ_EVERY)
         if due:
             await self._ask(known, action)
-            if known.action is None or known.action.state is not action.state:
+            if known.action and known.action.state is not action.state:
                 known.watch()
 
     async def _ask(self, known: Known, action: Action) -> None:

@@ -163,9 +163,8 @@ class Limit:
     @property
     def unhindered(self) -> bool:
         """Tell whether no pause is known, wished or on its way."""
-        wish = self._next or self._wish
-        paused = self.paused is not False or bool(wish and wish.paused)
-        return not paused and not self._lock.locked()
+        wishes = (self._next, self._asked, self._wish)
+        return self.paused is False and not any(w and w.paused for w in wishes)
 
     def wait(self) -> float | None:
         """Return the seconds until the wish is renewed or ends, None without one."""

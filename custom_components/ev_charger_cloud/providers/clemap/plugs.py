@@ -40,7 +40,7 @@ _OFFLINE = frozenset({"offline", "cloud_offline"})
 _TOLD = _STATUS.keys() - _OFFLINE - {"init", "unknown"}
 _UNMEASURED = _OFFLINE | {"init", "producing"}
 _NOTHING_FLOWS = frozenset({"idle", "connected", "stopped"})
-_UNCONTROLLABLE = _OFFLINE | {"init", "error"}
+_UNCONTROLLABLE = _UNMEASURED | {"error"}
 
 # The cloud's values are refreshed each minute at the slowest.
 _OLD = timedelta(minutes=5)

@@ -31,7 +31,7 @@ from ...charging import (
     Verdict,
 )
 from ..base import Account, Candidate, Context, Poll, Provider
-from ..decoding import number, once
+from ..decoding import number, oddities, once
 from ..transport import redact
 from .client import Client
 from .limit import MINIMUM_CURRENT, MINIMUM_DURATION, Limit, Wish
@@ -64,13 +64,14 @@ class ClemapProvider(Provider):
     async def account(self) -> Account:
         """Prove the token and both ids with one request; the account is the station."""
         await self._read_plugs()
-        return Account(id=self._id, title=self._name)
+        # Labels are free text and entry titles get into logs.
+        return Account(id=self._id, title=f"CLEMAP {self._id[:8]}")
 
     @override
     async def candidates(self) -> Sequence[Candidate]:
         """Name the one station that the token is for."""
-        account = await self.account()
-        return [Candidate(id=self._id, name=account.title)]
+        await self._read_plugs()
+        return [Candidate(id=self._id, name=self._name)]
 
     @override
     async def poll(self) -> Poll:
@@ -124,6 +125,7 @@ class ClemapProvider(Provider):
             "answers": redact(self._client.answers, _PRIVATE),
             "wish": self.context.memory.get("wish"),
             "target_offered": self._limit.offered,
+            "oddities": oddities("CLEMAP"),
         }
 
     async def _refresh(self, *, force: bool = False) -> Fleet:

@@ -22,6 +22,7 @@ from ..transport import Transport
 from .wire import (
     Card,
     Charger,
+    CompositeSchedule,
     LatestMeterValue,
     PlugCharge,
     PowerUsage,
@@ -35,6 +36,8 @@ from .wire import (
 _ACTION_TIMEOUT = 35.0
 _MAX_PAGES = 200
 _MAX_TRANSACTIONS = 10_000
+_SINCE = "filter[started_from]"
+_SCHEDULE_SECONDS = 60
 
 
 class PlugchoiceTransport(Transport):
@@ -60,7 +63,7 @@ class PlugchoiceClient:
     """The endpoints, decoded.
 
     `requests` counts what was sent, `answers` keeps the last body of each request,
-    by endpoint and then by what it was asked for.
+    by endpoint and then by what it was asked for, whatever the day.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -135,7 +138,7 @@ class PlugchoiceClient:
         if status:
             params["filter[status]"] = status
         if since:
-            params["filter[started_from]"] = since.isoformat()
+            params[_SINCE] = since.isoformat()
         items = await self._list(
             "/chargers/{charger}/transactions", params, charger=charger
         )
@@ -208,6 +211,22 @@ class PlugchoiceClient:
         """
         return await self._act(charger, "clear-charging-profile", criteria)
 
+    async def composite_schedule(
+        self, charger: str, connector: int
+    ) -> CompositeSchedule:
+        """`POST …/actions/composite-schedule`: what the charger grants now, in A.
+
+        It changes nothing, but it asks the charger itself.
+        """
+        body = {
+            "connector_id": connector,
+            "duration": _SCHEDULE_SECONDS,
+            "charging_rate_unit": "A",
+        }
+        return CompositeSchedule.decode(
+            await self._ask(charger, "composite-schedule", body)
+        )
+
     # How it is asked
 
     async def _switch(self, charger: str, setting: str) -> Switch:
@@ -229,6 +248,13 @@ class PlugchoiceClient:
 
     async def _act(self, charger: str, action: str, body: Any) -> str:
         """Have the charger do something, and return its verdict."""
+        status = Verdict.decode(await self._ask(charger, action, body)).status
+        if status is None:
+            raise UnusableAnswerError("no verdict", reason="unexpected_shape")
+        return status
+
+    async def _ask(self, charger: str, action: str, body: Any) -> Any:
+        """Ask the charger itself, and return its answer."""
         self.requests += 1
         try:
             answer = await self._transport.post(
@@ -236,10 +262,7 @@ class PlugchoiceClient:
             )
         except (ServerFaultError, UnreachableError, NotFoundError) as err:
             raise _refusal(err) from err
-        status = Verdict.decode(_unwrap(answer)).status
-        if status is None:
-            raise UnusableAnswerError("no verdict", reason="unexpected_shape")
-        return status
+        return _unwrap(answer)
 
     async def _get(
         self,
@@ -250,7 +273,9 @@ class PlugchoiceClient:
         """Send a GET request and keep the answer for the diagnostics."""
         self.requests += 1
         body = await self._transport.get(endpoint.format(**where), params=params)
-        asked = "&".join(map(str, [*where.values(), *(params or {}).values()]))
+        query = dict(params or {})
+        query.pop(_SINCE, None)  # or there would be one more answer every day
+        asked = "&".join(map(str, [*where.values(), *query.values()]))
         self.answers.setdefault(endpoint, {})[asked] = body
         return body
 

@@ -44,6 +44,7 @@ SESSION_DELAYS: Final = (1.0, 2.0, 4.0, 8.0, 10.0)
 
 # Clearing what is not there: the wish is fulfilled already.
 _NOTHING_CLEARED: Final = "Unknown"
+_LIMITING: Final = ("charge-limit", "charging-profile", "clear-charging-profile")
 _ACCEPTED: Final = frozenset({"Accepted", "Scheduled", _NOTHING_CLEARED})
 
 
@@ -98,6 +99,8 @@ class Commands:
     ) -> CommandResult:
         """Scan a card, so to speak, or lift the limit that pauses a session."""
         if station.limit(number) == 0:
+            if command.current_limit is not None:
+                return await self._limit(station, number, command.current_limit)
             result = await self._clear_limit(station, number)
             if result.message == _NOTHING_CLEARED:
                 raise CommandRefusedError(
@@ -111,7 +114,8 @@ class Commands:
         if command.current_limit is not None:
             for delay in SESSION_DELAYS:
                 await asyncio.sleep(delay)
-                station.take(await self._client.charger(station.uuid))
+                with _whatever():
+                    station.take(await self._client.charger(station.uuid))
                 if number in station.in_session:
                     break
             return await self._limit(station, number, command.current_limit)
@@ -120,19 +124,17 @@ class Commands:
     async def _stop(self, station: Station, number: int) -> CommandResult:
         """Stop the session; name it only where the charger could mistake it."""
         connector = station.connectors[number]
-        try:
+        with _whatever():
             station.take_active(
                 await self._client.transactions(station.uuid, status="active")
             )
-        except AuthenticationError:
-            raise
-        except ChargingError as err:
-            _LOGGER.debug("No transactions: %s", err.reason)
         mine = [t for t in station.transactions_of(connector) if t.id in station.active]
         if not mine:
             await self._require_session(station, number)
-        transaction = mine[0].id if mine and len(station.active) > 1 else None
-        if transaction is None and station.in_session.keys() - {number}:
+        others = station.in_session.keys() - {number}
+        several = others or len(station.active) > 1
+        transaction = mine[0].id if mine and several else None
+        if transaction is None and others:
             raise CommandRefusedError("which session?", reason=Refusal.CONFLICT)
         station.touch("finished")
         return await self._act(station, "stop", self._client.stop, transaction)
@@ -246,8 +248,12 @@ class Commands:
     ) -> CommandResult:
         """Have a charger that is online do something, and judge its verdict."""
         await self._require_online(station)
-        with _noting(station, feature):
-            verdict = await action(station.uuid, *args, **kwargs)
+        try:
+            with _noting(station, feature):
+                verdict = await action(station.uuid, *args, **kwargs)
+        finally:
+            if feature in _LIMITING:
+                station.doubt_limits()
         if verdict == "NotSupported":
             raise NotSupportedError(verdict, reason="not_supported")
         if verdict not in _ACCEPTED:
@@ -282,6 +288,17 @@ class Commands:
             station.take(await self._client.charger(station.uuid))
         if number not in station.in_session:
             raise CommandRefusedError("no session", reason=Refusal.NO_SESSION)
+
+
+@contextmanager
+def _whatever() -> Iterator[None]:
+    """Go on without what a command would be better off knowing."""
+    try:
+        yield
+    except AuthenticationError:
+        raise
+    except ChargingError as err:
+        _LOGGER.debug("Read nothing: %s", err.reason)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import logging
 from ...charging import (
     AuthenticationError,
     ChargingError,
+    CommandRefusedError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
@@ -22,7 +23,7 @@ from ...charging import (
 from .client import PlugchoiceClient
 from .meter import of_meter_values, of_power_usage
 from .station import Endpoints, Station
-from .wire import Card, Site
+from .wire import Card, CompositeSchedule, Site
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -114,6 +115,15 @@ class Errands:
                 fetch=partial(self._fetch_meter, station, number),
                 urgent=busy,
             )
+            if busy and station.permitted and station.tells_no_limit(number):
+                yield Errand(
+                    endpoints=station.endpoints,
+                    feature="composite-schedule",
+                    what=f"granted/{number}",
+                    every=_RUNNING,
+                    fetch=partial(self._fetch_granted, station, number),
+                    urgent=True,
+                )
         if online and station.in_session:
             yield Errand(
                 endpoints=station.endpoints,
@@ -202,6 +212,16 @@ class Errands:
     async def _fetch_meter(self, station: Station, number: int) -> None:
         message = await self._client.latest_meter_value(station.uuid, number)
         station.outlets[number].take_meter(of_meter_values(message))
+
+    async def _fetch_granted(self, station: Station, number: int) -> None:
+        try:
+            schedule = await self._client.composite_schedule(station.uuid, number)
+        except CommandRefusedError, PermissionDeniedError:
+            schedule = CompositeSchedule()
+        station.outlets[number].granted = schedule.limit
+        if schedule.status != "Accepted":
+            # A charger that keeps silent would hold up every poll.
+            raise NotFoundError("no schedule", reason="not_found")
 
     async def _fetch_active(self, station: Station) -> None:
         station.take_active(

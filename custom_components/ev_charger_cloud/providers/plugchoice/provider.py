@@ -15,7 +15,7 @@ from ...charging import (
     Session,
 )
 from ..base import Account, Candidate, Context, Poll, Provider
-from ..decoding import mask
+from ..decoding import mask, oddities
 from ..transport import Limits, redact
 from .account import PlugchoiceAccount
 from .client import PlugchoiceClient, PlugchoiceTransport
@@ -38,6 +38,7 @@ _PRIVATE: Final = frozenset(
         "card_uid",
         "charger_uuid",
         "city",
+        "country",
         "current_card",
         "email",
         "first",
@@ -192,6 +193,7 @@ class PlugchoiceProvider(Provider):
                 for endpoint, bodies in self._client.answers.items()
             },
             "requests": self._client.requests,
+            "oddities": oddities("Plugchoice"),
             "locations": len(self._account.places),
             "chargers": [
                 {

@@ -14,6 +14,7 @@ from .wire import Charger, Connector, Permissions, PlugCharge, Transaction
 from .words import CONNECTION, IN_SESSION, STOP_REASONS
 
 CLOSED_FOR: Final = timedelta(hours=1)
+SETTLING_FOR: Final = 3600.0
 TOUCHED_FOR: Final = 60.0
 
 _ROUNDING = timedelta(seconds=1)
@@ -53,12 +54,13 @@ class Endpoints:
 
 @dataclass(slots=True, kw_only=True)
 class Outlet:
-    """What is remembered of a connector."""
+    """What is remembered of a connector; `granted` (A) is for its session."""
 
     usage: Sample = field(default_factory=Sample)
     meter: Sample = field(default_factory=Sample)
     seen: set[Reading] = field(default_factory=set)
     lifetime: float | None = None
+    granted: float | None = None
     session: tuple[int | None, float] = (None, 0.0)
 
     def take_usage(self, sample: Sample) -> None:
@@ -113,6 +115,7 @@ class Station:
     plug_charge: PlugCharge | None = None
     devices: tuple[Device, ...] = ()
     _touched: dict[str, float] = field(default_factory=dict)
+    _settling_until: float = 0.0
 
     @property
     def name(self) -> str:
@@ -179,7 +182,9 @@ class Station:
             if before.get(n) != connector.status:
                 due += (f"meter/{n}", "socket-lock")
             if (before.get(n) in IN_SESSION) != (connector.status in IN_SESSION):
-                due += ("active", "finished")
+                due += ("active", "finished", f"granted/{n}")
+                self.outlets[n].granted = None
+                self._settling_until = time.monotonic() + SETTLING_FOR
         for what in due:
             self.endpoints.schedule.forget(what)
 
@@ -214,8 +219,11 @@ class Station:
 
     @property
     def unsettled(self) -> bool:
-        """Tell whether a session is over of which the cloud does not tell the end."""
-        return any(
+        """Tell whether a session is over of which the cloud does not tell the end.
+
+        Some never get one, so nobody waits for it for long.
+        """
+        return time.monotonic() < self._settling_until and any(
             next(iter(self.transactions_of(connector)), _CLOSED).stopped_at is None
             for number, connector in self.connectors.items()
             if number not in self.in_session
@@ -257,7 +265,21 @@ class Station:
             return None
         if connector.current_limit is not None:
             return connector.current_limit
+        if self.tells_no_limit(number):
+            return self.outlets[number].granted
         return self.live(number).get(Reading.CURRENT_OFFERED)
+
+    def tells_no_limit(self, number: int) -> bool:
+        """Tell whether only the charger itself knows what a session is granted."""
+        return (
+            self.connectors[number].current_limit is None
+            and Reading.CURRENT_OFFERED not in self.outlets[number].seen
+        )
+
+    def doubt_limits(self) -> None:
+        """Have the charger asked anew what it grants."""
+        for number in self.connectors:
+            self.endpoints.schedule.forget(f"granted/{number}")
 
     def maximum_current(self, number: int) -> float | None:
         """Return what charger and connector are made for, in A."""

@@ -14,12 +14,12 @@ from mashumaro import field_options
 from ..decoding import Wire
 
 
-def _part[T: Wire](shape: type[T]) -> dict[str, Any]:
+def _part[T: Wire](shape: type[T], alias: str | None = None) -> dict[str, Any]:
     """Read an object inside another; None when it is no object."""
     read: Callable[[Any], T | None] = lambda body: (  # noqa: E731
         shape.decode(body) if isinstance(body, Mapping) else None
     )
-    return field_options(deserialize=read)
+    return field_options(deserialize=read, alias=alias)
 
 
 def _parts[T: Wire](shape: type[T], alias: str | None = None) -> dict[str, Any]:
@@ -207,3 +207,40 @@ class Verdict(Wire):
     """The charger's own answer to an action."""
 
     status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePeriod(Wire):
+    """A period of a charging schedule: its start in seconds, its limit."""
+
+    start: int | None = field(default=None, metadata=field_options(alias="startPeriod"))
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingSchedule(Wire):
+    """An OCPP ChargingSchedule; limits are in `unit`, A or W."""
+
+    unit: str | None = field(
+        default=None, metadata=field_options(alias="chargingRateUnit")
+    )
+    periods: list[SchedulePeriod] = field(
+        default_factory=list, metadata=_parts(SchedulePeriod, "chargingSchedulePeriod")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositeSchedule(Wire):
+    """What all profiles of a connector come to, from now on."""
+
+    status: str | None = None
+    schedule: ChargingSchedule | None = field(
+        default=None, metadata=_part(ChargingSchedule, "chargingSchedule")
+    )
+
+    @property
+    def limit(self) -> float | None:
+        """Return the limit (A) that holds now."""
+        if self.schedule is None or self.schedule.unit not in (None, "A"):
+            return None
+        return next((p.limit for p in self.schedule.periods if not p.start), None)
