@@ -214,6 +214,18 @@ class TestCredentials:
         result = await go_on(home, result, CREDENTIALS)
         assert result["type"] is FlowResultType.CREATE_ENTRY
 
+    async def test_fault_of_ours(
+        self, home: HomeAssistant, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What should not happen is told and logged; then one can try again."""
+        form = await begin(home)
+        with patch.object(FakeProvider, "account", side_effect=KeyError):
+            result = await go_on(home, form, CREDENTIALS)
+        assert result["errors"] == {"base": "failed"}
+        assert "Unexpected error at Fake" in caplog.text
+        result = await go_on(home, result, CREDENTIALS)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+
     async def test_invalid_setting(self, home: HomeAssistant) -> None:
         """A setting that cannot be right is told at its field."""
         result = await go_on(

@@ -10,7 +10,10 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 
 from custom_components.ev_charger_cloud.charging import (
     AuthenticationError,
@@ -25,6 +28,7 @@ from custom_components.ev_charger_cloud.charging import (
     ControlState,
     ControlValue,
     DeviceKind,
+    Fleet,
     NotFoundError,
     Notice,
     NoticeKind,
@@ -561,6 +565,21 @@ class TestTrouble:
             await refresh
         assert shown(home, STATUS_1) == STATE_UNAVAILABLE
         assert shown(home, STATUS_2) == STATE_UNAVAILABLE
+
+    async def test_fault_of_ours_makes_all_unavailable(
+        self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """A poll that fails as no poll should leaves no old data on show."""
+        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        await coordinator.async_refresh()
+        await coordinator.execute(set_limit(10.0))
+        with patch.object(fake, "poll", side_effect=KeyError):
+            await coordinator.async_refresh()
+        assert shown(home, STATUS_1) == STATE_UNAVAILABLE
+        assert shown(home, STATUS_2) == STATE_UNAVAILABLE
+        await coordinator.async_refresh()
+        assert shown(home, STATUS_1) == "connected"
+        assert shown(home, STATUS_2) == "connected"
 
 
 class TestDevices:
@@ -1133,6 +1152,24 @@ class TestPendingValues:
             await coordinator.execute(set_limit(12.0))
         assert shown(home, LIMIT_1) == "10.0"
 
+    async def test_charger_that_returns_shows_the_truth(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """What was asked of a charger before it went is not shown for ever."""
+        fake.obeys = False
+        await coordinator.execute(set_limit(10.0))
+        whole = fake.fleet
+        fake.fleet = {"c2": whole["c2"]}
+        await coordinator.async_refresh()
+        fake.fleet = whole
+        await coordinator.async_refresh()
+        await tick(home, freezer, 30)
+        assert shown(home, LIMIT_1) == "16.0"
+
     async def test_poll_does_not_undo_it(
         self,
         home: HomeAssistant,
@@ -1178,6 +1215,38 @@ class Gate:
         for _ in range(20):
             await asyncio.sleep(0)
         assert len(self.sent) == count
+
+
+class HeldReading:
+    """Holds the readings of chargers back until they are let go."""
+
+    def __init__(self, fake: type[FakeProvider]) -> None:
+        """Prepare to hold."""
+        event = self._event = asyncio.Event()
+        read = fake.read
+
+        async def held(provider: FakeProvider, device_id: str) -> Fleet:
+            await event.wait()
+            return await read(provider, device_id)
+
+        self._patch = patch.object(fake, "read", held)
+
+    def __enter__(self) -> asyncio.Event:
+        self._patch.start()
+        return self._event
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.stop()
+
+
+async def tick_without_waiting(
+    home: HomeAssistant, freezer: FrozenDateTimeFactory, seconds: float
+) -> None:
+    """Let time pass and begin what is due, without waiting until it is done."""
+    freezer.tick(seconds)
+    async_fire_time_changed(home)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 class TestCommands:
@@ -1232,6 +1301,28 @@ class TestCommands:
         await tick(home, freezer, 30)
         assert fake.reads == ["c1"]
 
+    async def test_charger_that_goes_while_it_is_read_stays_gone(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """An answer that comes after its charger has left brings nothing back."""
+        await coordinator.execute(ClearLimit(device_id="c1"))
+        answer = {"c1": fake.fleet["c1"]}
+        with HeldReading(fake) as reading:
+            await tick_without_waiting(home, freezer, 2)
+            fake.fleet = {"c2": charger("c2")}
+            await coordinator.async_refresh()
+            assert device_entry(home, "c1") is None
+            fake.fleet = {**fake.fleet, **answer}
+            reading.set()
+            await tick(home, freezer, 0)
+        assert device_entry(home, "c1") is None
+        await tick(home, freezer, 30)
+        assert fake.reads == ["c1"] * 2
+
     async def test_watch_ends_with_the_entry(
         self,
         home: HomeAssistant,
@@ -1245,6 +1336,58 @@ class TestCommands:
         await tick(home, freezer, 600)
         assert fake.reads == ["c1"]
         assert fake.polls == 1
+
+    async def test_watch_whose_reading_is_under_way_ends_with_the_entry(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """What is read while the account is unloaded is neither taken nor followed."""
+        await coordinator.execute(ClearLimit(device_id="c1"))
+        before = coordinator.data
+        with HeldReading(fake) as reading:
+            await tick_without_waiting(home, freezer, 2)
+            await home.config_entries.async_unload(coordinator.config_entry.entry_id)
+            fake.set_reading("c1", Reading.POWER, 1.0)
+            reading.set()
+            await tick(home, freezer, 600)
+        assert fake.reads == ["c1"] * 2
+        assert coordinator.data is before
+
+    async def test_watch_of_a_command_during_the_reading_of_another(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A wish is not given up because the watch over an earlier one ends."""
+        fake.obeys = False
+        await coordinator.execute(set_limit(10.0))
+        await tick(home, freezer, 2)
+        await tick(home, freezer, 3)
+        with HeldReading(fake) as reading:
+            await tick_without_waiting(home, freezer, 10)
+            gate = Gate(fake)
+            with gate:
+                task = asyncio.create_task(coordinator.execute(set_limit(12.0)))
+                await gate.reached()
+                reading.set()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                assert shown(home, LIMIT_1) == "12.0"
+                gate.open()
+                await task
+        assert shown(home, LIMIT_1) == "12.0"
+        reads = len(fake.reads)
+        for seconds in (2, 3):
+            await tick(home, freezer, seconds)
+            assert shown(home, LIMIT_1) == "12.0"
+        await tick(home, freezer, 10)
+        assert len(fake.reads) == reads + 3
+        assert shown(home, LIMIT_1) == "16.0"
 
     async def test_failed_reading_leaves_it_to_the_next_poll(
         self,

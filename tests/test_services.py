@@ -13,6 +13,7 @@ from custom_components.ev_charger_cloud.charging import (
     ActivateSubscription,
     AddBalance,
     ApplyFee,
+    AuthenticationError,
     CancelReservation,
     CancelScheduled,
     CancelSubscription,
@@ -125,6 +126,7 @@ class TestCommands:
                 ),
             ),
             ("stop_charging", {}, StopCharging(device_id="c1")),
+            ("stop_charging", {"delay": 0}, StopCharging(device_id="c1")),
             (
                 "stop_charging",
                 {"force": True, "delay": {"minutes": 5}},
@@ -937,6 +939,18 @@ async def test_cloud_does_not_tell(
     assert caught.value.translation_key == key
     assert caught.value.translation_placeholders is not None
     assert caught.value.translation_placeholders["subject"] == "Charger c1"
+
+
+async def test_credentials_are_refused(
+    home: HomeAssistant, fake: type[FakeProvider], device_id: str
+) -> None:
+    """Whoever only asks finds out too that new credentials are needed."""
+    fake.failure = AuthenticationError()
+    with pytest.raises(HomeAssistantError):
+        await call(home, "get_sessions", device_id)
+    await home.async_block_till_done()
+    (flow,) = home.config_entries.flow.async_progress_by_handler(DOMAIN)
+    assert flow["context"]["source"] == "reauth"
 
 
 async def test_actions_are_there_without_an_account(home: HomeAssistant) -> None:

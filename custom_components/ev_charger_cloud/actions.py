@@ -148,7 +148,7 @@ def _start(device: Device, fields: dict[str, Any]) -> Command:
         id_token=fields.get(ATTR_ID_TOKEN),
         user_id=fields.get(ATTR_USER_ID),
         current_limit=fields.get(ATTR_CURRENT),
-        delay=fields.get(ATTR_DELAY),
+        delay=fields.get(ATTR_DELAY) or None,
     )
 
 
@@ -282,7 +282,7 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
         lambda device, fields: StopCharging(
             device_id=device.id,
             force=fields[ATTR_FORCE],
-            delay=fields.get(ATTR_DELAY),
+            delay=fields.get(ATTR_DELAY) or None,
         ),
     ),
     "set_charging_limit": CommandAction(

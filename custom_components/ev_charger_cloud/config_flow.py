@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partialmethod
 from hashlib import sha256
+import logging
 from typing import Any, override
 
 import voluptuous as vol
@@ -61,6 +62,8 @@ from .providers.base import (
     Provider,
     ProviderDescription,
 )
+
+_LOGGER = logging.getLogger(__name__)
 
 _TEXT_TYPES = {
     FieldKind.TEXT: TextSelectorType.TEXT,
@@ -354,6 +357,9 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
             errors[err.key] = err.reason
         except ChargingError as err:
             errors["base"] = general_translation_of(err)
+        except Exception:
+            _LOGGER.exception("Unexpected error at %s", self._description.name)
+            errors["base"] = "failed"
         return not errors
 
     def _provider(self) -> Provider:

@@ -1,7 +1,7 @@
 """The life of a poll and of a command."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 import logging
 import time
@@ -113,7 +113,8 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._lapsing: set[tuple[str, Control]] = set()
         self._turns: dict[str, asyncio.Lock] = {}
         self._follow_ups: dict[str, CALLBACK_TYPE] = {}
-        entry.async_on_unload(self._cancel_follow_ups)
+        self._unloaded = False
+        entry.async_on_unload(self._unload)
 
     # The life of a poll.
 
@@ -137,7 +138,6 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         try:
             poll = await self.provider.poll()
         except AuthenticationError as err:
-            self._concerned = None
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN,
                 translation_key=translation_of(err),
@@ -180,7 +180,6 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             self._concerned = frozenset()
             return self.data
         self.update_interval = self._interval
-        self._concerned = None
         raise UpdateFailed(
             translation_domain=DOMAIN,
             translation_key=translation_of(err),
@@ -202,11 +201,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             self.devices.remove_strangers(fleet)
         for device_id in gone:
             self.devices.remove(device_id)
-        self._concerned = frozenset(
-            {device.id for device in changed}
-            | {device.id for device in fleet.values() if device.charging}
-            | gone
-        )
+            self._forget(device_id)
         for device in changed:
             self._settle(device)
         if gone or any(
@@ -215,12 +210,18 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             self.data = fleet
             for listener in self._offer_listeners:
                 listener()
+        self._concerned = frozenset(
+            {device.id for device in changed}
+            | {device.id for device in fleet.values() if device.charging}
+            | gone
+        )
 
     @callback
     @override
     def async_update_listeners(self) -> None:
         """Wake the entities of the devices that the update concerns."""
-        concerned = self._concerned
+        # Once: an update that fails unexpectedly names nobody and concerns everybody.
+        concerned, self._concerned = self._concerned, None
         for update_callback, device_id in list(self._listeners.values()):
             if concerned is None or device_id in concerned:
                 try:
@@ -295,16 +296,20 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
 
     async def _perform(self, device: Device, command: Command) -> CommandResult:
         """Hand a command to the provider, and read the charger afterwards."""
+        result = await self.ask(device, self.provider.execute(command))
+        await self.read(device.id)
+        self._follow(device.id)
+        return result
+
+    async def ask[T](self, device: Device, answer: Awaitable[T]) -> T:
+        """Await an answer of the provider; explain what goes wrong."""
         try:
-            result = await self.provider.execute(command)
+            return await answer
         except AuthenticationError as err:
             self.config_entry.async_start_reauth(self.hass)
             raise command_failed(err, device.name) from err
         except ChargingError as err:
             raise command_failed(err, device.name) from err
-        await self.read(device.id)
-        self._follow(device.id)
-        return result
 
     def _device(self, device_id: str) -> Device:
         """Return a device that commands can reach."""
@@ -339,6 +344,8 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         except ChargingError as err:
             _LOGGER.debug("Reading after a command failed: %s", err.reason)
             return
+        if self._unloaded or device_id not in self.data:
+            return
         await self._accept({**self.data, **part})
         self.data = {**self.data, **part}
         self.async_update_listeners()
@@ -358,6 +365,8 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     def _follow(self, device_id: str, step: int = 0) -> None:
         """Read a charger again, and again, until what was asked shows."""
         self._unfollow(device_id)
+        if self._unloaded or device_id not in self.data:
+            return
         if step == len(FOLLOW_UPS):
             self._give_up(device_id)
             return
@@ -365,9 +374,13 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
 
         async def read_again(_: datetime) -> None:
             self._follow_ups.pop(device_id, None)
-            if device_id in self.data:
-                await self.read(device_id)
-                self._follow(device_id, step + 1)
+            if (device := self.data.get(device_id)) is None:
+                return
+            await self.read(device_id)
+            # A command that came meanwhile has a watch of its own, or will have.
+            async with self._turn(device):
+                if device_id not in self._follow_ups:
+                    self._follow(device_id, step + 1)
 
         self._follow_ups[device_id] = async_call_later(
             self.hass, FOLLOW_UPS[step] - before, read_again
@@ -381,13 +394,21 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         if pending:
             self._wake(device_id)
 
+    def _forget(self, device_id: str) -> None:
+        """Drop what was asked of a device that is gone; it may return."""
+        self._unfollow(device_id)
+        for key in [key for key in self._pending if key[0] == device_id]:
+            del self._pending[key]
+        self._lapsing = {key for key in self._lapsing if key[0] != device_id}
+
     def _unfollow(self, device_id: str) -> None:
         """End the watch over an earlier command."""
         if cancel := self._follow_ups.pop(device_id, None):
             cancel()
 
-    def _cancel_follow_ups(self) -> None:
-        """End all watches."""
+    def _unload(self) -> None:
+        """End all watches, those too whose reading is under way."""
+        self._unloaded = True
         for device_id in list(self._follow_ups):
             self._unfollow(device_id)
 

@@ -44,10 +44,10 @@ from .actions import (
     RATE_UNITS,
     utc,
 )
-from .charging import ChargingError, ChargingProfile, CommandResult, Device, Session
+from .charging import ChargingProfile, CommandResult, Device, Session
 from .const import DOMAIN
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
-from .exceptions import command_failed, invalid
+from .exceptions import invalid
 
 _HISTORY = timedelta(days=30)
 
@@ -90,33 +90,29 @@ def async_setup_services(hass: HomeAssistant) -> None:
         start = utc(call.data.get(ATTR_START)) or end - _HISTORY
         if start >= end:
             raise invalid("span_reversed")
-        try:
-            sessions = await coordinator.provider.sessions(
-                device.id, start, end, call.data[ATTR_LIMIT]
-            )
-        except ChargingError as err:
-            raise command_failed(err, device.name) from err
+        sessions = await coordinator.ask(
+            device,
+            coordinator.provider.sessions(device.id, start, end, call.data[ATTR_LIMIT]),
+        )
         return {"sessions": [_session(session) for session in sessions]}
 
     async def get_charging_profiles(call: ServiceCall) -> ServiceResponse:
         """Return the charging profiles of a charger."""
         coordinator, device = _target(hass, call.data[ATTR_DEVICE_ID])
-        try:
-            profiles = await coordinator.provider.charging_profiles(device.id)
-        except ChargingError as err:
-            raise command_failed(err, device.name) from err
+        profiles = await coordinator.ask(
+            device, coordinator.provider.charging_profiles(device.id)
+        )
         return {"profiles": [_profile(profile) for profile in profiles]}
 
     async def get_command(call: ServiceCall) -> ServiceResponse:
         """Return how far an earlier command came."""
         coordinator, device = _target(hass, call.data[ATTR_DEVICE_ID])
-        try:
-            result = await coordinator.provider.follow(
-                device.id, call.data[ATTR_ACTION_ID]
+        return _result(
+            await coordinator.ask(
+                device,
+                coordinator.provider.follow(device.id, call.data[ATTR_ACTION_ID]),
             )
-        except ChargingError as err:
-            raise command_failed(err, device.name) from err
-        return _result(result)
+        )
 
     for name, action in COMMAND_ACTIONS.items():
         schema = vol.Schema({vol.Required(ATTR_DEVICE_ID): cv.string, **action.fields})
