@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -62,163 +62,125 @@ class ChargerSensorDescription(ChargerEntityDescription, SensorEntityDescription
         return self.reading in device.readings
 
 
-def _words(
-    reading: Reading,
-    words: type[StrEnum],
-    *,
-    diagnostic: bool = False,
-    essential: bool = False,
-    lasting: bool = False,
-    enabled: bool = True,
+def _sensor(
+    reading: Reading, *, diagnostic: bool = False, enabled: bool = True, **fields: Any
 ) -> ChargerSensorDescription:
-    """Describe a sensor that shows one of a closed set of words."""
+    """Describe the sensor of a reading; the other fields are the description's own."""
     return ChargerSensorDescription(
         key=reading,
         translation_key=reading,
         reading=reading,
-        device_class=SensorDeviceClass.ENUM,
-        options=list(words),
         entity_category=EntityCategory.DIAGNOSTIC if diagnostic else None,
         entity_registry_enabled_default=enabled,
-        essential=essential,
-        lasting=lasting,
+        **fields,
+    )
+
+
+def _words(
+    reading: Reading, words: type[StrEnum], **fields: Any
+) -> ChargerSensorDescription:
+    """Describe a sensor that shows one of a closed set of words."""
+    return _sensor(
+        reading, device_class=SensorDeviceClass.ENUM, options=list(words), **fields
     )
 
 
 def _text(reading: Reading) -> ChargerSensorDescription:
     """Describe a sensor that shows the cloud's own words, for the curious."""
-    return ChargerSensorDescription(
-        key=reading,
-        translation_key=reading,
-        reading=reading,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        lasting=True,
-    )
+    return _sensor(reading, diagnostic=True, enabled=False, lasting=True)
 
 
-def _time(
-    reading: Reading, *, diagnostic: bool = False, enabled: bool = True
-) -> ChargerSensorDescription:
+def _time(reading: Reading, **fields: Any) -> ChargerSensorDescription:
     """Describe a sensor that shows a point in time."""
-    return ChargerSensorDescription(
-        key=reading,
-        translation_key=reading,
-        reading=reading,
-        device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC if diagnostic else None,
-        entity_registry_enabled_default=enabled,
-        lasting=True,
+    return _sensor(
+        reading, device_class=SensorDeviceClass.TIMESTAMP, lasting=True, **fields
     )
 
 
-def _current(
-    reading: Reading, *, diagnostic: bool = False, enabled: bool = True
+def _measured(
+    reading: Reading, device_class: SensorDeviceClass, unit: str, **fields: Any
 ) -> ChargerSensorDescription:
-    """Describe a sensor that shows a current."""
-    return ChargerSensorDescription(
-        key=reading,
-        translation_key=reading,
-        reading=reading,
-        device_class=SensorDeviceClass.CURRENT,
+    """Describe a sensor that shows what a meter or the charger measures."""
+    return _sensor(
+        reading,
+        device_class=device_class,
         state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
+        native_unit_of_measurement=unit,
+        **fields,
+    )
+
+
+def _current(reading: Reading, **fields: Any) -> ChargerSensorDescription:
+    """Describe a sensor that shows a current."""
+    return _measured(
+        reading,
+        SensorDeviceClass.CURRENT,
+        UnitOfElectricCurrent.AMPERE,
         suggested_display_precision=1,
-        entity_category=EntityCategory.DIAGNOSTIC if diagnostic else None,
-        entity_registry_enabled_default=enabled,
-        sampled=not diagnostic,
+        sampled=not fields.get("diagnostic"),
+        **fields,
     )
 
 
 def _voltage(reading: Reading) -> ChargerSensorDescription:
     """Describe a sensor that shows a voltage."""
-    return ChargerSensorDescription(
-        key=reading,
-        translation_key=reading,
-        reading=reading,
-        device_class=SensorDeviceClass.VOLTAGE,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfElectricPotential.VOLT,
+    return _measured(
+        reading,
+        SensorDeviceClass.VOLTAGE,
+        UnitOfElectricPotential.VOLT,
         suggested_display_precision=0,
-        entity_registry_enabled_default=False,
+        enabled=False,
     )
 
 
-def _power(
-    reading: Reading,
-    *,
-    diagnostic: bool = False,
-    essential: bool = False,
-    enabled: bool = True,
-) -> ChargerSensorDescription:
+def _power(reading: Reading, **fields: Any) -> ChargerSensorDescription:
     """Describe a sensor that shows a power."""
-    return ChargerSensorDescription(
-        key=reading,
-        translation_key=reading,
-        reading=reading,
-        device_class=SensorDeviceClass.POWER,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfPower.WATT,
+    return _measured(
+        reading,
+        SensorDeviceClass.POWER,
+        UnitOfPower.WATT,
         suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
         suggested_display_precision=2,
-        entity_category=EntityCategory.DIAGNOSTIC if diagnostic else None,
-        entity_registry_enabled_default=enabled,
-        essential=essential,
-        sampled=not diagnostic,
+        sampled=not fields.get("diagnostic"),
+        **fields,
     )
 
 
 def _energy(
-    reading: Reading,
-    state_class: SensorStateClass | None,
-    *,
-    reset_by: Reading | None = None,
-    enabled: bool = True,
+    reading: Reading, state_class: SensorStateClass | None, **fields: Any
 ) -> ChargerSensorDescription:
     """Describe a sensor that shows an amount of energy."""
-    return ChargerSensorDescription(
-        key=reading,
-        translation_key=reading,
-        reading=reading,
+    return _sensor(
+        reading,
         device_class=SensorDeviceClass.ENERGY,
         state_class=state_class,
         native_unit_of_measurement=UnitOfEnergy.WATT_HOUR,
         suggested_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
         suggested_display_precision=2,
-        entity_registry_enabled_default=enabled,
-        reset_by=reset_by,
         lasting=True,
+        **fields,
     )
 
 
 def _money(
-    reading: Reading,
-    state_class: SensorStateClass | None = None,
-    *,
-    reset_by: Reading | None = None,
-    enabled: bool = True,
+    reading: Reading, state_class: SensorStateClass | None = None, **fields: Any
 ) -> ChargerSensorDescription:
     """Describe a sensor that shows an amount of money."""
-    return ChargerSensorDescription(
-        key=reading,
-        translation_key=reading,
-        reading=reading,
+    return _sensor(
+        reading,
         device_class=SensorDeviceClass.MONETARY,
         state_class=state_class,
         suggested_display_precision=2,
-        entity_registry_enabled_default=enabled,
         unit_of=str,
-        reset_by=reset_by,
         lasting=True,
+        **fields,
     )
 
 
 def _duration(reading: Reading) -> ChargerSensorDescription:
     """Describe a sensor that shows a span of time."""
-    return ChargerSensorDescription(
-        key=reading,
-        translation_key=reading,
-        reading=reading,
+    return _sensor(
+        reading,
         device_class=SensorDeviceClass.DURATION,
         native_unit_of_measurement=UnitOfTime.SECONDS,
         suggested_unit_of_measurement=UnitOfTime.MINUTES,
@@ -242,25 +204,19 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
     _power(Reading.POWER_OFFERED, diagnostic=True, enabled=False),
     _current(Reading.MAXIMUM_CURRENT, diagnostic=True, enabled=False),
     _power(Reading.MAXIMUM_POWER, diagnostic=True, enabled=False),
-    ChargerSensorDescription(
-        key=Reading.STATE_OF_CHARGE,
-        translation_key=Reading.STATE_OF_CHARGE,
-        reading=Reading.STATE_OF_CHARGE,
-        device_class=SensorDeviceClass.BATTERY,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfRatio.PERCENTAGE,
+    _measured(
+        Reading.STATE_OF_CHARGE,
+        SensorDeviceClass.BATTERY,
+        UnitOfRatio.PERCENTAGE,
         suggested_display_precision=0,
     ),
-    ChargerSensorDescription(
-        key=Reading.TEMPERATURE,
-        translation_key=Reading.TEMPERATURE,
-        reading=Reading.TEMPERATURE,
-        device_class=SensorDeviceClass.TEMPERATURE,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfTemperature.CELSIUS,
+    _measured(
+        Reading.TEMPERATURE,
+        SensorDeviceClass.TEMPERATURE,
+        UnitOfTemperature.CELSIUS,
         suggested_display_precision=0,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
+        diagnostic=True,
+        enabled=False,
     ),
     _energy(Reading.LIFETIME_ENERGY, SensorStateClass.TOTAL_INCREASING),
     _words(Reading.SESSION_STATUS, SessionStatus, lasting=True),
@@ -284,14 +240,7 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
     _words(Reading.BOOST_STATE, BoostState),
     _energy(Reading.SURPLUS_ENERGY, None),
     _money(Reading.SURPLUS_SAVINGS),
-    ChargerSensorDescription(
-        key=Reading.OPTIMISATION_SCORE,
-        translation_key=Reading.OPTIMISATION_SCORE,
-        reading=Reading.OPTIMISATION_SCORE,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        lasting=True,
-    ),
+    _sensor(Reading.OPTIMISATION_SCORE, diagnostic=True, enabled=False, lasting=True),
     _energy(Reading.ENERGY_LAST_DAY, None, enabled=False),
     _energy(Reading.ENERGY_LAST_WEEK, None, enabled=False),
     _energy(Reading.ENERGY_LAST_MONTH, None, enabled=False),
@@ -309,10 +258,8 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
     _words(Reading.STEERING_STATUS, Health, diagnostic=True, lasting=True),
     _text(Reading.STEERING_STATE),
     _text(Reading.OPERATING_MODE),
-    ChargerSensorDescription(
-        key=Reading.ENERGY_PRICE,
-        translation_key=Reading.ENERGY_PRICE,
-        reading=Reading.ENERGY_PRICE,
+    _sensor(
+        Reading.ENERGY_PRICE,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=4,
         unit_of=lambda currency: f"{currency}/{UnitOfEnergy.KILO_WATT_HOUR}",

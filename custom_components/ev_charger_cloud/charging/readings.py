@@ -63,7 +63,7 @@ class BoostState(StrEnum):
 
 @unique
 class SessionStatus(StrEnum):
-    """The life of a charging session (OCPI and AMPECO words)."""
+    """The life of a charging session."""
 
     PENDING = "pending"
     ACTIVE = "active"
