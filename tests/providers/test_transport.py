@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+import gzip
+import time
 from typing import Any
 
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
+from aiohttp import ClientSession, TCPConnector, web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.test_utils import TestServer, unused_port
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
@@ -16,6 +19,7 @@ from custom_components.ev_charger_cloud.charging import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
+    Refusal,
     ServerFaultError,
     UnreachableError,
     UnusableAnswerError,
@@ -24,6 +28,7 @@ from custom_components.ev_charger_cloud.providers.transport import (
     REDACTED,
     Limits,
     Transport,
+    command_lane,
     message_of,
     redact,
 )
@@ -100,7 +105,7 @@ async def test_request(server: Server, transport: Transport) -> None:
     assert request.path_qs == "/api/things?page=3"
     assert request.headers["Accept"] == "application/json"
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
-    assert server.bodies == [b'{"b": 2}']
+    assert server.bodies == [b'{"b":2}']
 
 
 @pytest.mark.parametrize("body", ["", "  \n"])
@@ -194,7 +199,7 @@ async def test_dropped_line(server: Server, transport: Transport) -> None:
         ("Fri, 20 Nov 2026 12:00:40 GMT", 40),
         ("Fri, 20 Nov 2026 12:00:40 -0000", 40),
         ("Fri, 20 Nov 2020 12:00:40 GMT", 0),
-        ("99999999", 86_400),
+        ("99999999", 3600),
         ("soon", 30),
         ("nan", 30),
         ("", 30),
@@ -269,3 +274,338 @@ def test_redact() -> None:
         "deep": [{"pin": REDACTED, "name": "x"}],
         "no": {"pin": None},
     }
+
+
+async def test_command_passes_polls_under_way(
+    server: Server, session: ClientSession
+) -> None:
+    """Polls that use every connection of theirs leave commands their own."""
+    transport = Transport(
+        session, server.url, limits=Limits(requests=100, concurrency=2), timeout=5
+    )
+    release = asyncio.Event()
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        if request.method == "GET":
+            await release.wait()
+        return web.json_response({})
+
+    server.answer = slow
+    polls = [asyncio.create_task(transport.get("/poll")) for _ in range(6)]
+    while len(server.requests) < 2:
+        await asyncio.sleep(0.001)
+    began = time.perf_counter()
+    with command_lane():
+        await transport.post("/command")
+    assert time.perf_counter() - began < 0.1
+    # The others still wait their turn.
+    assert [request.method for request in server.requests] == ["GET", "GET", "POST"]
+    release.set()
+    await asyncio.gather(*polls)
+    assert transport.sent == 7
+
+
+async def test_command_passes_the_pace_of_polls(
+    server: Server, session: ClientSession
+) -> None:
+    """Polls never take the share of the pace that is kept for commands."""
+    transport = Transport(
+        session, server.url, limits=Limits(requests=10, period=3600), timeout=5
+    )
+    polls = [asyncio.create_task(transport.get("/poll")) for _ in range(12)]
+    while len(server.requests) < 8:
+        await asyncio.sleep(0.001)
+    began = time.perf_counter()
+    with command_lane():
+        await transport.post("/command")
+        await transport.get("/follow")
+    assert time.perf_counter() - began < 0.1
+    await asyncio.sleep(0.05)
+    assert len(server.requests) == transport.sent == 10
+    for poll in polls:
+        poll.cancel()
+    await asyncio.gather(*polls, return_exceptions=True)
+
+
+async def test_lane_is_the_callers_alone(transport: Transport) -> None:
+    """Entering it in one task does not speed up the others."""
+    with command_lane():
+        pass
+    for _ in range(3):
+        await transport.get("/x")
+    assert transport.sent == 3
+
+
+@pytest.mark.parametrize("header", ["99999999", "Fri, 20 Nov 2099 12:00:40 GMT"])
+async def test_pause_is_bounded(
+    server: Server, session: ClientSession, header: str
+) -> None:
+    """Polls pause for an hour at most, commands for a quarter of one."""
+    clock = [1000.0]
+    transport = Transport(
+        session, server.url, limits=LIMITS, monotonic=lambda: clock[0]
+    )
+    server.says(json={}, status=429, headers={"Retry-After": header})
+    with pytest.raises(RateLimitedError) as caught:
+        await transport.get("/x")
+    assert caught.value.retry_after == 3600
+    server.says(json={})
+    with command_lane(), pytest.raises(RateLimitedError) as caught:
+        await transport.post("/x")
+    assert caught.value.retry_after == 900
+    clock[0] += 900
+    with command_lane():
+        await transport.post("/x")
+    with pytest.raises(RateLimitedError) as caught:
+        await transport.get("/x")
+    assert caught.value.retry_after == 2700
+    clock[0] += 2700
+    await transport.get("/x")
+    assert transport.sent == len(server.requests) == 3
+
+
+async def test_pause_reaches_those_who_wait_their_turn(
+    server: Server, session: ClientSession
+) -> None:
+    """What was about to be sent is not, once the cloud asks to be left alone."""
+    transport = Transport(
+        session, server.url, limits=Limits(requests=100, concurrency=1)
+    )
+    server.says(json={}, status=429)
+    answers = await asyncio.gather(
+        *(transport.get("/x") for _ in range(5)), return_exceptions=True
+    )
+    assert all(isinstance(answer, RateLimitedError) for answer in answers)
+    assert transport.sent == len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b'"' + b"x" * 9 * 1024 * 1024 + b'"', {}),
+        (
+            gzip.compress(b'"' + b"x" * 64 * 1024 * 1024 + b'"'),
+            {"Content-Encoding": "gzip"},
+        ),
+    ],
+    ids=["large", "bomb"],
+)
+async def test_body_is_bounded(
+    server: Server,
+    transport: Transport,
+    status: int,
+    body: bytes,
+    headers: dict[str, str],
+) -> None:
+    """No answer fills the memory, packed or not."""
+    server.says(
+        body=body, status=status, headers={"Content-Type": "application/json"} | headers
+    )
+    expected = UnusableAnswerError if status == 200 else CommandRefusedError
+    with pytest.raises((expected, UnreachableError)):
+        await transport.get("/x")
+    server.says(json={})
+    assert await transport.get("/x") == {}
+
+
+async def test_large_body_within_bounds(server: Server, transport: Transport) -> None:
+    """A large account's answer is read."""
+    server.says(json=["x" * 1000] * 5000)
+    assert len(await transport.get("/x")) == 5000
+
+
+@pytest.mark.parametrize("depth", [100, 900, 5000, 500_000])
+@pytest.mark.parametrize("form", [("[", "]"), ('{"a":', "}")])
+async def test_deep_body(
+    server: Server, transport: Transport, depth: int, form: tuple[str, str]
+) -> None:
+    """What is nested so deeply that reading it could break us is no answer."""
+    server.says(text=form[0] * depth + "1" + form[1] * depth)
+    with pytest.raises(UnusableAnswerError) as caught:
+        await transport.get("/x")
+    assert caught.value.reason == "not_json"
+
+
+async def test_flat_body_with_many_objects(
+    server: Server, transport: Transport
+) -> None:
+    """Many objects side by side are not deep."""
+    server.says(json=[{"a": [1]}] * 500)
+    assert len(await transport.get("/x")) == 500
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        (b'{"a": "\\ud83d"}', {"a": "\ud83d"}),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+    ],
+)
+async def test_forgivable_body(
+    server: Server, transport: Transport, body: bytes, answer: Any
+) -> None:
+    """Half an emoji and a mark of byte order are read."""
+    server.says(body=body)
+    assert await transport.get("/x") == answer
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe\x00", b'{"a": "\xc3"}', b"1" * 5000])
+async def test_body_that_is_no_text(
+    server: Server, transport: Transport, body: bytes
+) -> None:
+    """What is no text or no sensible number is no answer."""
+    server.says(body=body)
+    with pytest.raises(UnusableAnswerError):
+        await transport.get("/x")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("status", "uncertain"),
+    [
+        (400, False),
+        (404, False),
+        (429, False),
+        (500, True),
+        (501, False),
+        (502, True),
+        (503, False),
+        (504, True),
+    ],
+)
+async def test_whether_it_took_effect(
+    server: Server, transport: Transport, method: str, status: int, uncertain: bool
+) -> None:
+    """A cloud in trouble may have done what was asked; reading asks for nothing."""
+    server.says(json={}, status=status)
+    with pytest.raises(ChargingError) as caught:
+        await transport.request(method, "/x")
+    assert caught.value.uncertain is (uncertain and method != "GET")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_lost_answers_leave_it_open(
+    server: Server, transport: Transport, method: str
+) -> None:
+    """Silence, a broken line and a page in place of JSON all leave it open."""
+
+    async def silent(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return web.Response()
+
+    async def reset(request: web.Request) -> web.StreamResponse:
+        assert request.transport
+        request.transport.abort()
+        return web.Response()
+
+    async def half(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "100"})
+        await response.prepare(request)
+        await response.write(b'{"a":')
+        assert request.transport
+        request.transport.close()
+        return response
+
+    async def page(_: web.Request) -> web.StreamResponse:
+        return web.Response(text="<html>")
+
+    for answer, error in (
+        (silent, UnreachableError),
+        (reset, UnreachableError),
+        (half, UnreachableError),
+        (page, UnusableAnswerError),
+    ):
+        server.answer = answer
+        with pytest.raises(error) as caught:
+            await transport.request(method, "/x", timeout=0.1)
+        assert caught.value.uncertain is (method == "POST"), answer
+
+
+class NowhereResolver(AbstractResolver):
+    """A directory that never answers."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: Any = 0
+    ) -> list[ResolveResult]:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        return []
+
+    async def close(self) -> None:
+        """Close nothing."""
+
+
+async def test_what_never_left_had_no_effect(session: ClientSession) -> None:
+    """Without a line to the cloud, nothing was asked of it."""
+    refused = Transport(session, f"http://127.0.0.1:{unused_port()}", limits=LIMITS)
+    with pytest.raises(UnreachableError) as caught:
+        await refused.post("/x", {})
+    assert (caught.value.reason, caught.value.uncertain) == ("connection", False)
+
+    nonsense = Transport(
+        session, "http://127.0.0.1:9", limits=LIMITS, headers={"X": "a\r\nb"}
+    )
+    with pytest.raises(UnreachableError) as caught:
+        await nonsense.post("/x", {})
+    assert caught.value.uncertain is False
+
+    connector = TCPConnector(resolver=NowhereResolver())
+    async with ClientSession(connector=connector) as lost:
+        silent = Transport(lost, "http://cloud.example", limits=LIMITS, timeout=0.1)
+        with pytest.raises(UnreachableError) as caught:
+            await silent.post("/x", {})
+    assert (caught.value.reason, caught.value.uncertain) == ("timeout", False)
+
+
+@pytest.mark.parametrize("body", [{"name": "\ud83d"}, {"count": 2**70}])
+async def test_body_that_cannot_be_sent(
+    server: Server, transport: Transport, body: Any
+) -> None:
+    """What is no JSON is refused before anything is sent."""
+    with pytest.raises(CommandRefusedError) as caught:
+        await transport.post("/x", body)
+    assert caught.value.reason == Refusal.INVALID_VALUE
+    assert transport.sent == len(server.requests) == 0
+
+
+@pytest.mark.parametrize(
+    "personal",
+    [
+        "jane.doe+ev@mail.example.org",
+        "0041791234567",
+        "+41791234567",
+        "4711081512345678",
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
+        "0123456789abcdef0123456789abcdef",
+        TOKEN,
+    ],
+)
+async def test_persons_and_tokens_are_left_out(
+    server: Server, transport: Transport, personal: str
+) -> None:
+    """Nobody's address, number or key gets into an error."""
+    server.says(json={"message": f"No such user: {personal}."}, status=400)
+    with pytest.raises(CommandRefusedError) as caught:
+        await transport.get("/x")
+    assert personal not in caught.value.message
+    assert caught.value.message.startswith("No such user: ")
+
+
+@pytest.mark.parametrize("before", [188, 192, 195])
+async def test_secret_is_left_out_where_a_message_is_cut(
+    server: Server, transport: Transport, before: int
+) -> None:
+    """Its beginning tells too much already."""
+    server.says(json={"message": "x " * (before // 2) + TOKEN}, status=400)
+    with pytest.raises(CommandRefusedError) as caught:
+        await transport.get("/x")
+    assert TOKEN[:5] not in caught.value.message
+
+
+async def test_secret_that_begins_another(session: ClientSession) -> None:
+    """Neither leaves a rest."""
+    transport = Transport(
+        session, "http://x.example", limits=LIMITS, secrets=["abcd", "abcd-efgh"]
+    )
+    assert transport.redact("say abcd-efgh") == f"say {REDACTED}"

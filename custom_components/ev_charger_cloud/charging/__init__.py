@@ -16,6 +16,7 @@ from .commands import (
     Command,
     CommandResult,
     HardReset,
+    Outcome,
     Pause,
     RedeemVoucher,
     Refresh,
@@ -32,10 +33,9 @@ from .commands import (
     SyncConfiguration,
     TriggerMessage,
     Unlock,
-    Verdict,
 )
 from .controls import Control, ControlState, ControlValue
-from .device import Device, DeviceKind, Fleet, Notice, NoticeKind
+from .device import Device, DeviceKind, Fleet, Name, Notice, NoticeKind, newer
 from .errors import (
     AuthenticationError,
     ChargingError,
@@ -49,6 +49,7 @@ from .errors import (
     UnreachableError,
     UnusableAnswerError,
 )
+from .events import Event, EventKind, EventLog, events_between
 from .readings import (
     CURRENTS,
     VOLTAGES,
@@ -62,6 +63,7 @@ from .readings import (
     SessionStatus,
     StopReason,
     SubscriptionStatus,
+    Unit,
     Value,
 )
 from .sessions import (
@@ -101,14 +103,19 @@ __all__ = [
     "Device",
     "DeviceKind",
     "ErrorCode",
+    "Event",
+    "EventKind",
+    "EventLog",
     "Fleet",
     "HardReset",
     "Health",
     "Money",
+    "Name",
     "NotFoundError",
     "NotSupportedError",
     "Notice",
     "NoticeKind",
+    "Outcome",
     "Pause",
     "PermissionDeniedError",
     "ProfileKind",
@@ -140,9 +147,11 @@ __all__ = [
     "SubscriptionStatus",
     "SyncConfiguration",
     "TriggerMessage",
+    "Unit",
     "Unlock",
     "UnreachableError",
     "UnusableAnswerError",
     "Value",
-    "Verdict",
+    "events_between",
+    "newer",
 ]

@@ -1,16 +1,25 @@
 """What can be asked of a charger, and how the asking ended."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
+from typing import Any, ClassVar
 
 from .controls import Control, ControlValue
+from .errors import ChargingError
 from .sessions import ChargingProfile, ProfilePurpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A request to one device."""
+    """A request to one device.
+
+    One that `moves_money` is not sent a second time while it is uncertain whether
+    the first took effect, unless the caller says with `repeat` that it knows.
+    """
+
+    moves_money: ClassVar[bool] = False
 
     device_id: str
 
@@ -184,6 +193,8 @@ class SetUserStatus(Command):
 class ActivateSubscription(Command):
     """Subscribe a driver to a plan."""
 
+    moves_money: ClassVar[bool] = True
+
     plan_id: str
     end: datetime | None = None
     auto_renewal: bool | None = None
@@ -201,6 +212,8 @@ class CancelSubscription(Command):
 class AddBalance(Command):
     """Add an amount in the cloud's currency to a driver's balance, or take it off."""
 
+    moves_money: ClassVar[bool] = True
+
     amount: float
     reason: str
 
@@ -208,6 +221,8 @@ class AddBalance(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyFee(Command):
     """Charge a driver a fee, in the cloud's currency; the driver reads why."""
+
+    moves_money: ClassVar[bool] = True
 
     amount: float
     description: str
@@ -218,27 +233,49 @@ class ApplyFee(Command):
 class RedeemVoucher(Command):
     """Redeem a voucher for a driver."""
 
+    moves_money: ClassVar[bool] = True
+
     code: str
 
 
 @unique
-class Verdict(StrEnum):
+class Outcome(StrEnum):
     """How far a command came."""
 
     ACCEPTED = "accepted"  # taken; whether it takes effect shows in later readings
     COMPLETED = "completed"  # done
     DEFERRED = "deferred"  # to be carried out later
+    REFUSED = "refused"  # cloud or charger said no, or it failed
+    SUPERSEDED = "superseded"  # not sent: a later request for the same came first
+    UNCERTAIN = "uncertain"  # sent, but the answer was lost: may still take effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
-    """How a command ended. One that was refused raises CommandRefusedError instead.
+    """How a command ended.
 
     `id` is the cloud's own (of an action, a session, a profile, a reservation),
-    `at` the time a deferred command is due.
+    `due_at` the time a deferred command is to be carried out. `reason` (a Refusal, if
+    known) says why it was refused, `message` is the cloud's own words, `error` what a
+    provider raised.
+
+    The rest is what clouds that keep a record of their commands tell of one:
+    `action` its kind, `parameters` what it was given, `error_code` and
+    `vendor_result` the codes and the result as the maker gave them.
     """
 
-    verdict: Verdict = Verdict.ACCEPTED
+    outcome: Outcome = Outcome.ACCEPTED
     id: str | None = None
+    reason: str | None = None
     message: str | None = None
-    at: datetime | None = None
+    due_at: datetime | None = None
+    sent_at: datetime | None = None
+    finished_at: datetime | None = None
+    action: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    error_code: str | None = None
+    vendor_result: str | None = None
+    error: ChargingError | None = field(default=None, compare=False, repr=False)

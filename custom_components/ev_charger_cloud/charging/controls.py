@@ -47,7 +47,7 @@ class ControlState:
 
     `value` is None when it is not known or, for a number or a point in time,
     when nothing is set. `minimum`, `maximum` and `step` are for numbers,
-    `options` for choices.
+    `options` for choices. `timed` says that the cloud can set the value for a while.
     """
 
     value: ControlValue = None
@@ -55,3 +55,4 @@ class ControlState:
     maximum: float | None = None
     step: float | None = None
     options: tuple[str, ...] = ()
+    timed: bool = False

@@ -22,11 +22,35 @@ class DeviceKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """A name that comes from us, not from the cloud: translated where it is shown.
+
+    `key` is one of the translations of devices, `placeholders` are what it is made of
+    (`charger` is filled in with the name of the parent).
+    """
+
+    key: str
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """Tell names apart as their comparison does."""
+        return hash((self.key, tuple(sorted(self.placeholders.items()))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """A charger, one of its connectors, or what surrounds chargers.
 
     A charger with one connector is one device; with several, each connector is a
-    device whose `parent` is the charger's id. Ids are unique within an account.
+    device whose `parent` is the charger's id. A charger's own `parent` may be a site.
+    Ids are unique within an account.
+
+    `observed_at` (monotonic, s) is when the request that saw the device was sent: of
+    two observations the newer one counts, whichever comes first. It tells nothing of
+    the device, so it does not take part in comparing.
+
+    `commands` are those that the device takes, each with the optional fields that its
+    cloud honours; any other field is refused before anything is sent.
 
     `online` is what the cloud says of the charger's own connection, None where it
     says nothing: an offline charger's readings are worth nothing now. `stale` says
@@ -35,7 +59,7 @@ class Device:
 
     id: str
     kind: DeviceKind = DeviceKind.CHARGER
-    name: str
+    name: str | Name
     parent: str | None = None
     maker: str | None = None
     model: str | None = None
@@ -45,17 +69,31 @@ class Device:
     url: str | None = None
     online: bool | None = None
     stale: bool = False
+    observed_at: float = field(default=float("-inf"), compare=False)
     readings: Mapping[Reading, Value] = field(default_factory=dict)
     controls: Mapping[Control, ControlState] = field(default_factory=dict)
-    commands: frozenset[type[Command]] = frozenset()
+    commands: Mapping[type[Command], frozenset[str]] = field(default_factory=dict)
 
     @property
     def charging(self) -> bool:
-        """Tell whether energy flows now."""
+        """Return whether energy flows now."""
         return self.readings.get(Reading.CHARGING) is True
 
 
 type Fleet = Mapping[str, Device]
+
+
+def newer(known: Device | None, seen: Device) -> Device:
+    """Return the newer of two observations of a device, the known object if equal.
+
+    An observation that is merely repeated keeps the object, so that identity makes
+    every later comparison free.
+    """
+    if known is None or known is seen:
+        return seen
+    if seen.observed_at < known.observed_at:
+        return known
+    return seen
 
 
 @unique
@@ -73,11 +111,12 @@ class NoticeKind(StrEnum):
 class Notice:
     """Something for the user to act on; it stands while polls go on reporting it.
 
-    `subject` is the name of the device or feature concerned, `link` says that
+    `subject` is the name of the device or feature concerned (a Name's key is one of the
+    features in the translations), `link` says that
     `Provider.relink_url` can give an address to go to.
     """
 
     kind: NoticeKind
-    subject: str
+    subject: str | Name
     device_id: str | None = None
     link: bool = False

@@ -28,12 +28,15 @@ class Refusal(StrEnum):
     CARD_REQUIRED = "card_required"
     USER_REQUIRED = "user_required"
     INVALID_VALUE = "invalid_value"
+    OUT_OF_RANGE = "out_of_range"
     IN_THE_PAST = "in_the_past"
     NOT_APPLIED = "not_applied"  # the cloud kept another value
 
     # Commands that wait for each other.
     CONFLICT = "conflict"
     NOTHING_SCHEDULED = "nothing_scheduled"
+    UNKNOWN_ACTION = "unknown_action"  # the cloud knows no such command
+    UNKNOWN_RESERVATION = "unknown_reservation"
     NOT_CANCELLABLE = "not_cancellable"
 
     # The operator's rules for drivers.
@@ -64,13 +67,19 @@ class ChargingError(Exception):
     `message` is in the cloud's own words where it gave some, with secrets taken
     out; `reason` is a stable word to branch on (the cloud's error code in snake
     case, or one of ours).
+
+    `uncertain` says that the request was sent and may have taken effect although its
+    answer was lost: what was asked for must not be asked for again blindly.
     """
 
-    def __init__(self, message: str = "", *, reason: str = "") -> None:
+    def __init__(
+        self, message: str = "", *, reason: str = "", uncertain: bool = False
+    ) -> None:
         """Keep the cloud's words and the reason."""
         super().__init__(message)
         self.message = message
         self.reason = reason
+        self.uncertain = uncertain
 
 
 class AuthenticationError(ChargingError):

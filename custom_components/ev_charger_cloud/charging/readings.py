@@ -3,6 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
+from typing import Self
+
+
+@unique
+class Unit(StrEnum):
+    """The units that readings come in."""
+
+    AMPERE = "A"
+    CELSIUS = "°C"
+    PERCENT = "%"
+    SECOND = "s"
+    VOLT = "V"
+    WATT = "W"
+    WATT_HOUR = "Wh"
 
 
 @unique
@@ -29,7 +43,7 @@ class ChargingStatus(StrEnum):
 
     @property
     def plugged_in(self) -> bool | None:
-        """Tell whether a vehicle is connected, None where the status cannot tell."""
+        """Return whether a vehicle is connected, None where the status cannot tell."""
         if self is ChargingStatus.DISCONNECTED:
             return False
         if self in _UNTOLD_PLUG:
@@ -155,88 +169,112 @@ class Money:
 
 @unique
 class Reading(StrEnum):
-    """A thing that can be read. The unit of each member is fixed.
+    """A thing that can be read: each member with the type of its values and their unit.
 
     A reading that is absent from a device is not offered by it; None is offered
     but not known now.
     """
 
+    kind: type
+    unit: Unit | None
+
+    def __new__(cls, value: str, kind: type, unit: Unit | None = None) -> Self:
+        """Give a member its type and unit."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.kind = kind
+        member.unit = unit
+        return member
+
+    def fits(self, value: object) -> bool:
+        """Return whether a value is one this reading may have; None always is."""
+        if value is None:
+            return True
+        if self.kind is float:
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, self.kind)
+
     # The state of a connector.
-    STATUS = "status"  # ChargingStatus
-    CLOUD_STATUS = "cloud_status"  # the cloud's own word for it, as it came
-    PLUG = "plug"  # bool: a vehicle is connected
-    CHARGING = "charging"  # bool: energy flows into a vehicle
-    FULLY_CHARGED = "fully_charged"  # bool
-    PAUSED = "paused"  # bool: held back on someone's wish
-    PROBLEM = "problem"  # bool
-    ERROR_CODE = "error_code"  # ErrorCode
-    ERROR_DETAIL = "error_detail"  # str: the vendor's code or words, for people
-    SOCKET_LOCK = "socket_lock"  # bool: the cable is held in the socket
+    STATUS = "status", ChargingStatus
+    CLOUD_STATUS = "cloud_status", str  # the cloud's own word for it, as it came
+    PLUG = "plug", bool  # a vehicle is connected
+    CHARGING = "charging", bool  # energy flows into a vehicle
+    FULLY_CHARGED = "fully_charged", bool
+    PAUSED = "paused", bool  # held back on someone's wish
+    PROBLEM = "problem", bool
+    ERROR_CODE = "error_code", ErrorCode
+    ERROR_DETAIL = "error_detail", str  # the vendor's code or words, for people
+    SOCKET_LOCK = "socket_lock", bool  # the cable is held in the socket
 
     # What is measured.
-    POWER = "power"  # W
-    CURRENT_PHASE_1 = "current_phase_1"  # A
-    CURRENT_PHASE_2 = "current_phase_2"  # A
-    CURRENT_PHASE_3 = "current_phase_3"  # A
-    VOLTAGE_PHASE_1 = "voltage_phase_1"  # V
-    VOLTAGE_PHASE_2 = "voltage_phase_2"  # V
-    VOLTAGE_PHASE_3 = "voltage_phase_3"  # V
-    CURRENT_OFFERED = "current_offered"  # A: what the vehicle may draw now
-    POWER_OFFERED = "power_offered"  # W
-    MAXIMUM_CURRENT = "maximum_current"  # A: what the hardware is made for
-    MAXIMUM_POWER = "maximum_power"  # W
-    STATE_OF_CHARGE = "state_of_charge"  # %
-    TEMPERATURE = "temperature"  # °C
-    LIFETIME_ENERGY = "lifetime_energy"  # Wh, a real meter's register
+    POWER = "power", float, Unit.WATT
+    CURRENT_PHASE_1 = "current_phase_1", float, Unit.AMPERE
+    CURRENT_PHASE_2 = "current_phase_2", float, Unit.AMPERE
+    CURRENT_PHASE_3 = "current_phase_3", float, Unit.AMPERE
+    VOLTAGE_PHASE_1 = "voltage_phase_1", float, Unit.VOLT
+    VOLTAGE_PHASE_2 = "voltage_phase_2", float, Unit.VOLT
+    VOLTAGE_PHASE_3 = "voltage_phase_3", float, Unit.VOLT
+    # What the vehicle may draw now.
+    CURRENT_OFFERED = "current_offered", float, Unit.AMPERE
+    POWER_OFFERED = "power_offered", float, Unit.WATT
+    # What the hardware is made for.
+    MAXIMUM_CURRENT = "maximum_current", float, Unit.AMPERE
+    MAXIMUM_POWER = "maximum_power", float, Unit.WATT
+    STATE_OF_CHARGE = "state_of_charge", float, Unit.PERCENT
+    TEMPERATURE = "temperature", float, Unit.CELSIUS
+    # A real meter's register.
+    LIFETIME_ENERGY = "lifetime_energy", float, Unit.WATT_HOUR
 
     # The running session; the last one where none is running.
-    SESSION_STATUS = "session_status"  # SessionStatus
-    SESSION_ENERGY = "session_energy"  # Wh
-    SESSION_COST = "session_cost"  # Money
-    SESSION_START = "session_start"  # datetime
-    SESSION_END = "session_end"  # datetime
-    SESSION_DURATION = "session_duration"  # s
-    TIME_REMAINING = "time_remaining"  # s
-    STOP_REASON = "stop_reason"  # StopReason
-    LAST_SESSION_ENERGY = "last_session_energy"  # Wh, of the last finished one
-    LAST_SESSION_COST = "last_session_cost"  # Money, of the last finished one
-    RESERVATION = "reservation"  # ReservationStatus
+    SESSION_STATUS = "session_status", SessionStatus
+    SESSION_ENERGY = "session_energy", float, Unit.WATT_HOUR
+    SESSION_COST = "session_cost", Money
+    SESSION_START = "session_start", datetime
+    SESSION_END = "session_end", datetime
+    SESSION_DURATION = "session_duration", float, Unit.SECOND
+    TIME_REMAINING = "time_remaining", float, Unit.SECOND
+    STOP_REASON = "stop_reason", StopReason
+    # Of the last finished one.
+    LAST_SESSION_ENERGY = "last_session_energy", float, Unit.WATT_HOUR
+    LAST_SESSION_COST = "last_session_cost", Money  # of the last finished one
+    RESERVATION = "reservation", ReservationStatus
 
     # Plans and their bounds.
-    LIMIT_VALID_UNTIL = "limit_valid_until"  # datetime: when a held limit lapses
-    BOOST_STATE = "boost_state"  # BoostState
-    SURPLUS_ENERGY = "surplus_energy"  # Wh, solar, of the running session
-    SURPLUS_SAVINGS = "surplus_savings"  # Money
-    OPTIMISATION_SCORE = "optimisation_score"  # float without a unit
-    ENERGY_LAST_DAY = "energy_last_day"  # Wh, a sliding window
-    ENERGY_LAST_WEEK = "energy_last_week"  # Wh, a sliding window
-    ENERGY_LAST_MONTH = "energy_last_month"  # Wh, a sliding window
+    LIMIT_VALID_UNTIL = "limit_valid_until", datetime  # when a held limit lapses
+    BOOST_STATE = "boost_state", BoostState
+    # Solar, of the running session.
+    SURPLUS_ENERGY = "surplus_energy", float, Unit.WATT_HOUR
+    SURPLUS_SAVINGS = "surplus_savings", Money
+    OPTIMISATION_SCORE = "optimisation_score", float  # no unit
+    ENERGY_LAST_DAY = "energy_last_day", float, Unit.WATT_HOUR  # a sliding window
+    ENERGY_LAST_WEEK = "energy_last_week", float, Unit.WATT_HOUR  # a sliding window
+    ENERGY_LAST_MONTH = "energy_last_month", float, Unit.WATT_HOUR  # a sliding window
 
     # The link between charger, maker and cloud.
-    LAST_UPDATE = "last_update"  # datetime: how old the readings are
-    LAST_HEARTBEAT = "last_heartbeat"  # datetime
-    LAST_BOOT = "last_boot"  # datetime
-    DATA_SOURCE = "data_source"  # str: where the cloud took the readings from
-    DATA_LINK = "data_link"  # bool: the cloud's data come from the charger itself
-    LINKED = "linked"  # bool: the maker's account is still connected to the cloud
-    ATTENTION_NEEDED = "attention_needed"  # bool: the owner must act in the cloud
-    NEEDS_GATEWAY = "needs_gateway"  # bool
-    BLOCKED = "blocked"  # bool
-    SERVER = "server"  # str: the OCPP server the charger is on
-    LICENCE = "licence"  # str: the plan the charger runs on
-    LAST_ACTION = "last_action"  # str: how the last command of the account ended
-    LAST_ACTION_ERROR = "last_action_error"  # str: why it failed, None if it did not
-    SCHEDULED_AT = "scheduled_at"  # datetime: when a command that was put off is due
-    CONNECTION_STATUS = "connection_status"  # Health
-    MONITORING_STATUS = "monitoring_status"  # Health
-    STEERING_STATUS = "steering_status"  # Health
-    STEERING_STATE = "steering_state"  # str
-    OPERATING_MODE = "operating_mode"  # str
+    LAST_UPDATE = "last_update", datetime  # how old the readings are
+    LAST_HEARTBEAT = "last_heartbeat", datetime
+    LAST_BOOT = "last_boot", datetime
+    DATA_SOURCE = "data_source", str  # where the cloud took the readings from
+    DATA_LINK = "data_link", bool  # the cloud's data come from the charger itself
+    LINKED = "linked", bool  # the maker's account is still connected to the cloud
+    ATTENTION_NEEDED = "attention_needed", bool  # the owner must act in the cloud
+    NEEDS_GATEWAY = "needs_gateway", bool
+    BLOCKED = "blocked", bool
+    SERVER = "server", str  # the OCPP server the charger is on
+    LICENCE = "licence", str  # the plan the charger runs on
+    LAST_ACTION = "last_action", str  # how the last command of the account ended
+    LAST_ACTION_ERROR = "last_action_error", str  # why it failed, None if it did not
+    SCHEDULED_AT = "scheduled_at", datetime  # when a command that was put off is due
+    CONNECTION_STATUS = "connection_status", Health
+    MONITORING_STATUS = "monitoring_status", Health
+    STEERING_STATUS = "steering_status", Health
+    STEERING_STATE = "steering_state", str
+    OPERATING_MODE = "operating_mode", str
 
     # Tariffs and accounts.
-    ENERGY_PRICE = "energy_price"  # Money per kWh, now
-    BALANCE = "balance"  # Money
-    SUBSCRIPTION = "subscription"  # SubscriptionStatus
+    ENERGY_PRICE = "energy_price", Money  # per kWh, now
+    BALANCE = "balance", Money
+    SUBSCRIPTION = "subscription", SubscriptionStatus
 
 
 CURRENTS = (

@@ -1,15 +1,5 @@
-"""The registry: which clouds there are."""
+"""The clouds: one folder each, and the registry that lists them."""
 
-from . import ampeco, amps, clemap, plugchoice, podero
-from .base import ProviderDescription
+from .registry import PROVIDERS
 
-PROVIDERS: dict[str, ProviderDescription] = {
-    row.key: row
-    for row in (
-        amps.DESCRIPTION,
-        ampeco.DESCRIPTION,
-        clemap.DESCRIPTION,
-        plugchoice.DESCRIPTION,
-        podero.DESCRIPTION,
-    )
-}
+__all__ = ["PROVIDERS"]

@@ -1,10 +1,12 @@
 """The contract that every provider fulfils."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum, unique
+import time
 from typing import Any
 
 from aiohttp import ClientSession
@@ -13,7 +15,9 @@ from ..charging import (
     ChargingProfile,
     Command,
     CommandResult,
+    Event,
     Fleet,
+    Name,
     Notice,
     NotSupportedError,
     Session,
@@ -59,12 +63,13 @@ class InvalidSettingError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Whom the credentials belong to; `id` stays the same when they are renewed.
+    """Whom the credentials belong to.
 
     `title` gets into logs, so it names no person.
 
-    `id` is None where the cloud gives nothing to know an account by. Then the
-    chargers it reaches (`candidates`) tell one account from another.
+    `id` is the cloud's own for an account and holds no host, address or key; it is
+    None where the cloud gives none. What really tells one account from another are
+    the chargers it reaches (`candidates`).
     """
 
     id: str | None
@@ -76,13 +81,15 @@ class Candidate:
     """Something to choose at set-up: a charger or a sub-account.
 
     `group` and `group_name` are the place a charger belongs to, where a cloud
-    sorts its chargers by place.
+    sorts its chargers by place. `serial` is the same as the charger's device has: it
+    tells chargers apart where a cloud merely counts them.
     """
 
     id: str
-    name: str
+    name: str | Name
+    serial: str | None = None
     group: str | None = None
-    group_name: str | None = None
+    group_name: str | Name | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +101,7 @@ class Selection:
     groups: frozenset[str] = frozenset()
 
     def wants(self, charger: str, group: str | None = None) -> bool:
-        """Tell whether a charger is wanted."""
+        """Return whether a charger is wanted."""
         return self.everything or charger in self.chargers or group in self.groups
 
 
@@ -103,14 +110,31 @@ class Poll:
     """What a poll found, and after how long the next one is worth while.
 
     A device that is missing from the fleet is surely gone; one that could not be
-    read is there, stale. The interval follows the user's wish for a slower or
-    quicker pace, but never beyond `at_most`: something held would lapse.
+    read is there, stale. The interval follows the user's choice of a slower or
+    quicker pace, but never beyond `max_interval`: something held would lapse.
+    `events` are what the cloud itself told of; what merely shows in the readings is
+    found by comparing them.
     """
 
     fleet: Fleet
     interval: timedelta
-    at_most: timedelta | None = None
+    max_interval: timedelta | None = None
     notices: tuple[Notice, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+def monotonic() -> float:
+    """Return the time (s) that spans are measured by."""
+    return time.monotonic()
+
+
+async def _nothing_to_flush() -> None:
+    """Stand in where nothing is stored."""
+
+
+def _utcnow() -> datetime:
+    """Return the time by this machine's clock."""
+    return datetime.now(UTC)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,26 +142,41 @@ class Context:
     """What a provider is given to work with.
 
     `settings` hold what was asked for at set-up and in the options, by field key.
-    `memory` outlives restarts once `remember` was called; it holds JSON only, and
-    no secrets.
+    `memory` outlives restarts once `save` was called; it holds JSON only, and no
+    secrets. `flush` writes at once what must survive a kill in the next second.
+
+    Time is given: `now` (UTC) for what people see, `monotonic` (s) for spans and
+    deadlines, `sleep` (s) to wait. Nothing below asks the system.
     """
 
     session: ClientSession
     settings: Settings
     selection: Selection = Selection()
     memory: MutableMapping[str, Any] = field(default_factory=dict)
-    remember: Callable[[], None] = lambda: None
+    save: Callable[[], None] = lambda: None
+    flush: Callable[[], Awaitable[None]] = _nothing_to_flush
+    now: Callable[[], datetime] = _utcnow
+    monotonic: Callable[[], float] = monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Provider(ABC):
     """One account at one cloud, translated into the vocabulary of `charging`.
 
-    Every method may raise a ChargingError, and nothing else.
+    Every method may raise a ChargingError, and nothing else. `start` is called before
+    the first poll and `close` when the account is unloaded: a task that a provider
+    runs ends there.
     """
 
     def __init__(self, context: Context) -> None:
         """Keep the context; no request is made before a method is called."""
         self.context = context
+
+    async def start(self) -> None:  # noqa: B027  (most have nothing to start)
+        """Begin what runs beside the polls; makes no request."""
+
+    async def close(self) -> None:  # noqa: B027  (nor to end)
+        """End every task, having sent or saved what a user was promised."""
 
     @abstractmethod
     async def account(self) -> Account:
@@ -168,18 +207,26 @@ class Provider(ABC):
 
     @abstractmethod
     async def execute(self, command: Command) -> CommandResult:
-        """Carry out a command that the device offers, and judge the verdict.
+        """Send a command that the device offers, and return what the cloud answered.
 
-        Raises CommandRefusedError when cloud or charger say no.
+        Does not wait for its effect: the result is ACCEPTED, with the id by which
+        `follow` can ask for more where the cloud has one. A value that the cloud can
+        only take nearly is rounded down, never up. Raises CommandRefusedError when
+        cloud or charger say no, with the cloud's own words as its message.
         """
 
     async def follow(self, device_id: str, command_id: str) -> CommandResult:
-        """Tell how far a command came that was accepted or deferred earlier.
+        """Ask how far a command of this charger came that was sent earlier.
 
-        `command_id` is the id of its CommandResult. Raises CommandRefusedError when
-        it failed, NotFoundError when the cloud knows no such command.
+        `command_id` is the id of its CommandResult. A command that failed is returned
+        as REFUSED, with its reason. Raises NotFoundError when this charger had no such
+        command.
         """
         raise NotSupportedError
+
+    def follows(self, result: CommandResult) -> bool:
+        """Return whether `follow` can say more about a command than this."""
+        return False
 
     async def sessions(
         self, device_id: str, start: datetime, end: datetime, limit: int

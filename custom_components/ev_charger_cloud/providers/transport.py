@@ -1,7 +1,9 @@
-"""JSON over HTTP: time-outs, one rate limiter per account, errors, redaction."""
+"""JSON over HTTP: time-outs, limits of pace and size, errors, redaction."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,11 +11,20 @@ from http import HTTPStatus
 import json
 import logging
 import math
+import re
 import time
 from typing import Any
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ConnectionTimeoutError,
+)
 from aiolimiter import AsyncLimiter
+import orjson
 
 from ..charging import (
     AuthenticationError,
@@ -22,30 +33,82 @@ from ..charging import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
+    Refusal,
     ServerFaultError,
     UnreachableError,
     UnusableAnswerError,
 )
+from .wire import text
 
 _LOGGER = logging.getLogger(__name__)
 
 REDACTED = "**REDACTED**"
 _MAX_BACKOFF = 900.0  # s, when the cloud does not say how long
-_LONGEST_WAIT = 86_400.0  # s, whatever the cloud says
+_LONGEST_WAIT = 3600.0  # s, whatever the cloud says
+_LONGEST_WAIT_OF_COMMANDS = 900.0  # s
+_COMMAND_SHARE = 0.2  # of what may be asked: nobody else takes it from commands
+_MAX_BODY = 8 * 1024 * 1024  # bytes, decompressed
+_CHUNK = 64 * 1024
+_MAX_DEPTH = 60
+_TELLING = 4  # so many characters of a secret tell something of it
+
+# These say that the request was not, or not yet, taken up.
+_NOT_TAKEN_UP = frozenset(
+    {
+        HTTPStatus.NOT_IMPLEMENTED,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
+    }
+)
+
+# E-mail addresses, and digits or tokens so long that they stand for someone.
+_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\+?\d{8,}|\b[\w-]{32,}\b")
+
+_command_lane: ContextVar[bool] = ContextVar("command_lane", default=False)
+
+
+@contextmanager
+def command_lane() -> Iterator[None]:
+    """Let the requests made within pass those of polls.
+
+    They have connections and a share of the pace of their own, so neither a long poll
+    nor a late answer holds up what a person is waiting for.
+    """
+    token = _command_lane.set(True)
+    try:
+        yield
+    finally:
+        _command_lane.reset(token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How hard an account may be asked: `requests` in `period` seconds.
 
-    `concurrency` bounds the requests under way at once; `backoff` (s) is the first
-    pause after a 429 that does not say how long, doubled with each further one.
+    A fifth of that is kept for commands. `concurrency` bounds the requests under way
+    at once, for polls and for commands each; `backoff` (s) is the first pause after a
+    429 that does not say how long, doubled with each further one.
     """
 
     requests: float
     period: float = 60.0
     concurrency: int = 4
     backoff: float = 30.0
+
+
+class _Lane:
+    """A way of its own to the cloud: so many requests at once, at such a pace."""
+
+    def __init__(self, limits: Limits, share: float) -> None:
+        """Take a share of the pace."""
+        self.limiter = AsyncLimiter(max(limits.requests * share, 1), limits.period)
+        self.slots = asyncio.Semaphore(limits.concurrency)
+        self.wait_until = float("-inf")
+
+
+def _monotonic() -> float:
+    """Return the time (s) that pauses are measured by."""
+    return time.monotonic()
 
 
 class Transport:
@@ -60,18 +123,23 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         secrets: Iterable[str] = (),
         timeout: float = 20.0,
+        monotonic: Callable[[], float] = _monotonic,
     ) -> None:
         """Prepare requests below `base_url`; nothing is sent yet."""
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._headers = {"Accept": "application/json", **(headers or {})}
-        self._secrets = tuple(secret for secret in secrets if secret)
+        # The longest first: one may be the beginning of another.
+        self._secrets = sorted({each for each in secrets if each}, key=len)[::-1]
         self._timeout = timeout
         self._limits = limits
-        self._limiter = AsyncLimiter(limits.requests, limits.period)
-        self._slots = asyncio.Semaphore(limits.concurrency)
-        self._wait_until = 0.0
+        self._monotonic = monotonic
+        self._lanes = {
+            True: _Lane(limits, _COMMAND_SHARE),
+            False: _Lane(limits, 1 - _COMMAND_SHARE),
+        }
         self._backoff = limits.backoff
+        self.sent = 0
 
     async def request(
         self,
@@ -90,29 +158,48 @@ class Transport:
         Raises the errors of `charging.errors`; a 4xx without an error class of its
         own is a CommandRefusedError.
         """
-        self._refuse_while_waiting()
-        async with self._slots, self._limiter:
-            self._refuse_while_waiting()
+        data = form if body is None else _encode(body)
+        lane = self._lanes[_command_lane.get()]
+        self._refuse_while_waiting(lane)
+        async with lane.slots, lane.limiter:
+            self._refuse_while_waiting(lane)
+            prepared = {
+                **self._headers,
+                **await self.authorization(),
+                **(headers or {}),
+            }
+            changes = method != "GET"
+            self.sent += 1
             try:
                 async with self._session.request(
                     method,
                     self._base_url + path,
                     params=params,
-                    json=body,
-                    data=form,
-                    headers={**self._headers, **await self.authorization()}
-                    | dict(headers or {}),
-                    timeout=ClientTimeout(total=timeout or self._timeout),
+                    data=data,
+                    headers=prepared
+                    if body is None
+                    else {"Content-Type": "application/json", **prepared},
+                    timeout=_patience(timeout or self._timeout),
                     allow_redirects=False,
                 ) as response:
-                    raw = await response.read()
+                    raw = await _read_bounded(response)
             except TimeoutError as err:
-                raise UnreachableError("no answer in time", reason="timeout") from err
-            except (ClientError, OSError) as err:
+                connecting = isinstance(err, ConnectionTimeoutError)
                 raise UnreachableError(
-                    self.redact(str(err)) or type(err).__name__, reason="connection"
+                    "no answer in time",
+                    reason="timeout",
+                    uncertain=changes and not connecting,
                 ) from err
-        return self._judge(response, raw)
+            except (ClientError, OSError, ValueError) as err:
+                # A request that never left cannot have had an effect: there was no
+                # line, or what it was made of is no address or header.
+                never_left = isinstance(err, ClientConnectorError | ValueError)
+                raise UnreachableError(
+                    self.redact(str(err)) or type(err).__name__,
+                    reason="connection",
+                    uncertain=changes and not never_left,
+                ) from err
+        return self._judge(response, raw, changes=changes)
 
     async def get(self, path: str, **kwargs: Any) -> Any:
         """Send a GET request."""
@@ -152,29 +239,39 @@ class Transport:
             )
         return UnusableAnswerError(f"HTTP {status}", reason=f"http_{status}")
 
-    def redact(self, text: str) -> str:
-        """Take this account's secrets out of a text."""
+    def redact(self, words: str) -> str:
+        """Take this account's secrets, and what could name a person, out of a text."""
         for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
-        return text
+            words = words.replace(secret, REDACTED)
+            # Messages are cut: a secret's beginning may be all that is left of it.
+            for length in range(len(secret) - 1, _TELLING - 1, -1):
+                if words.endswith(secret[:length]):
+                    words = words[:-length] + REDACTED
+                    break
+        return _PERSONAL.sub("…", words)
 
-    def _judge(self, response: ClientResponse, raw: bytes) -> Any:
+    def _judge(
+        self, response: ClientResponse, raw: bytes | None, *, changes: bool
+    ) -> Any:
         """Decode an answer, or raise what it means."""
-        success = HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
+        status = response.status
+        success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
         try:
-            body = json.loads(raw) if raw.strip() else None
+            body = _decode(raw)
         except ValueError as err:
             if success:
                 raise UnusableAnswerError(
-                    "the answer is not JSON", reason="not_json"
+                    str(err), reason="not_json", uncertain=changes
                 ) from err
             body = None
         if success:
             self._backoff = self._limits.backoff
             return body
         error = self.error(
-            response.status, body, _retry_after(response.headers.get("Retry-After"))
+            status, body, _retry_after(response.headers.get("Retry-After"))
         )
+        if changes and status >= 500 and status not in _NOT_TAKEN_UP:
+            error.uncertain = True
         if isinstance(error, RateLimitedError):
             self._wait(error)
         raise error
@@ -184,25 +281,93 @@ class Transport:
         if error.retry_after is None:
             error.retry_after = self._backoff
             self._backoff = min(self._backoff * 2, _MAX_BACKOFF)
-        self._wait_until = time.monotonic() + error.retry_after
+        now = self._monotonic()
+        self._lanes[False].wait_until = now + error.retry_after
+        self._lanes[True].wait_until = now + min(
+            error.retry_after, _LONGEST_WAIT_OF_COMMANDS
+        )
         _LOGGER.debug("Told to wait for %s s", error.retry_after)
 
-    def _refuse_while_waiting(self) -> None:
+    def _refuse_while_waiting(self, lane: _Lane) -> None:
         """Raise instead of sending while the cloud wants to be left alone."""
-        left = self._wait_until - time.monotonic()
+        left = lane.wait_until - self._monotonic()
         if left > 0:
             raise RateLimitedError(reason="rate_limited", retry_after=left)
 
 
-def message_of(body: Any) -> str:
-    """Find the words for people in an error body: a key, or one level below it."""
-    if isinstance(body, Mapping):
+def _patience(total: float) -> ClientTimeout:
+    """Return the time-outs of a request.
+
+    The way to the cloud must be found in less: then it is sure, when it was not, that
+    nothing was sent.
+    """
+    return ClientTimeout(total=total, connect=total * 0.75)
+
+
+def _encode(body: Any) -> bytes:
+    """Write JSON; refuse what is none, like half an emoji or a huge number."""
+    try:
+        return orjson.dumps(body)
+    except TypeError as err:
+        raise CommandRefusedError(str(err), reason=Refusal.INVALID_VALUE) from err
+
+
+async def _read_bounded(response: ClientResponse) -> bytes | None:
+    """Read a body, decompressed; None when it is larger than anything sensible."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > _MAX_BODY:
+            response.close()
+            return None
+    return bytes(body)
+
+
+def _decode(raw: bytes | None) -> Any:
+    """Decode JSON; raise ValueError for what is none, too large or too deep."""
+    if raw is None:
+        raise ValueError("the answer is too large")
+    if not raw.strip():
+        return None
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        # Half an emoji or NaN: what the standard library forgives.
+        try:
+            body = json.loads(raw)
+        except RecursionError as err:
+            raise ValueError("the answer is nested too deeply") from err
+        except ValueError as err:
+            raise ValueError("the answer is not JSON") from err
+    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _deeper(body, _MAX_DEPTH):
+        raise ValueError("the answer is nested too deeply")
+    return body
+
+
+def _deeper(body: Any, depth: int) -> bool:
+    """Return whether JSON is nested deeper than that."""
+    level = [body]
+    for _ in range(depth):
+        level = [
+            part
+            for item in level
+            for part in (item.values() if isinstance(item, dict) else item)
+            if isinstance(part, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def message_of(body: Any, depth: int = 4) -> str:
+    """Find the words for people in an error body: a key, or a few levels below it."""
+    if depth and isinstance(body, Mapping):
         for key in ("message", "msg", "detail", "error_description", "error"):
-            if text := message_of(body.get(key)):
-                return text
-    if isinstance(body, list) and body:
-        return message_of(body[0])
-    return body.strip()[:200] if isinstance(body, str) else ""
+            if words := message_of(body.get(key), depth - 1):
+                return words
+    if depth and isinstance(body, list) and body:
+        return message_of(body[0], depth - 1)
+    return (text(body) or "")[:200] if isinstance(body, str) else ""
 
 
 def redact(data: Any, keys: frozenset[str]) -> Any:
@@ -226,7 +391,7 @@ def _retry_after(value: str | None) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(value)
-        except ValueError:
+        except ValueError, OverflowError:
             return None
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)

@@ -5,23 +5,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
+from hypothesis import given, strategies as st
+import orjson
 import pytest
 
-from custom_components.ev_charger_cloud.charging import (
-    NotSupportedError,
-    UnusableAnswerError,
-)
-from custom_components.ev_charger_cloud.providers import decoding
+from custom_components.ev_charger_cloud.charging import UnusableAnswerError
+from custom_components.ev_charger_cloud.providers import base, wire as decoding
 from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
-    Provider,
     Selection,
 )
-from custom_components.ev_charger_cloud.providers.decoding import (
+from custom_components.ev_charger_cloud.providers.schedule import Schedule
+from custom_components.ev_charger_cloud.providers.settings import stripped, web_address
+from custom_components.ev_charger_cloud.providers.wire import (
+    CamelCaseWire,
     Wire,
     boolean,
     integer,
     items_of,
+    key,
     mask,
     moment,
     number,
@@ -29,11 +31,8 @@ from custom_components.ev_charger_cloud.providers.decoding import (
     parts,
     text,
     translate,
+    words,
 )
-from custom_components.ev_charger_cloud.providers.schedule import Schedule
-from custom_components.ev_charger_cloud.providers.settings import stripped, web_address
-
-from ..fake_provider import FakeProvider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +167,7 @@ def test_mask() -> None:
 
 def test_schedule(freezer: FrozenDateTimeFactory) -> None:
     """A thing is due after its time, with grace for the jitter of polls."""
-    schedule, every = Schedule(), timedelta(seconds=60)
+    schedule, every = Schedule(base.monotonic), timedelta(seconds=60)
     assert schedule.due("x", every)
     assert schedule.age("x") == float("inf")
     schedule.done("x")
@@ -234,16 +233,131 @@ def test_stripped() -> None:
     assert stripped({"a": " b ", "n": 1}) == {"a": "b", "n": 1}
 
 
-async def test_what_a_provider_need_not_offer() -> None:
-    """A provider that says nothing of a feature does not support it."""
-    FakeProvider.reset()
-    provider = FakeProvider.__new__(FakeProvider)
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    for call in (
-        Provider.subaccounts(provider),
-        Provider.sessions(provider, "c", now, now, 1),
-        Provider.charging_profiles(provider, "c"),
-        Provider.relink_url(provider, "c"),
-    ):
-        with pytest.raises(NotSupportedError):
-            await call
+class Camel:
+    """Shapes of a cloud that writes its keys in camel case."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Meter(CamelCaseWire):
+        """An object within an object."""
+
+        total_energy_wh: float | None = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Base(CamelCaseWire):
+        """What several shapes share."""
+
+        charge_point_id: str | None = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Point(Base):
+        """A shape on top of another."""
+
+        id: str
+        odd_name: str | None = key("ODDName")
+        last_meter: Camel.Meter | None = None
+        word_list: tuple[str, ...] | None = None
+
+
+def test_camel_case() -> None:
+    """Keys in camel case are read by the name of the field, also inherited ones."""
+    point = Camel.Point.decode(
+        {
+            "id": 1,
+            "chargePointId": "cp",
+            "ODDName": "odd",
+            "oddName": "not this",
+            "lastMeter": {"totalEnergyWh": "12.5"},
+            "unknownKey": 1,
+        }
+    )
+    assert point == Camel.Point(
+        id="1",
+        charge_point_id="cp",
+        odd_name="odd",
+        last_meter=Camel.Meter(total_energy_wh=12.5),
+    )
+    # One shape's names are not another's.
+    assert Camel.Base.decode({"chargePointId": 7}).charge_point_id == "7"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (["a", 1, None, "", {"b": 1}], ("a", "1")),
+        ([], ()),
+        ("a", None),
+        (None, None),
+    ],
+)
+def test_words(value: Any, read: tuple[str, ...] | None) -> None:
+    """A list of texts is read without what is none."""
+    assert words(value) == read
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "x\udd0b", "\udc80 y"])
+def test_half_an_emoji_can_be_stored(half: str) -> None:
+    """Some clouds cut texts in the middle of a character."""
+    read = text(half)
+    assert read
+    assert orjson.loads(orjson.dumps(read)) == read
+
+
+def test_long_text_is_cut() -> None:
+    """Nothing that a cloud sends fills the memory."""
+    assert len(text("x" * 100_000) or "") == 4096
+    assert len(text("é" * 100_000) or "") == 4096
+
+
+def test_odd_words_are_bounded(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cloud that makes up a word with each answer fills neither log nor memory."""
+    monkeypatch.setattr(decoding, "_seen", set())
+    for count in range(1000):
+        translate({}, f"word {count}" + "x" * 5000, of="flood")
+    assert len(decoding.oddities("flood")) == len(caplog.records) == 200
+    assert max(map(len, decoding.oddities(""))) < 100
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None), max_size=30)
+    | st.datetimes(timezones=st.timezones()).map(str),
+    lambda part: (
+        st.lists(part, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["id", "count", "on", "at", "inner", "several", "amps", "lastMeter"]
+            )
+            | st.text(max_size=3),
+            part,
+            max_size=6,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(_JSON)
+def test_anything_is_read_or_refused(body: Any) -> None:
+    """Whatever comes is an object of the right types, or an error of the vocabulary."""
+    for value in (number(body), integer(body)):
+        assert value is None or abs(value) < float("inf")
+    assert isinstance(boolean(body), bool | None)
+    when = moment(body)
+    assert when is None or when.tzinfo is UTC
+    read = text(body)
+    assert read is None or (read == read.strip() != "" and orjson.dumps(read))
+    for shape in (Outer, Camel.Point):
+        try:
+            item = shape.decode(body)
+        except UnusableAnswerError:
+            continue
+        if isinstance(item, Outer):
+            assert isinstance(item.id, str | None)
+            assert isinstance(item.count, int | None)
+            assert isinstance(item.inner, Inner | None)
+            assert all(isinstance(each, Inner) for each in item.several)

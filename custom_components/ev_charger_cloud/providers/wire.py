@@ -1,13 +1,13 @@
 """Reading what clouds really send: nulls, strings for numbers, words nobody knows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, fields
 from datetime import UTC, datetime
 import logging
 import math
 from typing import Any, Self
 
-from mashumaro import DataClassDictMixin
+from mashumaro import DataClassDictMixin, field_options
 from mashumaro.config import BaseConfig
 from mashumaro.exceptions import MissingField
 
@@ -18,11 +18,15 @@ _LOGGER = logging.getLogger(__name__)
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _seen: set[tuple[str, str]] = set()
+_MOST_ODDITIES = 200
+_LONGEST_TEXT = 4096
 
 
 def number(value: Any) -> float | None:
     """Read a number, also from a string with blanks; None when there is none."""
-    if isinstance(value, bool):
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool):
         return None
     try:
         result = float(value)
@@ -38,10 +42,20 @@ def integer(value: Any) -> int | None:
 
 
 def text(value: Any) -> str | None:
-    """Read a text, also from a number; None when it is empty."""
-    if value is None or isinstance(value, bool | Mapping | list):
-        return None
-    return str(value).strip() or None
+    """Read a text, also from a number; None when it is empty.
+
+    What comes out is valid Unicode and of bounded length, whatever went in.
+    """
+    if type(value) is not str:
+        if value is None or isinstance(value, bool | Mapping | list):
+            return None
+        value = str(value)
+    if len(value) > _LONGEST_TEXT:
+        value = value[:_LONGEST_TEXT]
+    if not value.isascii():
+        # Half an emoji, as some clouds cut them, is no text that could be stored.
+        value = value.encode("utf-8", "replace").decode("utf-8")
+    return value.strip() or None
 
 
 def boolean(value: Any) -> bool | None:
@@ -122,30 +136,86 @@ class Wire(DataClassDictMixin):
         return items
 
 
-def part(shape: type[Wire]) -> Any:
+def part(shape: type[Wire], alias: str | None = None) -> Any:
     """Declare a field for an object within an object: None when it is unreadable."""
 
     def deserialize(value: Any) -> Wire | None:
+        if not isinstance(value, Mapping):
+            return None
         try:
-            return None if value is None else shape.decode(value)
+            return shape.decode(value)
         except UnusableAnswerError:
             return None
 
-    return field(default=None, metadata={"deserialize": deserialize})
+    return field(
+        default=None, metadata=field_options(deserialize=deserialize, alias=alias)
+    )
 
 
-def parts(shape: type[Wire]) -> Any:
+def parts(shape: type[Wire], alias: str | None = None) -> Any:
     """Declare a field for a tuple of objects, without those that are unreadable."""
 
     def deserialize(value: Any) -> tuple[Wire, ...]:
         return tuple(shape.decode_all(value)) if isinstance(value, list) else ()
 
-    return field(default=(), metadata={"deserialize": deserialize})
+    return field(
+        default=(), metadata=field_options(deserialize=deserialize, alias=alias)
+    )
+
+
+def key(alias: str, default: Any = None) -> Any:
+    """Declare a plain field under the cloud's own name for it."""
+    return field(default=default, metadata=field_options(alias=alias))
+
+
+def words(value: Any) -> tuple[str, ...] | None:
+    """Read a list of texts; None when it is no list."""
+    if not isinstance(value, list):
+        return None
+    return tuple(word for item in value if (word := text(item)))
+
+
+_CAMEL_CASE: dict[type, dict[str, str]] = {}
+
+
+class CamelCaseWire(Wire):
+    """Base of the shapes of a cloud that writes its keys in camel case.
+
+    `charge_point_id` is read from `chargePointId`; a key that is not the name in camel
+    case is declared with `key`, `part` or `parts` and an alias.
+    """
+
+    @classmethod
+    def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
+        """Rename the keys that are fields in camel case."""
+        names = _CAMEL_CASE.get(cls)
+        if names is None:
+            names = _CAMEL_CASE[cls] = _camel_case_names(cls)
+        return {names.get(name, name): value for name, value in d.items()}
+
+
+def _camel_case_names(shape: type[Any]) -> dict[str, str]:
+    """Return the names of a shape's fields by their form in camel case."""
+    return {
+        camel: each.name
+        for each in fields(shape)
+        if each.metadata.get("alias") is None
+        and (camel := _camel_case(each.name)) != each.name
+    }
+
+
+def _camel_case(name: str) -> str:
+    """Return a name in camel case, as clouds with JavaScript habits write keys."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def once(of: str, what: str) -> None:
-    """Log something odd the first time it is met."""
-    if (of, what) not in _seen:
+    """Log something odd the first time it is met, within bounds.
+
+    A cloud that makes up a new word with each answer fills neither log nor memory.
+    """
+    if (of, what) not in _seen and len(_seen) < _MOST_ODDITIES:
         _seen.add((of, what))
         _LOGGER.warning("%s: %s; please report it", of, what)
 
