@@ -1,6 +1,7 @@
 """A simulated AMPECO tenant, and providers that talk to it over a real socket."""
 
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
@@ -9,8 +10,17 @@ from typing import Any
 from aiohttp import ClientSession
 import pytest
 
-from custom_components.ev_charger_cloud.charging import Device, Reading, Value
-from custom_components.ev_charger_cloud.providers.ampeco import DESCRIPTION, commands
+from custom_components.ev_charger_cloud.charging import (
+    Command,
+    CommandResult,
+    Device,
+    RateLimitedError,
+    Reading,
+    ServerFaultError,
+    UnreachableError,
+    Value,
+)
+from custom_components.ev_charger_cloud.providers.ampeco import DESCRIPTION
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
 from custom_components.ev_charger_cloud.providers.base import Context, Selection
 from simulator.clouds.ampeco import Ampeco
@@ -54,7 +64,7 @@ class Tenant:
             settings=DESCRIPTION.normalise(typed),
             selection=selection or Selection(),
             memory=self.memory,
-            remember=lambda: self.remembered.append("now"),
+            save=lambda: self.remembered.append("now"),
         )
         provider = DESCRIPTION.factory(context)
         assert isinstance(provider, AmpecoProvider)
@@ -94,7 +104,6 @@ async def tenant_fixture(
     session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[Tenant]:
     """Return the demo tenant, whose clock stands still unless it is stepped."""
-    monkeypatch.setattr(commands, "FOLLOW_DELAYS", (0.0, 0.01, 0.01))
     async with Simulator([Ampeco], speed=0) as simulator:
         cloud = simulator["ampeco"]
         assert isinstance(cloud, Ampeco)
@@ -102,6 +111,17 @@ async def tenant_fixture(
         yield Tenant(
             cloud=cloud, session=session, base_url=simulator.base_url("ampeco")
         )
+
+
+async def carry_out(provider: AmpecoProvider, command: Command) -> CommandResult:
+    """Send a command and follow it, as whoever watches it does."""
+    result = await provider.execute(command)
+    for _ in range(3):
+        if not provider.follows(result):
+            break
+        with suppress(RateLimitedError, ServerFaultError, UnreachableError):
+            result = await provider.follow(command.device_id, result.id or "")
+    return result
 
 
 def readings(device: Device, *wanted: Reading) -> tuple[Value, ...]:

@@ -1,25 +1,25 @@
 """An AMPS account in a simulator, with a clock that tests move."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 import time
-from types import SimpleNamespace
 from typing import Any
 
 from aiohttp import ClientSession
 import pytest
 
-from custom_components.ev_charger_cloud.charging import Device
-from custom_components.ev_charger_cloud.providers import schedule, transport
-from custom_components.ev_charger_cloud.providers.amps import (
-    DESCRIPTION,
-    client,
-    commands,
-    key_trial,
-    known,
-    provider,
+from custom_components.ev_charger_cloud.charging import (
+    Command,
+    CommandResult,
+    Device,
+    RateLimitedError,
+    ServerFaultError,
+    UnreachableError,
+    UnusableAnswerError,
 )
+from custom_components.ev_charger_cloud.providers.amps import DESCRIPTION, client
 from custom_components.ev_charger_cloud.providers.base import (
     Context,
     Poll,
@@ -60,7 +60,10 @@ class Account:
                 },
                 selection=selection or Selection(),
                 memory=self.memory,
-                remember=self._remember,
+                save=self._remember,
+                now=lambda: datetime.now(UTC) + timedelta(seconds=self.passed),
+                monotonic=lambda: time.monotonic() + self.passed,
+                sleep=self.sleep,
             )
         )
         return self.provider
@@ -76,7 +79,7 @@ class Account:
         self.simulator.world.settle()
 
     async def sleep(self, seconds: float) -> None:
-        """Stand in for asyncio.sleep."""
+        """Let a wait of the provider pass in no time."""
         self.step(seconds)
 
     async def poll(self, after: float = 0.0) -> Poll:
@@ -92,6 +95,22 @@ class Account:
         """Read a charger when what AMPS keeps is too old."""
         self.step(61)
         return (await self.provider.read(device_id))[device_id]
+
+    async def carry_out(self, command: Command) -> CommandResult:
+        """Send a command and follow it, as whoever watches it does."""
+        result = await self.provider.execute(command)
+        for pause in (2, 3, 10, 15):
+            if not self.provider.follows(result):
+                break
+            self.step(pause)
+            with suppress(
+                RateLimitedError,
+                ServerFaultError,
+                UnreachableError,
+                UnusableAnswerError,
+            ):
+                result = await self.provider.follow(command.device_id, result.id or "")
+        return result
 
     def asked(self) -> list[str]:
         """Return the requests since the last time."""
@@ -114,12 +133,4 @@ async def open_account(
     async with Simulator([Amps]) as simulator:
         simulator["amps"].quirks.update(quirks or {})
         account = Account(simulator, session)
-        clock = SimpleNamespace(
-            monotonic=lambda: time.monotonic() + account.passed,
-            time=lambda: time.time() + account.passed,
-        )
-        for module in (schedule, transport, known, key_trial, provider):
-            monkeypatch.setattr(module, "time", clock)
-        for module in (commands, provider):
-            monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep=account.sleep))
         yield account

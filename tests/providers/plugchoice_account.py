@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
 import time
-from types import SimpleNamespace
 from typing import Any
 
 from aiohttp import ClientSession
@@ -15,14 +14,8 @@ from aiolimiter import AsyncLimiter
 import pytest
 
 from custom_components.ev_charger_cloud.charging import Device, Reading
-from custom_components.ev_charger_cloud.providers import schedule
 from custom_components.ev_charger_cloud.providers.base import Context, Selection
-from custom_components.ev_charger_cloud.providers.plugchoice import (
-    DESCRIPTION,
-    meter,
-    provider as provider_module,
-    station,
-)
+from custom_components.ev_charger_cloud.providers.plugchoice import DESCRIPTION
 from custom_components.ev_charger_cloud.providers.plugchoice.provider import (
     PlugchoiceProvider,
 )
@@ -75,7 +68,9 @@ class PlugchoiceAccount:
                 settings=self.settings | settings,
                 selection=selection,
                 memory=self.memory,
-                remember=self._remember,
+                save=self._remember,
+                now=lambda: datetime.now(UTC) + timedelta(seconds=self._ahead),
+                monotonic=lambda: time.monotonic() + self._ahead,
             )
         )
         assert isinstance(provider, PlugchoiceProvider)
@@ -84,17 +79,10 @@ class PlugchoiceAccount:
     def _remember(self) -> None:
         self.remembered += 1
 
-    def follow(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let the provider's clocks follow `step`."""
-        clock = SimpleNamespace(monotonic=lambda: time.monotonic() + self._ahead)
-        for module in (schedule, station, provider_module):
-            monkeypatch.setattr(module, "time", clock)
-        now = lambda zone: datetime.now(zone) + timedelta(seconds=self._ahead)  # noqa: E731
-        monkeypatch.setattr(meter, "datetime", SimpleNamespace(now=now))
-
     def hurry(self, provider: PlugchoiceProvider) -> None:
         """Let a simulated hour pass in a second."""
-        provider._client._transport._limiter = AsyncLimiter(1_000_000)
+        for lane in provider._client._transport._lanes.values():
+            lane.limiter = AsyncLimiter(1_000_000)
 
     def step(self, seconds: float) -> None:
         """Let time pass for cloud and provider."""
@@ -135,7 +123,6 @@ async def plugchoice_account(
     """Run the simulator with its demo chargers, or with none."""
     async with Simulator([Plugchoice], seed=seed) as simulator:
         account = PlugchoiceAccount(simulator, session)
-        account.follow(monkeypatch)
         yield account
 
 

@@ -1,6 +1,6 @@
 """An account at the simulated Podero."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 import json
@@ -10,7 +10,11 @@ from typing import Any
 from aiohttp import ClientSession
 
 from custom_components.ev_charger_cloud.charging import Device
-from custom_components.ev_charger_cloud.providers.base import Context, Selection
+from custom_components.ev_charger_cloud.providers.base import (
+    Context,
+    Selection,
+    monotonic,
+)
 from custom_components.ev_charger_cloud.providers.podero import DESCRIPTION
 from custom_components.ev_charger_cloud.providers.podero.provider import PoderoProvider
 from simulator.clouds.podero import Podero
@@ -35,6 +39,7 @@ class Account:
 
     simulator: Simulator
     session: ClientSession
+    monotonic: Callable[[], float] = monotonic
 
     @property
     def cloud(self) -> Podero:
@@ -63,6 +68,7 @@ class Account:
                 session=self.session,
                 settings=self.settings | settings,
                 selection=selection,
+                monotonic=self.monotonic,
             )
         )
         assert isinstance(provider, PoderoProvider)

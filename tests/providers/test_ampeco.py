@@ -1,6 +1,7 @@
 """AMPECO: set-up, polling and permissions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
@@ -13,9 +14,11 @@ from custom_components.ev_charger_cloud.charging import (
     AuthenticationError,
     ChargingStatus,
     Control,
+    Device,
     DeviceKind,
     ErrorCode,
     Money,
+    Name,
     NotFoundError,
     Notice,
     NoticeKind,
@@ -43,6 +46,7 @@ from custom_components.ev_charger_cloud.providers.ampeco import (
 from custom_components.ev_charger_cloud.providers.ampeco.client import Client
 from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
+    Provider,
     Selection,
 )
 from simulator.clouds.ampeco import query
@@ -92,18 +96,23 @@ def test_settings_that_cannot_be_right(
     assert (err.value.key, err.value.reason) == (key, reason)
 
 
-async def test_account_is_host_and_operator(tenant: Tenant) -> None:
+async def test_account_is_told_by_its_chargers_alone(tenant: Tenant) -> None:
     account = await tenant.provider().account()
     host = tenant.base_url.removeprefix("http://").partition("/")[0]
-    assert (account.id, account.title) == (f"{host}:1", f"AMPECO {host}")
+    assert (account.id, account.title) == (None, f"AMPECO {host}")
     assert tenant.asked() == ["GET charge-points/v2.0"]
+    candidates = await tenant.provider().candidates()
+    fleet = (await tenant.provider().poll()).fleet
+    assert [each.serial for each in candidates] == [
+        fleet[each.id].serial for each in candidates
+    ]
 
 
-async def test_account_of_an_empty_tenant_is_the_host(tenant: Tenant) -> None:
+async def test_account_of_an_empty_tenant(tenant: Tenant) -> None:
     for station in list(tenant.cloud.stations.values()):
         tenant.cloud.remove(station)
-    account = await tenant.provider().account()
-    assert account.title == f"AMPECO {account.id}"
+    assert (await tenant.provider().account()).id is None
+    assert await tenant.provider().candidates() == []
 
 
 @pytest.mark.parametrize(
@@ -155,7 +164,7 @@ async def test_answers_that_are_no_use(
     with pytest.raises(error):
         await provider.account()
     tenant.cloud.faults.clear()
-    assert (await provider.account()).id
+    assert (await provider.account()).title
 
 
 async def test_candidates_by_place(tenant: Tenant) -> None:
@@ -170,7 +179,9 @@ async def test_candidates_by_place(tenant: Tenant) -> None:
 async def test_candidates_without_the_right_to_places(tenant: Tenant) -> None:
     tenant.cloud.accesses["ampeco-demo-token"].rights.discard("locations")
     candidates = await tenant.provider().candidates()
-    assert {c.group_name for c in candidates} == {"Location 310", "Location 311"}
+    assert {c.group_name for c in candidates} == {
+        Name(key="site", placeholders={"id": place}) for place in ("310", "311")
+    }
 
 
 async def test_candidates_with_little_to_tell(tenant: Tenant) -> None:
@@ -178,7 +189,7 @@ async def test_candidates_with_little_to_tell(tenant: Tenant) -> None:
     tenant.cloud.faults.add(Fault(status=200, body=body, path="charge-points"))
     candidates = await tenant.provider().candidates()
     assert [(c.id, c.name, c.group) for c in candidates] == [
-        ("cp7", "Charge point 7", None),
+        ("cp7", Name(key="charger", placeholders={"id": "7"}), None),
         ("cp8", "CP-8", None),
     ]
 
@@ -210,7 +221,6 @@ async def test_a_cursor_that_went_bad_is_no_use(tenant: Tenant) -> None:
 @pytest.mark.parametrize(
     "way",
     [
-        {"links": {"next": "https://elsewhere.example/x?cursor=stolen"}},
         {"links": {"next": "https://elsewhere.example/x"}, "meta": []},
         {"links": {"next": "/x?per_page=2"}},
         {"meta": {"next_cursor": "null"}},
@@ -222,6 +232,45 @@ async def test_next_pages_that_lead_nowhere(
     body = {"data": [{"id": 1}], **way}
     tenant.cloud.faults.add(Fault(status=200, body=body, path="charge-points"))
     assert len(await tenant.provider().candidates()) == 1
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"links": {"next": "https://elsewhere.example/x?cursor={}"}},
+        {"links": {"next": "/x?cursor={}"}},
+        {"meta": {"cursor": "{}"}},
+        {"meta": {"next_cursor": "{}"}},
+    ],
+)
+async def test_cursors_are_followed_wherever_a_link_leads(
+    tenant: Tenant, way: dict[str, dict[str, str]]
+) -> None:
+    """Only the cursor is used, at the address that was typed in."""
+    whole = await tenant.provider().candidates()
+    first = tenant.cloud.tenant.points[min(tenant.cloud.tenant.points)]
+    pages = [
+        {"data": [{"id": first.id}], **way},
+        {"data": [{"id": 77}]},
+    ]
+    for page in pages:
+        tenant.cloud.faults.add(Fault(status=200, body=page, path="charge-points"))
+    tenant.asked()
+    found = await tenant.provider().candidates()
+    assert len(found) == 2
+    assert len(whole) > 2
+    asked = [each for each in tenant.asked() if "charge-points" in each]
+    assert len(asked) == 2
+
+
+async def polls_later(
+    provider: Provider, freezer: FrozenDateTimeFactory
+) -> Mapping[str, Device]:
+    """Poll as often and as long as it takes to believe that something is gone."""
+    for _ in range(3):
+        freezer.tick(301)
+        poll = await provider.poll()
+    return poll.fleet
 
 
 # A poll
@@ -527,11 +576,15 @@ async def test_the_life_of_reservations(tenant: Tenant) -> None:
     assert fleet["cp4021_9001"].readings[Reading.RESERVATION] is None
 
 
-async def test_a_removed_charge_point_is_gone(tenant: Tenant) -> None:
+async def test_a_removed_charge_point_is_gone(
+    tenant: Tenant, freezer: FrozenDateTimeFactory
+) -> None:
+    """Three lists must lack it, over at least ten minutes; until then it is stale."""
     provider = tenant.provider()
     assert "cp4022" in (await provider.poll()).fleet
     tenant.cloud.remove(tenant.station())
-    assert "cp4022" not in (await provider.poll()).fleet
+    assert (await provider.poll()).fleet["cp4022"].stale
+    assert "cp4022" not in await polls_later(provider, freezer)
     with pytest.raises(NotFoundError):
         await provider.read("cp4022")
 
@@ -648,7 +701,7 @@ async def test_read_only_token_switches_off_what_it_tries(tenant: Tenant) -> Non
     assert Reset not in poll.fleet["cp4022"].commands
     assert StartCharging in poll.fleet["cp4022"].commands
     assert poll.notices == (
-        Notice(kind=NoticeKind.PERMISSION_MISSING, subject="restarting charge points"),
+        Notice(kind=NoticeKind.PERMISSION_MISSING, subject=Name(key="reset")),
     )
     with pytest.raises(PermissionDeniedError):
         await provider.execute(StartCharging(device_id="cp4022"))
@@ -668,7 +721,7 @@ async def test_token_without_sessions(
     assert charger.readings[Reading.STATUS] is ChargingStatus.DISCONNECTED
     assert Control.CHARGING not in charger.controls
     assert StopCharging not in charger.commands
-    assert [notice.subject for notice in poll.notices] == ["charging sessions"]
+    assert [notice.subject for notice in poll.notices] == [Name(key="sessions")]
     tenant.connector().plug_in()
     tenant.asked()
     await provider.poll()
@@ -691,9 +744,9 @@ async def test_partner_token_sees_its_own(tenant: Tenant) -> None:
     assert poll.fleet["user771"].readings[Reading.BALANCE] is None
     assert poll.fleet["rate17"].readings[Reading.ENERGY_PRICE] is not None
     assert [notice.subject for notice in poll.notices] == [
-        "circuits",
-        "subscriptions",
-        "tenant settings",
+        Name(key="circuits"),
+        Name(key="settings"),
+        Name(key="subscriptions"),
     ]
 
 
@@ -812,13 +865,74 @@ async def test_a_chosen_charge_point_and_a_token_that_went_bad(tenant: Tenant) -
         await provider.poll()
 
 
-async def test_a_chosen_charge_point_is_gone_after_three_misses(tenant: Tenant) -> None:
+@pytest.mark.parametrize("body", [{"data": []}, {"data": [{}]}, {}, {"data": None}])
+@pytest.mark.parametrize("path", ["charge-points/v2.0$", "evses/v2.1$"])
+async def test_one_odd_list_removes_nothing(
+    tenant: Tenant, body: dict[str, object], path: str
+) -> None:
+    provider = tenant.provider()
+    before = (await provider.poll()).fleet.keys()
+    tenant.cloud.faults.add(Fault(status=200, body=body, path=path))
+    with suppress(UnusableAnswerError):
+        assert (await provider.poll()).fleet.keys() == before
+    fleet = (await provider.poll()).fleet
+    assert fleet.keys() == before
+    assert not fleet["cp4022"].stale
+
+
+async def test_one_refusal_of_the_evses_blinds_nobody_for_an_hour(
+    tenant: Tenant,
+) -> None:
+    provider = tenant.provider()
+    before = (await provider.poll()).fleet
+    tenant.cloud.faults.add(Fault(status=403, path="evses"))
+    poll = await provider.poll()
+    assert poll.fleet.keys() == before.keys()
+    assert not poll.notices
+    assert not (await provider.poll()).fleet["cp4022"].stale
+
+
+async def test_a_time_stamp_far_ahead_moves_no_cursor(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    provider = tenant.provider()
+    tenant.point().changes["lastUpdatedAt"] = "9999-12-31T23:59:59Z"
+    tenant.step(60)
+    await provider.poll()
+    await provider.poll()
+    del tenant.point().changes["lastUpdatedAt"]
+    tenant.step(60)
+    tenant.connector().plug_in()
+    fleet = (await provider.poll()).fleet
+    assert fleet["cp4022"].readings[Reading.PLUG] is True
+
+
+async def test_a_chosen_charge_point_that_fails_is_stale_until_it_is_read(
+    tenant: Tenant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changed meanwhile is not in the lists of changes that follow."""
+    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    chosen = Selection(everything=False, chargers=frozenset({"cp4021", "cp4022"}))
+    provider = tenant.provider(selection=chosen)
+    await provider.poll()
+    freezer.tick(3600)
+    tenant.cloud.faults.add(Fault(status=500, path="charge-points/v2.0/4021", times=3))
+    for _ in range(3):
+        assert (await provider.poll()).fleet["cp4021"].stale
+    assert not (await provider.poll()).fleet["cp4021"].stale
+
+
+async def test_a_chosen_charge_point_is_gone_after_three_misses(
+    tenant: Tenant, freezer: FrozenDateTimeFactory
+) -> None:
     chosen = Selection(everything=False, chargers=frozenset({"cp4022", "cp4023"}))
     provider = tenant.provider(selection=chosen)
     await provider.poll()
     tenant.cloud.remove(tenant.station())
-    stale = [(await provider.poll()).fleet.get("cp4022") for _ in range(3)]
-    assert [device and device.stale for device in stale] == [True, True, None]
+    stale = [(await provider.poll()).fleet["cp4022"].stale for _ in range(3)]
+    assert stale == [True] * 3
+    assert "cp4022" not in await polls_later(provider, freezer)
 
 
 async def test_a_large_tenant_is_asked_for_changes_only(
@@ -836,8 +950,10 @@ async def test_a_large_tenant_is_asked_for_changes_only(
     assert changed == {"cp4022"}
     tenant.cloud.remove(tenant.station())
     assert "cp4022" in (await provider.poll()).fleet
-    freezer.tick(600)
-    assert "cp4022" not in (await provider.poll()).fleet
+    for _ in range(3):
+        freezer.tick(600)
+        fleet = (await provider.poll()).fleet
+    assert "cp4022" not in fleet
 
 
 async def test_a_change_is_not_missed_for_a_charger_read_alone(
@@ -1002,7 +1118,11 @@ async def test_drivers_are_shown_without_their_names(tenant: Tenant) -> None:
     tenant.cloud.catalogue["users"].add(773, externalId="kim@example.org", balance=None)
     fleet = (await tenant.provider(users=True).poll()).fleet
     kim, guest, other = (fleet[f"user77{n}"] for n in (1, 2, 3))
-    assert (kim.name, guest.name, other.name) == ("User 771", "guest-1", "User 773")
+    assert (kim.name, guest.name, other.name) == (
+        Name(key="user", placeholders={"id": "771"}),
+        "guest-1",
+        Name(key="user", placeholders={"id": "773"}),
+    )
     assert kim.kind is DeviceKind.ACCOUNT
     assert kim.readings == {
         Reading.BALANCE: Money(25.5, "EUR"),
@@ -1137,12 +1257,15 @@ async def test_many_sessions_that_end_at_once_are_listed(tenant: Tenant) -> None
     assert fleet["cp4026"].readings[Reading.SESSION_ENERGY] == 1840
 
 
-async def test_a_charge_point_that_vanishes_with_its_session(tenant: Tenant) -> None:
+async def test_a_charge_point_that_vanishes_with_its_session(
+    tenant: Tenant, freezer: FrozenDateTimeFactory
+) -> None:
     provider = tenant.provider()
     tenant.connector().plug_in()
     tenant.connector().start()
     busy = (await provider.poll()).interval
     tenant.cloud.remove(tenant.station())
+    await polls_later(provider, freezer)
     assert (await provider.poll()).interval > busy
 
 

@@ -18,9 +18,11 @@ from custom_components.ev_charger_cloud.charging import (
     CommandRefusedError,
     CommandResult,
     Control,
+    DeviceKind,
     HardReset,
     NotFoundError,
     NotSupportedError,
+    Outcome,
     PermissionDeniedError,
     ProfileKind,
     ProfilePurpose,
@@ -45,7 +47,6 @@ from custom_components.ev_charger_cloud.charging import (
     SyncConfiguration,
     TriggerMessage,
     Unlock,
-    Verdict,
 )
 from custom_components.ev_charger_cloud.providers.ampeco.profiles import profile_body
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
@@ -53,7 +54,7 @@ from simulator.clouds.ampeco.model import Variable
 from simulator.faults import Fault
 from simulator.world import MIN_CURRENT, Car, State
 
-from .ampeco_tenant import Tenant, fixture, readings, tenant_fixture  # noqa: F401
+from .ampeco_tenant import Tenant, carry_out, fixture, readings, tenant_fixture  # noqa: F401
 
 ONE = "cp4022"
 LEFT = "cp4021_9001"
@@ -69,11 +70,16 @@ async def provider_fixture(tenant: Tenant) -> AmpecoProvider:
     return provider
 
 
-async def refusal(provider: AmpecoProvider, command: Command) -> CommandRefusedError:
-    """Return how a command is refused."""
-    with pytest.raises(CommandRefusedError) as err:
-        await provider.execute(command)
-    return err.value
+async def refusal(provider: AmpecoProvider, command: Command) -> CommandResult:
+    """Return how a command is refused, at once or later."""
+    try:
+        result = await carry_out(provider, command)
+    except CommandRefusedError as err:
+        return CommandResult(
+            outcome=Outcome.REFUSED, reason=err.reason, message=err.message
+        )
+    assert result.outcome is Outcome.REFUSED
+    return result
 
 
 # Start
@@ -81,8 +87,8 @@ async def refusal(provider: AmpecoProvider, command: Command) -> CommandRefusedE
 
 async def test_start_with_a_car(tenant: Tenant, provider: AmpecoProvider) -> None:
     tenant.connector().plug_in()
-    result = await provider.execute(StartCharging(device_id=ONE))
-    assert result == CommandResult(verdict=Verdict.COMPLETED, id="120046")
+    result = await carry_out(provider, StartCharging(device_id=ONE))
+    assert (result.outcome, result.id) == (Outcome.COMPLETED, "120046")
     assert tenant.asked() == [
         "POST actions/evse/v1.0/9003/start",
         "GET sessions/v1.0/120046",
@@ -95,8 +101,8 @@ async def test_start_with_a_car(tenant: Tenant, provider: AmpecoProvider) -> Non
 async def test_start_without_a_car_waits_for_one(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:
-    result = await provider.execute(StartCharging(device_id=ONE))
-    assert result.verdict is Verdict.ACCEPTED
+    result = await carry_out(provider, StartCharging(device_id=ONE))
+    assert result.outcome is Outcome.ACCEPTED
     charger = (await provider.read(ONE))[ONE]
     assert charger.readings[Reading.STATUS] is ChargingStatus.STARTING
     assert charger.readings[Reading.SESSION_STATUS] is SessionStatus.PENDING
@@ -136,16 +142,20 @@ async def test_start_that_cannot_be_followed_was_taken(
     tenant.connector().plug_in()
     tenant.cloud.faults.add(Fault(status=500, path="sessions/v1.0/"))
     result = await provider.execute(StartCharging(device_id=ONE))
-    assert result.verdict is Verdict.ACCEPTED
+    assert result.outcome is Outcome.ACCEPTED
     assert result.id == "120046"
+    assert provider.follows(result)
+    with pytest.raises(ServerFaultError):
+        await provider.follow(ONE, "120046")
+    assert (await provider.follow(ONE, "120046")).outcome is Outcome.COMPLETED
 
 
 async def test_start_without_the_right_to_sessions(tenant: Tenant) -> None:
     provider = tenant.provider("ampeco-demo-token-no-sessions")
     tenant.cloud.accesses["ampeco-demo-token-no-sessions"].rights.add("start")
     await provider.poll()
-    result = await provider.execute(StartCharging(device_id=ONE))
-    assert result.verdict is Verdict.ACCEPTED
+    result = await carry_out(provider, StartCharging(device_id=ONE))
+    assert result.outcome is Outcome.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -226,7 +236,7 @@ async def test_starts_that_were_accepted_somehow(
         fault.kind = "empty"
     tenant.cloud.faults.add(fault)
     result = await provider.execute(StartCharging(device_id=ONE))
-    assert result.verdict is Verdict.ACCEPTED
+    assert result.outcome is Outcome.ACCEPTED
 
 
 async def test_start_is_never_sent_twice(
@@ -296,8 +306,9 @@ async def test_stop(tenant: Tenant, provider: AmpecoProvider) -> None:
     tenant.connector().start()
     await provider.poll()
     tenant.asked()
-    result = await provider.execute(StopCharging(device_id=ONE))
-    assert result == CommandResult(verdict=Verdict.COMPLETED, id="120046")
+    result = await carry_out(provider, StopCharging(device_id=ONE))
+    assert (result.outcome, result.id) == (Outcome.COMPLETED, "120046")
+    assert result.finished_at is not None
     assert tenant.asked()[0] == "POST actions/charge-point/v1.0/4022/stop/120046"
     charger = (await provider.read(ONE))[ONE]
     assert charger.readings[Reading.STATUS] is ChargingStatus.FINISHING
@@ -309,8 +320,8 @@ async def test_stop_of_a_session_that_nobody_had_seen(
 ) -> None:
     tenant.connector().plug_in()
     tenant.connector().start()
-    result = await provider.execute(StopCharging(device_id=ONE))
-    assert result.verdict is Verdict.COMPLETED
+    result = await carry_out(provider, StopCharging(device_id=ONE))
+    assert result.outcome is Outcome.COMPLETED
 
 
 async def test_stop_without_a_session(tenant: Tenant, provider: AmpecoProvider) -> None:
@@ -323,8 +334,8 @@ async def test_stop_of_a_start_that_waits(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:
     await provider.execute(StartCharging(device_id=ONE))
-    result = await provider.execute(StopCharging(device_id=ONE))
-    assert result.verdict is Verdict.COMPLETED
+    result = await carry_out(provider, StopCharging(device_id=ONE))
+    assert result.outcome is Outcome.COMPLETED
     assert tenant.connector().state is State.AVAILABLE
 
 
@@ -335,10 +346,10 @@ async def test_stop_that_the_station_does_not_hear(
     tenant.connector().start()
     await provider.poll()
     tenant.station().set_online(False)
-    result = await provider.execute(StopCharging(device_id=ONE))
-    assert result.verdict is Verdict.ACCEPTED
-    result = await provider.execute(StopCharging(device_id=ONE, force=True))
-    assert result.verdict is Verdict.COMPLETED
+    result = await carry_out(provider, StopCharging(device_id=ONE))
+    assert result.outcome is Outcome.ACCEPTED
+    result = await carry_out(provider, StopCharging(device_id=ONE, force=True))
+    assert result.outcome is Outcome.COMPLETED
     charger = (await provider.poll()).fleet[ONE]
     assert charger.readings[Reading.SESSION_STATUS] is SessionStatus.FINISHED
     assert charger.readings[Reading.STOP_REASON] is StopReason.REMOTE
@@ -349,7 +360,7 @@ async def test_stop_that_the_station_does_not_hear(
 
 async def test_reserve_and_cancel(tenant: Tenant, provider: AmpecoProvider) -> None:
     result = await provider.execute(Reserve(device_id=ONE, reason="for Kim"))
-    assert result == CommandResult(verdict=Verdict.COMPLETED, id="2001")
+    assert result == CommandResult(outcome=Outcome.COMPLETED, id="2001")
     charger = (await provider.read(ONE))[ONE]
     assert readings(charger, Reading.STATUS, Reading.RESERVATION) == (
         ChargingStatus.RESERVED,
@@ -367,8 +378,8 @@ async def test_reserved_and_used(tenant: Tenant, provider: AmpecoProvider) -> No
     await provider.execute(Reserve(device_id=ONE, user_id="771"))
     await provider.read(ONE)
     tenant.connector().plug_in()
-    result = await provider.execute(StartCharging(device_id=ONE, user_id="771"))
-    assert result.verdict is Verdict.COMPLETED
+    result = await carry_out(provider, StartCharging(device_id=ONE, user_id="771"))
+    assert result.outcome is Outcome.COMPLETED
     charger = (await provider.read(ONE))[ONE]
     assert charger.readings[Reading.RESERVATION] is ReservationStatus.DONE
 
@@ -504,9 +515,11 @@ async def test_what_is_offered_of_maintenance(tenant: Tenant) -> None:
     fleet = (await tenant.provider().poll()).fleet
     configuration = {SetConfiguration, SyncConfiguration}
     for device_id in (ONE, "cp4021"):
-        assert {Refresh, TriggerMessage, *configuration} <= fleet[device_id].commands
-    assert {Refresh, TriggerMessage} <= fleet[LEFT].commands
-    assert not configuration & fleet[LEFT].commands
+        assert {Refresh, TriggerMessage, *configuration} <= fleet[
+            device_id
+        ].commands.keys()
+    assert {Refresh, TriggerMessage} <= fleet[LEFT].commands.keys()
+    assert not configuration & fleet[LEFT].commands.keys()
 
 
 async def test_configuration_is_written(
@@ -761,7 +774,7 @@ async def test_circuit_limit(tenant: Tenant, provider: AmpecoProvider) -> None:
         connector.plug_in()
         connector.start()
     limit = SetControl(device_id="circuit77", control=Control.CIRCUIT_LIMIT, value=20.0)
-    assert (await provider.execute(limit)).verdict is Verdict.COMPLETED
+    assert (await provider.execute(limit)).outcome is Outcome.COMPLETED
     assert [connector.offered_current for connector in connectors] == [10, 10]
     device = (await provider.read("circuit77"))["circuit77"]
     assert device.controls[Control.CIRCUIT_LIMIT].value == 20
@@ -938,7 +951,7 @@ async def test_a_forbidden_command_takes_itself_away_and_nothing_else(
     after = poll.fleet[ONE]
     assert len(poll.notices) == 1
     assert before.controls.keys() - after.controls.keys() == ({gone} if gone else set())
-    lost = {kind.__name__ for kind in before.commands - after.commands}
+    lost = {kind.__name__ for kind in before.commands.keys() - after.commands.keys()}
     expected = {
         "reserve": {"Reserve", "CancelReservation"},
         "reset": {"Reset", "HardReset"},
@@ -959,25 +972,11 @@ async def test_a_forbidden_command_takes_itself_away_and_nothing_else(
     [
         Boost(device_id=ONE),
         StartCharging(device_id="cp4021"),
-        StartCharging(device_id=ONE, delay=timedelta(minutes=1)),
-        StopCharging(device_id=ONE, delay=timedelta(minutes=1)),
         SetControl(device_id=ONE, control=Control.LOCK, value=True),
         SetControl(device_id=ONE, control=Control.CHARGING, value=True),
         SetControl(device_id=ONE, control=Control.SMART_CHARGING_MODE, value="tod"),
         StartCharging(device_id="cp9"),
         SetUserStatus(device_id="user771", enabled=True, reason="no option"),
-        SetControl(
-            device_id="circuit77",
-            control=Control.CIRCUIT_LIMIT,
-            value=20.0,
-            duration=timedelta(minutes=5),
-        ),
-        SetControl(
-            device_id=ONE,
-            control=Control.AVAILABILITY,
-            value=False,
-            duration=timedelta(minutes=5),
-        ),
     ],
 )
 async def test_what_is_not_supported(
@@ -1011,8 +1010,11 @@ async def test_stations_out_of_reach_offer_no_controls(
     tenant.point().changes["communicationMode"] = mode
     charger = (await provider.poll()).fleet[ONE]
     assert (StartCharging in charger.commands) is (mode == "roaming")
-    assert not {Reset, Unlock, Refresh, Reserve} & charger.commands
-    assert not {TriggerMessage, SetConfiguration, SyncConfiguration} & charger.commands
+    assert not {Reset, Unlock, Refresh, Reserve} & charger.commands.keys()
+    assert (
+        not {TriggerMessage, SetConfiguration, SyncConfiguration}
+        & charger.commands.keys()
+    )
     assert set(charger.controls) <= {Control.CHARGING}
 
 
@@ -1024,3 +1026,20 @@ async def test_stations_that_cannot_start_remotely(
     assert Control.CHARGING not in charger.controls
     assert StartCharging not in charger.commands
     assert Reset in charger.commands
+
+
+async def test_session_of_another_charge_point_is_no_command_of_this_one(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    tenant.connector().plug_in()
+    result = await provider.execute(StartCharging(device_id=ONE))
+    other = next(
+        key
+        for key, device in (await provider.poll()).fleet.items()
+        if device.kind is DeviceKind.CHARGER and key != ONE
+    )
+    with pytest.raises(NotFoundError) as err:
+        await provider.follow(other, result.id or "")
+    assert err.value.reason == Refusal.UNKNOWN_ACTION
+    with pytest.raises(NotFoundError):
+        await provider.follow(ONE, "999999")

@@ -18,9 +18,9 @@ from custom_components.ev_charger_cloud.charging import (
     SessionStatus,
     Value,
 )
-from custom_components.ev_charger_cloud.providers import decoding
+from custom_components.ev_charger_cloud.providers import wire as decoding
+from custom_components.ev_charger_cloud.providers.ampeco.mappings import STOP_REASON
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
-from custom_components.ev_charger_cloud.providers.ampeco.words import STOP_REASON
 from simulator.faults import Fault
 
 from .ampeco_tenant import Tenant, fixture, readings, tenant_fixture  # noqa: F401

@@ -14,8 +14,10 @@ from custom_components.ev_charger_cloud.charging import (
     CommandRefusedError,
     CommandResult,
     Money,
+    Name,
     NotFoundError,
     NotSupportedError,
+    Outcome,
     PermissionDeniedError,
     Reading,
     RedeemVoucher,
@@ -25,7 +27,6 @@ from custom_components.ev_charger_cloud.charging import (
     SubscriptionStatus,
     UnreachableError,
     Value,
-    Verdict,
 )
 from custom_components.ev_charger_cloud.providers.ampeco import DESCRIPTION
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
@@ -77,7 +78,7 @@ def test_the_option_is_off_by_default() -> None:
 
 async def test_drivers_are_only_looked_at_by_default(tenant: Tenant) -> None:
     provider = tenant.provider(users=True)
-    assert (await provider.poll()).fleet[KIM].commands == frozenset()
+    assert (await provider.poll()).fleet[KIM].commands.keys() == frozenset()
     tenant.asked()
     for command, _ in COMMANDS:
         with pytest.raises(NotSupportedError):
@@ -87,8 +88,10 @@ async def test_drivers_are_only_looked_at_by_default(tenant: Tenant) -> None:
 
 async def test_what_is_offered(provider: AmpecoProvider) -> None:
     fleet = (await provider.poll()).fleet
-    assert fleet[KIM].commands == fleet[GUEST].commands == KINDS
-    others = (d.commands for key, d in fleet.items() if not key.startswith("user"))
+    assert fleet[KIM].commands.keys() == fleet[GUEST].commands.keys() == KINDS
+    others = (
+        d.commands.keys() for key, d in fleet.items() if not key.startswith("user")
+    )
     assert not any(KINDS & commands for commands in others)
 
 
@@ -97,7 +100,7 @@ async def test_each_command_is_one_request(
     tenant: Tenant, provider: AmpecoProvider, command: Command, path: str
 ) -> None:
     result = await provider.execute(command)
-    assert result == CommandResult(verdict=Verdict.COMPLETED)
+    assert result == CommandResult(outcome=Outcome.COMPLETED)
     assert tenant.asked() == [f"POST actions/users/{path}"]
 
 
@@ -141,7 +144,7 @@ async def test_any_success_will_do(
 ) -> None:
     tenant.cloud.faults.add(Fault(status=202, body=body, kind="empty", path="users"))
     result = await provider.execute(AddBalance(device_id=KIM, amount=1, reason="x"))
-    assert result.verdict is Verdict.COMPLETED
+    assert result.outcome is Outcome.COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -151,12 +154,12 @@ async def test_any_success_will_do(
         for (command, _), subject in zip(
             COMMANDS,
             (
-                "enabling and disabling users",
-                "activating subscriptions",
-                "cancelling subscriptions",
-                "changing balances",
-                "charging fees",
-                "redeeming vouchers",
+                "user_status",
+                "activate_subscription",
+                "cancel_subscription",
+                "add_balance",
+                "apply_fee",
+                "redeem_voucher",
             ),
             strict=True,
         )
@@ -170,8 +173,8 @@ async def test_a_forbidden_command_takes_itself_away_and_nothing_else(
     with pytest.raises(PermissionDeniedError):
         await provider.execute(command)
     poll = await provider.poll()
-    assert poll.fleet[KIM].commands == KINDS - {type(command)}
-    assert [notice.subject for notice in poll.notices] == [subject]
+    assert poll.fleet[KIM].commands.keys() == KINDS - {type(command)}
+    assert [notice.subject for notice in poll.notices] == [Name(key=subject)]
 
 
 @pytest.mark.parametrize(
@@ -308,4 +311,4 @@ async def test_reading_a_driver_without_the_right_to_subscriptions(
         assert await read(provider, KIM, Reading.BALANCE) == Money(25.5, "EUR")
     assert tenant.asked().count("GET subscriptions/v1.0") == 1
     notices = (await provider.poll()).notices
-    assert [notice.subject for notice in notices] == ["subscriptions"]
+    assert [notice.subject for notice in notices] == [Name(key="subscriptions")]

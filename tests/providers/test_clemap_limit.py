@@ -22,6 +22,7 @@ from custom_components.ev_charger_cloud.charging import (
     Device,
     NotFoundError,
     NoticeKind,
+    Outcome,
     PermissionDeniedError,
     RateLimitedError,
     Reading,
@@ -32,7 +33,6 @@ from custom_components.ev_charger_cloud.charging import (
     StopCharging,
     UnreachableError,
     UnusableAnswerError,
-    Verdict,
 )
 from custom_components.ev_charger_cloud.providers.base import Context, Poll
 from custom_components.ev_charger_cloud.providers.clemap import (
@@ -83,7 +83,7 @@ class House:
                 session=self.session,
                 settings=DESCRIPTION.normalise(typed | self.options),
                 memory=self.memory,
-                remember=self.remember,
+                save=self.remember,
             )
         )
         assert isinstance(provider, ClemapProvider)
@@ -113,7 +113,13 @@ class House:
         return state.value
 
     async def execute(self, command: type[Command], **fields: Any) -> CommandResult:
-        return await self.provider.execute(command(device_id="any", **fields))
+        result = await self.provider.execute(command(device_id="any", **fields))
+        while self.provider.follows(result):
+            await asyncio.sleep(0.005)
+            result = await self.provider.follow("any", result.id or "")
+        if result.outcome is Outcome.REFUSED:
+            raise CommandRefusedError(result.message or "", reason=result.reason or "")
+        return result
 
     async def set(self, amps: float, **duration: float) -> CommandResult:
         return await self.execute(
@@ -170,10 +176,10 @@ async def test_target_is_set_and_reaches_the_hardware(house: House) -> None:
     assert house.connector.currents == (16, 16, 16)
     assert await house.limit() is None
     result = await house.set(10)
-    assert result.verdict is Verdict.COMPLETED
+    assert result.outcome is Outcome.COMPLETED
     device = await house.device()
     state = device.controls[Control.CURRENT_LIMIT]
-    assert state == ControlState(value=10, minimum=6, maximum=16, step=1)
+    assert state == ControlState(value=10, minimum=6, maximum=16, step=1, timed=True)
     expected = datetime.now(UTC) + timedelta(seconds=660)
     until = device.readings[Reading.LIMIT_VALID_UNTIL]
     assert isinstance(until, datetime)
@@ -435,13 +441,13 @@ async def test_confirmation_takes_no_longer_than_it_may(
 
 async def test_lost_reading_does_not_hinder_the_confirmation(house: House) -> None:
     house.cloud.faults.add(Fault(path=SETTINGS, method="GET"))
-    assert (await house.set(10)).verdict is Verdict.COMPLETED
+    assert (await house.set(10)).outcome is Outcome.COMPLETED
 
 
 @pytest.mark.parametrize("kind", ["drop", "html", "garbage", "status"])
 async def test_lost_answer_is_judged_by_the_target(house: House, kind: Any) -> None:
     house.cloud.faults.add(Fault(method="POST", kind=kind, effect=True))
-    assert (await house.set(10)).verdict is Verdict.COMPLETED
+    assert (await house.set(10)).outcome is Outcome.COMPLETED
     assert house.wish["sent"] == 10
     assert house.writes() == ["POST"]
 
@@ -480,7 +486,7 @@ async def test_rate_limit_of_a_command(house: House) -> None:
 
 async def test_quick_changes_are_merged(house: House) -> None:
     results = await asyncio.gather(*(house.set(amps) for amps in (7, 8, 9)))
-    assert {result.verdict for result in results} == {Verdict.COMPLETED}
+    assert {result.outcome for result in results} == {Outcome.COMPLETED}
     assert house.writes() == ["POST"]
     assert house.wish["current"] == 9
 
@@ -694,7 +700,7 @@ async def test_clock_that_was_put_back(house: House) -> None:
 async def test_limit_for_a_while_holds_no_longer(
     house: House, wished: float, sent: int
 ) -> None:
-    assert (await house.set(10, seconds=wished)).verdict is Verdict.COMPLETED
+    assert (await house.set(10, seconds=wished)).outcome is Outcome.COMPLETED
     assert house.left == pytest.approx(sent, abs=1)
     device = await house.device()
     until = device.readings[Reading.LIMIT_VALID_UNTIL]
@@ -746,7 +752,7 @@ async def test_limit_to_its_end_is_not_renewed(house: House) -> None:
     assert house.target == 10
     assert house.writes() == []
     # A slow pace does not miss the end.
-    at_most = (await house.poll()).at_most
+    at_most = (await house.poll()).max_interval
     assert at_most is not None
     assert at_most < timedelta(seconds=30)
     assert await house.notices(30) == []
@@ -840,7 +846,7 @@ async def test_pause_outlasts_the_limit(house: House) -> None:
 
 async def test_limit_goes_on_after_a_pause_until_its_end(house: House) -> None:
     await house.execute(StopCharging)
-    assert (await house.set(10, minutes=10)).verdict is Verdict.DEFERRED
+    assert (await house.set(10, minutes=10)).outcome is Outcome.DEFERRED
     house.restart()
     await house.poll(120)
     await house.execute(StartCharging)
@@ -1025,7 +1031,7 @@ async def test_pause_is_renewed_and_lifted(house: House) -> None:
     await house.poll(60)
     await house.set(10)
     result = await house.execute(StopCharging)
-    assert result.verdict is Verdict.COMPLETED
+    assert result.outcome is Outcome.COMPLETED
     assert await house.control(Control.CHARGING) == ControlState(value=False)
     for _ in range(4):
         assert await house.notices(310) == []
@@ -1057,7 +1063,7 @@ async def test_start_with_a_limit(house: House) -> None:
 async def test_start_leaves_someone_elses_limit(house: House) -> None:
     house.cloud.set_target(house.station, 9, 900)
     await house.poll()
-    assert (await house.execute(StartCharging)).verdict is Verdict.COMPLETED
+    assert (await house.execute(StartCharging)).outcome is Outcome.COMPLETED
     assert house.writes() == []
 
 
@@ -1100,7 +1106,7 @@ async def test_start_forgets_a_pause_that_could_not_be_renewed(house: House) -> 
 async def test_limit_set_in_a_pause_is_put_off(house: House) -> None:
     await house.execute(StopCharging)
     house.writes()
-    assert (await house.set(9)).verdict is Verdict.DEFERRED
+    assert (await house.set(9)).outcome is Outcome.DEFERRED
     assert house.writes() == []
     assert await house.limit() == 0
     house.restart()
@@ -1115,7 +1121,7 @@ async def test_limit_set_in_a_pause_that_was_lost_pauses_again(house: House) -> 
     house.cloud.quirks["reject"] = "no"
     await house.poll()
     house.cloud.quirks["reject"] = None
-    assert (await house.set(9)).verdict is Verdict.COMPLETED
+    assert (await house.set(9)).outcome is Outcome.COMPLETED
     assert house.target == 0
 
 
@@ -1214,3 +1220,103 @@ async def test_memory_is_written_only_when_it_changes(house: House) -> None:
     for _ in range(5):
         await house.poll(20)
     assert house.remembered == written
+
+
+# Stops, kills and what nobody saw
+
+
+async def test_stop_is_sent_though_it_is_held_already(house: House) -> None:
+    """Somebody may have lifted the pause behind our back."""
+    await house.poll()
+    await house.execute(StopCharging)
+    house.cloud.set_target(house.station, 10, 900)
+    house.writes()
+    await house.execute(StopCharging)
+    assert house.writes()
+    assert house.target == 0
+
+
+async def test_start_lifts_a_pause_that_nobody_saw(house: House) -> None:
+    """A pause that was set since the last poll is read first, then lifted."""
+    await house.poll()
+    house.cloud.set_target(house.station, 0, 900)
+    await house.execute(StartCharging)
+    assert house.target is None
+
+
+async def test_stop_leaves_while_a_limit_waits_to_be_confirmed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command does not wait for the effect of the one before."""
+    await house.poll()
+    monkeypatch.setattr(limit, "CONFIRM_DELAYS", (60.0, 60.0))
+    set_limit = SetControl(
+        device_id="any", control=Control.CURRENT_LIMIT, value=10.0, duration=None
+    )
+    first = await asyncio.wait_for(house.provider.execute(set_limit), 1)
+    assert first.outcome is Outcome.ACCEPTED
+    await asyncio.wait_for(house.provider.execute(StopCharging(device_id="any")), 1)
+    assert house.target == 0
+    # Nobody knows what became of the first, and nobody says that it is done.
+    told = await house.provider.follow("any", first.id or "")
+    assert told.outcome is Outcome.ACCEPTED
+    monkeypatch.setattr(limit, "CONFIRM_DELAYS", (0.0,))
+    await house.provider.close()
+
+
+async def test_kill_right_after_sending_knows_its_own_limit(house: House) -> None:
+    """What was sent is stored before it is, so the next run holds it."""
+    await house.poll()
+    sent = json.loads(json.dumps(house.memory))
+    flushed: list[Any] = []
+
+    async def flush() -> None:
+        flushed.append(json.loads(json.dumps(house.memory)))
+
+    house.provider.context.flush = flush
+    await house.set(10)
+    assert "asked" not in sent
+    # The process ended before it was confirmed.
+    house.memory = flushed[0]
+    house.restart()
+    assert await house.notices() == []
+    assert house.wish["current"] == 10
+    assert await house.limit() == 10
+
+
+async def test_closing_finishes_what_was_promised(house: House) -> None:
+    """A reload in the middle of a change neither loses it nor brings it back later."""
+    await house.poll()
+    house.cloud.faults.add(Fault(path=SETTINGS, kind="delay", delay=0.05))
+    set_limit = SetControl(device_id="any", control=Control.CURRENT_LIMIT, value=10.0)
+    setting = asyncio.create_task(house.provider.execute(set_limit))
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(house.provider.close(), 5)
+    assert (await setting).outcome is Outcome.ACCEPTED
+    house.restart()
+    assert await house.notices() == []
+    assert house.wish["current"] == 10
+    assert house.target == 10
+
+
+@pytest.mark.parametrize("fault", ["OtherError"])
+async def test_limit_that_reaches_nothing_now_is_put_off(
+    house: House, fault: str
+) -> None:
+    """The cloud takes it, and it holds once a plug can be steered."""
+    house.connector.set_fault(fault)
+    await house.poll()
+    house.cloud.faults.add(
+        Fault(path=SETTINGS, method="POST", status=200, body={"status": "accepted"})
+    )
+    set_limit = SetControl(device_id="any", control=Control.CURRENT_LIMIT, value=10.0)
+    result = await house.provider.execute(set_limit)
+    assert (result.outcome, result.reason) == (Outcome.DEFERRED, Refusal.FAULTED)
+    await house.provider.close()
+
+
+async def test_change_of_another_run_is_unknown(house: House) -> None:
+    """Ids are of this run alone."""
+    with pytest.raises(NotFoundError) as caught:
+        await house.provider.follow("any", "77")
+    assert caught.value.reason == Refusal.UNKNOWN_ACTION

@@ -1,9 +1,9 @@
 """Plugchoice: set-up, polling, what is read and what it costs."""
 
 from collections.abc import AsyncGenerator
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 import logging
-from types import SimpleNamespace
 from typing import Any
 
 from aiohttp import ClientSession
@@ -13,11 +13,13 @@ from custom_components.ev_charger_cloud.charging import (
     CURRENTS,
     VOLTAGES,
     AuthenticationError,
+    ChargingError,
     ChargingStatus,
     ClearLimit,
     Control,
     DeviceKind,
     ErrorCode,
+    Name,
     NotFoundError,
     NoticeKind,
     PermissionDeniedError,
@@ -34,11 +36,7 @@ from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
     Selection,
 )
-from custom_components.ev_charger_cloud.providers.plugchoice import (
-    DESCRIPTION,
-    client,
-    errands,
-)
+from custom_components.ev_charger_cloud.providers.plugchoice import DESCRIPTION, client
 from simulator.world import Car, Connector, Station
 
 from .plugchoice_account import (
@@ -67,6 +65,106 @@ async def empty_account(
 ) -> AsyncGenerator[PlugchoiceAccount]:
     async with plugchoice_account(session, monkeypatch, seed=False) as account:
         yield account
+
+
+# Odd answers
+
+
+@pytest.mark.parametrize(
+    "body", [{"data": []}, {"data": [{"id": 1}]}, {}, {"data": {}}]
+)
+@pytest.mark.parametrize("path", ["/chargers$", "/sites$", "/sites/[^/]+/chargers"])
+async def test_odd_list_removes_nobody(
+    account: PlugchoiceAccount, path: str, body: dict[str, Any]
+) -> None:
+    provider = account.provider(Selection(everything=True))
+    before = (await provider.poll()).fleet.keys()
+    account.answer(path, body)
+    for _ in range(4):
+        account.step(16 * 60)
+        with suppress(ChargingError):
+            assert (await provider.poll()).fleet.keys() == before
+    account.cloud.faults.clear()
+    fleet = (await provider.poll()).fleet
+    assert fleet.keys() == before
+    assert not any(device.stale for device in fleet.values())
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_blanket_refusal_is_trouble_of_the_cloud(
+    account: PlugchoiceAccount, status: int
+) -> None:
+    provider = account.provider()
+    before = (await provider.poll()).fleet.keys()
+    account.fail(status=status, body={"message": "No."}, times=None)
+    for _ in range(4):
+        account.step(301)
+        with pytest.raises(ChargingError):
+            await provider.poll()
+    account.cloud.faults.clear()
+    fleet = (await provider.poll()).fleet
+    assert fleet.keys() == before
+    assert not any(device.stale for device in fleet.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "shows"),
+    [
+        ("Faulted", ChargingStatus.FAULTED),
+        ("Unavailable", ChargingStatus.INOPERATIVE),
+        ("Charging", ChargingStatus.DISCONNECTED),
+    ],
+)
+async def test_fault_of_the_charger_holds_for_its_free_connector(
+    account: PlugchoiceAccount, status: str, shows: ChargingStatus
+) -> None:
+    body = payload("charger")
+    body["data"] |= {"uuid": DRIVEWAY, "status": status, "error": None}
+    for connector in body["data"]["connectors"]:
+        connector |= {"status": "Available", "error": None}
+    account.answer("/sites/[^/]+/chargers", {"data": []})
+    account.answer(f"/chargers/{DRIVEWAY}$", body)
+    device = await device_of(account.provider())
+    assert device.readings[Reading.STATUS] is shows
+    assert device.readings[Reading.PROBLEM] is (status == "Faulted")
+    assert device.readings[Reading.ERROR_CODE] is ErrorCode.NO_ERROR
+
+
+def _register(at: datetime, value: float) -> dict[str, Any]:
+    sampled = [{"value": str(value), "unit": "Wh"}]
+    return {"meterValue": [{"timestamp": at.isoformat(), "sampledValue": sampled}]}
+
+
+async def test_register_stays_over_a_reload_and_a_replaced_meter_is_believed(
+    account: PlugchoiceAccount,
+) -> None:
+    await device_of(account.provider())
+    assert account.memory["registers"][DRIVEWAY] == 59_650
+    provider = account.provider()  # reloaded
+    values = []
+    for _ in range(3):
+        account.answer("latest-metervalue", _register(account.now, 56_850))
+        account.step(16 * 60)
+        device = await device_of(provider)
+        values.append(device.readings[Reading.LIFETIME_ENERGY])
+        account.cloud.faults.clear()
+    assert values == [59_650, 59_650, 56_850]
+
+
+async def test_state_asked_for_earlier_does_not_overwrite_a_later_one(
+    account: PlugchoiceAccount,
+) -> None:
+    provider = account.provider()
+    before = await device_of(provider)
+    station = provider._account.listed[DRIVEWAY]
+    old, sent_at = station.state, account.provider().context.monotonic()
+    assert old is not None
+    account.connector().plug_in()
+    later = (await provider.read(DRIVEWAY))[DRIVEWAY]
+    assert before.observed_at < sent_at < later.observed_at
+    station.take(old, sent_at)
+    assert station.connectors[1].status == "Preparing"
+    assert not station.newest("meter/1", sent_at)
 
 
 # Setting up
@@ -162,7 +260,7 @@ async def test_one_connector_makes_one_device(account: PlugchoiceAccount) -> Non
     assert (device.serial, device.firmware) == ("VT240117", "1.4.2")
     assert device.url == f"https://app.plugchoice.com/chargers/{DRIVEWAY}"
     assert device.online is True
-    assert {StartCharging, Reset} <= device.commands
+    assert {StartCharging, Reset} <= device.commands.keys()
     assert shown(
         device,
         Reading.SERVER,
@@ -188,7 +286,10 @@ async def test_several_connectors_are_children(account: PlugchoiceAccount) -> No
     )
     assert first.parent == second.parent == garage.id
     assert first.kind is DeviceKind.CONNECTOR
-    assert (first.name, second.name) == ("Connector 1", "Connector 2")
+    assert [first.name, second.name] == [
+        Name(key="connector", placeholders={"charger": "Garage", "number": number})
+        for number in ("1", "2")
+    ]
     assert Reading.STATUS not in garage.readings
     assert Reading.SERVER not in first.readings
     assert Control.LOCK in garage.controls
@@ -281,7 +382,8 @@ async def test_story_of_a_session(account: PlugchoiceAccount) -> None:
     assert charging.readings[Reading.SESSION_ENERGY] == pytest.approx(184, abs=10)
     assert charging.readings[Reading.LAST_SESSION_ENERGY] == 38_250
     assert charging.controls[Control.CHARGING].value is True
-    assert charging.controls[Control.CURRENT_LIMIT].value == 16
+    assert charging.controls[Control.CURRENT_LIMIT].value is None
+    assert charging.readings[Reading.STOP_REASON] is None  # of the one before
 
     connector.set_limit("test", 5)
     held = await device_of(provider)
@@ -407,7 +509,7 @@ async def test_stale_sample_is_unknown_while_charging(
     connector.start(BLUE)
     account.step(240)
     assert (await device_of(provider)).readings[Reading.POWER] == 11_040
-    account.step(120)
+    account.step(400)
     device = await device_of(provider)
     assert device.readings[Reading.CHARGING] is True
     assert device.readings[Reading.POWER] is None
@@ -787,6 +889,10 @@ async def test_new_charger_is_found_and_gone_one_dropped(
     account.cloud.remove(station)
     account.cloud.populate(1)
     account.step(15 * 60)
+    for _ in range(2):
+        fleet = (await provider.poll()).fleet
+        assert fleet[GARAGE].stale
+        account.step(5 * 60)
     fleet = (await provider.poll()).fleet
     assert GARAGE not in fleet
     assert len(fleet) == 2
@@ -798,6 +904,10 @@ async def test_charger_that_is_gone_before_the_list_says_so(
     provider = account.provider()
     await provider.poll()
     account.cloud.remove(account.cloud.stations[GARAGE])
+    assert (await provider.poll()).fleet[GARAGE].stale
+    account.step(301)
+    assert (await provider.poll()).fleet[GARAGE].stale
+    account.step(301)
     assert set((await provider.poll()).fleet) == {DRIVEWAY}
     with pytest.raises(NotFoundError):
         await provider.read(GARAGE)
@@ -807,8 +917,11 @@ async def test_charger_that_moves_to_no_location(account: PlugchoiceAccount) -> 
     provider = account.provider()
     await provider.poll()
     account.cloud.chargers[DRIVEWAY].site = None
+    for _ in range(3):
+        device = await device_of(provider)
+        assert not device.stale
+        account.step(301)
     device = await device_of(provider)
-    assert not device.stale
     assert Control.START_CARD not in device.controls
 
 
@@ -819,8 +932,10 @@ async def test_location_that_is_gone(account: PlugchoiceAccount) -> None:
         charger.site = None
     account.cloud.sites.clear()
     account.step(6 * 3600)
-    device = await device_of(provider)
-    assert not device.stale
+    for _ in range(3):
+        device = await device_of(provider)
+        assert not device.stale
+        account.step(301)
     assert Control.START_CARD not in device.controls
 
 
@@ -1022,7 +1137,7 @@ async def test_basic_right_is_to_look(account: PlugchoiceAccount) -> None:
     poll = await account.provider().poll()
     device = poll.fleet[DRIVEWAY]
     assert device.readings[Reading.STATUS] is ChargingStatus.DISCONNECTED
-    assert (dict(device.controls), device.commands) == ({}, frozenset())
+    assert (dict(device.controls), dict(device.commands)) == ({}, {})
     assert poll.notices == ()
     assert not [p for p in account.requests() if "cards" in p or "plug" in p]
 
@@ -1157,9 +1272,8 @@ async def test_sessions_newest_first(account: PlugchoiceAccount) -> None:
 
 
 async def test_diagnostics_do_not_grow_with_the_days(
-    account: PlugchoiceAccount, monkeypatch: pytest.MonkeyPatch
+    account: PlugchoiceAccount,
 ) -> None:
-    monkeypatch.setattr(errands, "datetime", SimpleNamespace(now=lambda _: account.now))
     provider = account.provider()
     sizes = []
     for _ in range(3):

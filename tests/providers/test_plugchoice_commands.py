@@ -1,5 +1,6 @@
 """Plugchoice: what can be asked, and how it ends."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,6 +9,7 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 from aiohttp.typedefs import Handler
+from aiolimiter import AsyncLimiter
 import pytest
 
 from custom_components.ev_charger_cloud.charging import (
@@ -23,6 +25,7 @@ from custom_components.ev_charger_cloud.charging import (
     Control,
     Device,
     NotSupportedError,
+    Outcome,
     PermissionDeniedError,
     ProfileKind,
     ProfilePurpose,
@@ -41,12 +44,12 @@ from custom_components.ev_charger_cloud.charging import (
     StopReason,
     UnreachableError,
     UnusableAnswerError,
-    Verdict,
 )
-from custom_components.ev_charger_cloud.providers.plugchoice import client, commands
+from custom_components.ev_charger_cloud.providers.plugchoice import client
 from custom_components.ev_charger_cloud.providers.plugchoice.provider import (
     PlugchoiceProvider,
 )
+from custom_components.ev_charger_cloud.providers.transport import command_lane
 from simulator.world import Connector, Station
 
 from .plugchoice_account import (
@@ -139,7 +142,7 @@ async def test_start_with_the_card_of_the_charger(
 ) -> None:
     account.connector().plug_in()
     result = await provider.execute(StartCharging(device_id=DRIVEWAY))
-    assert (result.verdict, result.message) == (Verdict.ACCEPTED, "Accepted")
+    assert (result.outcome, result.message) == (Outcome.ACCEPTED, "Accepted")
     assert bodies == [{"id_token": BLUE, "connector_id": 1}]
     # Accepted is not begun: the state is the cloud's.
     device = await read(provider)
@@ -157,6 +160,8 @@ async def test_start_with_the_card_of_the_charger(
 async def test_card_of_the_command_then_chosen_then_option_then_current(
     account: PlugchoiceAccount, bodies: list[dict[str, Any]]
 ) -> None:
+    account.connector().plug_in()
+    account.cloud.quirks["begin_seconds"] = 3600.0
     provider = account.provider(id_token="OPTION")
     await provider.poll()
 
@@ -171,8 +176,8 @@ async def test_card_of_the_command_then_chosen_then_option_then_current(
     choice = SetControl(
         device_id=DRIVEWAY, control=Control.START_CARD, value="White card"
     )
-    assert (await provider.execute(choice)).verdict is Verdict.COMPLETED
-    assert account.remembered == 1
+    assert (await provider.execute(choice)).outcome is Outcome.COMPLETED
+    assert account.memory["cards"].keys() == {DRIVEWAY}
     assert WHITE not in json.dumps(account.memory)
     assert await sent() == WHITE
     device = await read(provider)
@@ -231,8 +236,9 @@ async def test_start_needs_a_card(
 
 
 async def test_card_too_long_is_explained_by_the_cloud(
-    provider: PlugchoiceProvider,
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
 ) -> None:
+    account.connector(GARAGE).plug_in()
     with pytest.raises(CommandRefusedError) as caught:
         await provider.execute(StartCharging(device_id=FIRST, id_token="x" * 21))
     assert caught.value.reason == Refusal.INVALID_VALUE
@@ -247,6 +253,7 @@ async def test_card_too_long_is_explained_by_the_cloud(
 async def test_validation_error_without_fields(
     account: PlugchoiceAccount, provider: PlugchoiceProvider, body: dict[str, Any]
 ) -> None:
+    account.connector().plug_in()
     account.fail(path="/actions/start", status=422, body=body)
     with pytest.raises(CommandRefusedError) as caught:
         await provider.execute(StartCharging(device_id=DRIVEWAY))
@@ -257,44 +264,61 @@ async def test_validation_error_with_bare_words(
     account: PlugchoiceAccount, provider: PlugchoiceProvider
 ) -> None:
     body = {"message": "Wrong.", "errors": {"limit": "Too high."}}
+    account.connector().plug_in()
     account.fail(path="/actions/start", status=422, body=body)
     with pytest.raises(CommandRefusedError) as caught:
         await provider.execute(StartCharging(device_id=DRIVEWAY))
     assert caught.value.message == "Too high."
 
 
-async def test_start_with_a_limit(
-    account: PlugchoiceAccount,
-    provider: PlugchoiceProvider,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_start_with_a_limit_sets_it_once_the_session_runs(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
 ) -> None:
-    monkeypatch.setattr(commands, "SESSION_DELAYS", (0.01, 0.01))
-    account.cloud.quirks["begin_seconds"] = 0.0
     account.connector().plug_in()
     await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    account.step(5)
+    device = await read(provider)
     assert account.connector().limit == 8
+    assert device.controls[Control.CURRENT_LIMIT].value == 8
+    account.requests()
+    await provider.poll()
+    assert not [each for each in account.requests() if "charge-limit" in each]
 
 
-async def test_start_with_a_limit_survives_a_read_that_fails(
+async def test_limit_that_a_session_cannot_begin_with_is_logged(
     account: PlugchoiceAccount,
     provider: PlugchoiceProvider,
-    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(commands, "SESSION_DELAYS", (0.01, 0.01))
-    account.cloud.quirks["begin_seconds"] = 0.0
     account.connector().plug_in()
-    account.fail(method="GET", path=f"/chargers/{DRIVEWAY}$", status=500)
+    account.fail(path="/actions/charge-limit", status=422, body={"message": "Wrong."})
     await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
-    assert account.connector().limit == 8
+    account.step(5)
+    await provider.poll()
+    assert "without its limit of 8.0 A: Wrong." in caplog.text
 
 
-async def test_start_with_a_limit_for_a_session_that_does_not_begin(
-    provider: PlugchoiceProvider, monkeypatch: pytest.MonkeyPatch
+async def test_limit_for_a_session_that_never_begins_is_dropped(
+    account: PlugchoiceAccount,
+    provider: PlugchoiceProvider,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(commands, "SESSION_DELAYS", (0.01,))
+    account.connector().plug_in()
+    account.cloud.quirks["begin_seconds"] = 3600.0
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    account.step(301)
+    await provider.poll()
+    assert "No session began" in caplog.text
+
+
+async def test_start_without_a_vehicle_is_refused_and_nothing_sent(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    account.requests()
     with pytest.raises(CommandRefusedError) as caught:
-        await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
-    assert caught.value.reason == Refusal.NO_SESSION
+        await provider.execute(StartCharging(device_id=DRIVEWAY))
+    assert caught.value.reason == Refusal.NOT_CONNECTED
+    assert not [each for each in account.requests() if each.startswith("POST")]
 
 
 async def test_start_lifts_the_limit_that_pauses(
@@ -314,7 +338,8 @@ async def test_start_lifts_the_limit_that_pauses(
     assert device.readings[Reading.STATUS] is ChargingStatus.SUSPENDED_EVSE
     assert device.controls[Control.CURRENT_LIMIT].value == 0
     assert device.controls[Control.CHARGING].value is False
-    await provider.execute(StartCharging(device_id=DRIVEWAY))
+    result = await provider.execute(StartCharging(device_id=DRIVEWAY))
+    assert result.id  # of the session that goes on
     assert charger.profiles.held == []
     assert (await read(provider)).controls[Control.CHARGING].value is True
 
@@ -592,7 +617,7 @@ async def test_limit_for_a_while_lapses_in_the_charger(
     account.step(600)
     assert (await read(provider)).controls[Control.CURRENT_LIMIT].value == 8
     account.step(2)
-    assert (await read(provider)).controls[Control.CURRENT_LIMIT].value == 16
+    assert (await read(provider)).controls[Control.CURRENT_LIMIT].value is None
     assert connector.power_w == 11_040
 
 
@@ -630,7 +655,7 @@ async def test_clear_limit_takes_this_level_only(
     result = await provider.execute(ClearLimit(device_id=DRIVEWAY))
     assert bodies[-1] == {"connector_id": 1, "stack_level": 1}
     assert result.message == "Accepted"
-    assert (await read(provider)).controls[Control.CURRENT_LIMIT].value == 16
+    assert (await read(provider)).controls[Control.CURRENT_LIMIT].value is None
     result = await provider.execute(ClearLimit(device_id=DRIVEWAY))
     assert result.message == "Unknown"
 
@@ -868,6 +893,7 @@ async def test_no_answer_and_yet_it_takes_effect(
     with pytest.raises(CommandRefusedError) as caught:
         await provider.execute(COMMANDS[action])
     assert caught.value.reason == Refusal.NO_ANSWER
+    assert caught.value.uncertain
     assert caught.value.message == "The charger did not respond in time."
     posts = [path for path in account.requests() if path.startswith("POST")]
     assert len(posts) == 1  # nothing is tried twice
@@ -1040,7 +1066,7 @@ async def test_limit_that_only_the_charger_knows(
     account: PlugchoiceAccount, silent: PlugchoiceProvider
 ) -> None:
     device = await read(silent)
-    assert device.controls[Control.CURRENT_LIMIT].value == 16
+    assert device.controls[Control.CURRENT_LIMIT].value is None
     assert asked(account) == 1
     await silent.execute(limit(8.0))
     assert (await read(silent)).controls[Control.CURRENT_LIMIT].value == 8
@@ -1150,3 +1176,28 @@ async def test_bounds_where_nobody_states_a_maximum(account: PlugchoiceAccount) 
     await provider.poll()
     state = (await read(provider, "d3b0")).controls[Control.CURRENT_LIMIT]
     assert (state.minimum, state.maximum, state.step) == (6, 32, 1)
+
+
+async def test_command_passes_a_poll_that_waits_for_its_pace(
+    account: PlugchoiceAccount,
+) -> None:
+    """With many chargers charging a poll is paced; a stop leaves all the same."""
+    provider, connector = account.provider(), account.connector()
+    connector.plug_in()
+    connector.start(BLUE)
+    await provider.poll()
+    lane = provider._client._transport._lanes[False]
+    lane.limiter = AsyncLimiter(1, 3600)
+    await lane.limiter.acquire()
+    poll = asyncio.create_task(provider.poll())
+    await asyncio.sleep(0)
+    with command_lane():
+        await asyncio.wait_for(
+            provider.execute(StopCharging(device_id=DRIVEWAY)), timeout=5
+        )
+        await asyncio.wait_for(provider.read(DRIVEWAY), timeout=5)
+    assert any(each.endswith("stop") for each in account.requests())
+    assert not poll.done()
+    poll.cancel()
+    with suppress(asyncio.CancelledError):
+        await poll

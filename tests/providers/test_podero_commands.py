@@ -19,6 +19,7 @@ from custom_components.ev_charger_cloud.charging import (
     Device,
     NotFoundError,
     NotSupportedError,
+    Outcome,
     Pause,
     PermissionDeniedError,
     Reading,
@@ -30,7 +31,6 @@ from custom_components.ev_charger_cloud.charging import (
     StartCharging,
     StopCharging,
     Unlock,
-    Verdict,
 )
 from custom_components.ev_charger_cloud.providers.podero.provider import PoderoProvider
 from simulator.clouds.podero.cloud import GARAGE
@@ -38,9 +38,9 @@ from simulator.world import Car
 
 from .podero_account import Account, podero_account
 
-DONE = CommandResult(verdict=Verdict.COMPLETED)
-ACCEPTED = CommandResult(verdict=Verdict.ACCEPTED)
-DEFERRED = CommandResult(verdict=Verdict.DEFERRED)
+DONE = CommandResult(outcome=Outcome.COMPLETED)
+ACCEPTED = CommandResult(outcome=Outcome.ACCEPTED)
+DEFERRED = CommandResult(outcome=Outcome.DEFERRED)
 
 PUT = f"PUT U/wallboxes/{GARAGE}"
 BOOST = f"POST U/wallboxes/{GARAGE}/boost"
@@ -230,7 +230,7 @@ async def test_a_time_that_has_passed_is_not_sent(
         ("is_pause_power_active", Control.PAUSE_UNTIL, later(hours=3)),
     ],
 )
-async def test_a_value_that_does_not_come_back_was_not_applied(
+async def test_a_value_that_does_not_come_back_is_for_a_later_reading_to_tell(
     account: Account,
     provider: PoderoProvider,
     field: str,
@@ -238,17 +238,16 @@ async def test_a_value_that_does_not_come_back_was_not_applied(
     value: ControlValue,
 ) -> None:
     account.cloud.quirks["fields"] = {field: account.garage.settings[field]}
-    error = await refused(provider, set_to(control, value))
-    assert error.reason == Refusal.NOT_APPLIED
-    assert error.message == field
+    result = await provider.execute(set_to(control, value))
+    assert result.outcome is Outcome.ACCEPTED
 
 
 async def test_a_write_that_is_silently_ignored_is_noticed(
     account: Account, provider: PoderoProvider
 ) -> None:
     account.cloud.quirks["ignored_writes"] = ["charge_target_max"]
-    error = await refused(provider, set_to(Control.TARGET_MAXIMUM, 90.0))
-    assert error.reason == Refusal.NOT_APPLIED
+    result = await provider.execute(set_to(Control.TARGET_MAXIMUM, 90.0))
+    assert result.outcome is Outcome.ACCEPTED
     assert (await seen(provider)).controls[Control.TARGET_MAXIMUM].value == 80
 
 
@@ -352,7 +351,7 @@ async def test_start_boosts_what_the_optimisation_holds_back(
     await provider.poll()
     account.requests()
     assert await provider.execute(StartCharging(device_id=GARAGE)) == ACCEPTED
-    assert account.requests() == [BOOST]
+    assert account.requests() == [PUT, BOOST]
     account.step(5)
     assert (await seen(provider)).charging
 
@@ -376,7 +375,7 @@ async def test_start_without_a_vehicle_is_refused(
 ) -> None:
     error = await refused(provider, StartCharging(device_id=GARAGE))
     assert error.reason == Refusal.NOT_CONNECTED
-    assert account.requests() == []
+    assert account.requests() == [PUT]
 
 
 async def test_start_without_a_vehicle_lifts_a_pause(
@@ -390,14 +389,14 @@ async def test_start_without_a_vehicle_lifts_a_pause(
     assert not account.garage.armed
 
 
-async def test_start_while_charging_asks_for_nothing(
+async def test_start_while_charging_is_sent_but_boosts_nothing(
     account: Account, provider: PoderoProvider
 ) -> None:
     account.connector.plug_in()
     await provider.poll()
     account.requests()
     assert await provider.execute(StartCharging(device_id=GARAGE)) == DONE
-    assert account.requests() == []
+    assert account.requests() == [PUT]
 
 
 async def test_start_learns_from_the_cloud_that_it_charges_already(
@@ -539,3 +538,28 @@ async def test_a_boost_that_fails_is_not_tried_again(
     with pytest.raises(ChargingError):
         await provider.execute(set_to(Control.BOOST, True))
     assert account.requests() == [BOOST]
+
+
+async def test_start_reaches_a_wallbox_that_was_paused_behind_our_back(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.connector.plug_in()
+    await provider.poll()
+    account.garage.settings["is_pause_power_active"] = True
+    account.garage.settings["pause_power_until_at"] = later(hours=9).isoformat()
+    await provider.execute(StartCharging(device_id=GARAGE))
+    assert account.garage.settings["is_pause_power_active"] is False
+
+
+async def test_start_after_a_stop_is_sent_though_the_reading_between_failed(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.connector.plug_in()
+    await provider.poll()
+    await provider.execute(StopCharging(device_id=GARAGE))
+    account.fail(status=500, path="wallboxes/", method="GET")
+    account.requests()
+    result = await provider.execute(StartCharging(device_id=GARAGE))
+    assert account.requests()[0] == PUT
+    assert result.outcome is not Outcome.REFUSED
+    assert account.garage.settings["is_pause_power_active"] is False

@@ -17,7 +17,6 @@ from custom_components.ev_charger_cloud.charging import (
     StopCharging,
     UnusableAnswerError,
 )
-from custom_components.ev_charger_cloud.providers.podero import client as module
 from simulator.clouds.podero.cloud import CLIENT_ID, CLIENT_SECRET, GARAGE
 
 from .podero_account import Account, podero_account
@@ -42,9 +41,9 @@ async def account(session: ClientSession) -> AsyncGenerator[Account]:
 
 
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+def time(account: Account) -> Time:
     time = Time()
-    monkeypatch.setattr(module, "monotonic", time)
+    account.monotonic = time
     return time
 
 

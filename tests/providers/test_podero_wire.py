@@ -12,6 +12,7 @@ from custom_components.ev_charger_cloud.charging import (
     Device,
     Health,
     Money,
+    Name,
     Reading,
 )
 from custom_components.ev_charger_cloud.providers.podero.devices import (
@@ -319,7 +320,6 @@ def test_the_age_falls_back_on_the_older_stamp() -> None:
         ("Easee", "Easee Home", "Easee Home"),
         (None, "Home", "Home"),
         ("Easee", None, "Easee"),
-        (None, None, "Wallbox"),
     ],
 )
 def test_a_wallbox_is_named_by_maker_and_model(
@@ -327,7 +327,9 @@ def test_a_wallbox_is_named_by_maker_and_model(
 ) -> None:
     document = {"device_model": {"manufacturer": maker, "model": model}}
     assert name_of(Wallbox.decode(document)) == name
-    assert name_of(Wallbox()) == "Wallbox"
+    assert name_of(Wallbox(id="0123456789")) == Name(
+        key="charger", placeholders={"id": "01234567"}
+    )
 
 
 # Times
@@ -503,7 +505,7 @@ def test_strings_are_read_as_what_they_stand_for() -> None:
 
 def test_everything_null_is_a_wallbox_that_knows_nothing() -> None:
     found = device(dict.fromkeys(REVISION_D))
-    assert found.name == "Wallbox"
+    assert isinstance(found.name, Name)
     assert set(found.readings.values()) == {None}
     assert {state.value for state in found.controls.values()} == {None}
     assert found.readings.keys() == device(REVISION_D).readings.keys()

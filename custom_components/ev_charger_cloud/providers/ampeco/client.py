@@ -1,6 +1,6 @@
 """AMPECO's public API: one method per endpoint."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, override
@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 from aiohttp import ClientSession
 
 from ...charging import ChargingError, CommandRefusedError, Refusal, UnusableAnswerError
-from ..decoding import items_of, number
 from ..transport import Limits, Transport, message_of
-from .wire import Verdict
+from ..wire import items_of, number, text
+from .wire import ActionResponse
 
 LIMITS = Limits(requests=60, period=60.0, concurrency=1, backoff=5.0)
 """What AMPECO allows is not published, so this asks for little on average.
@@ -51,15 +51,24 @@ class _Transport(Transport):
 class Client:
     """One tenant, as one API token sees it."""
 
-    def __init__(self, session: ClientSession, base_url: str, token: str) -> None:
+    def __init__(
+        self,
+        session: ClientSession,
+        base_url: str,
+        token: str,
+        monotonic: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
         """Prepare requests to the tenant; nothing is sent yet."""
-        self._host = urlsplit(base_url).netloc
+        self.monotonic = monotonic
+        self.now = now
         self._transport = _Transport(
             session,
             f"{base_url}/public-api",
             limits=LIMITS,
             headers={"Authorization": f"Bearer {token}"},
             secrets=[token],
+            monotonic=monotonic,
         )
         self._first_cursor = "null"
         self.requests = 0
@@ -159,54 +168,58 @@ class Client:
 
     # Actions; all but the profile answer nothing, or a bare verdict
 
-    async def start(self, evse: str, body: Mapping[str, Any]) -> Verdict:
+    async def start(self, evse: str, body: Mapping[str, Any]) -> ActionResponse:
         """POST actions/evse/v1.0/{evse}/start: accepted, with a session's id."""
         return await self._act(f"evse/v1.0/{evse}/start", body)
 
-    async def stop(self, station: str, session: str, *, force: bool) -> Verdict:
+    async def stop(self, station: str, session: str, *, force: bool) -> ActionResponse:
         """POST actions/charge-point/v1.0/{chargePoint}/stop/{session}."""
         return await self._act_on(station, f"stop/{session}", {"force": force})
 
     async def reserve(
         self, station: str, evse: str, body: Mapping[str, Any]
-    ) -> Verdict:
+    ) -> ActionResponse:
         """POST actions/charge-point/v1.0/{chargePoint}/reserve/{evse}."""
         return await self._act_on(station, f"reserve/{evse}", body)
 
-    async def cancel_reservation(self, reservation: str) -> Verdict:
+    async def cancel_reservation(self, reservation: str) -> ActionResponse:
         """POST actions/reservation/v1.0/{reservation}/cancel."""
         return await self._act(f"reservation/v1.0/{quote(reservation, safe='')}/cancel")
 
-    async def unlock(self, station: str, evse: str) -> Verdict:
+    async def unlock(self, station: str, evse: str) -> ActionResponse:
         """POST actions/charge-point/v1.0/{chargePoint}/unlock/{evse}."""
         return await self._act_on(station, f"unlock/{evse}")
 
-    async def reset(self, station: str, kind: str) -> Verdict:
+    async def reset(self, station: str, kind: str) -> ActionResponse:
         """POST actions/charge-point/v1.0/{chargePoint}/reset/{type}: soft or hard."""
         return await self._act_on(station, f"reset/{kind}")
 
     async def change_availability(
         self, station: str, network_id: int | None, *, operative: bool
-    ) -> Verdict:
+    ) -> ActionResponse:
         """POST .../change-availability: one EVSE by its OCPP number, or all."""
         body: dict[str, Any] = {"type": "Operative" if operative else "Inoperative"}
         if network_id is not None:
             body["evseNetworkId"] = network_id
         return await self._act_on(station, "change-availability", body)
 
-    async def trigger_message(self, station: str, message: str) -> Verdict:
+    async def trigger_message(self, station: str, message: str) -> ActionResponse:
         """POST .../trigger-message: OCPP's TriggerMessage."""
         return await self._act_on(station, "trigger-message", {"type": message})
 
-    async def trigger_message_of(self, evse: str, message: str) -> Verdict:
+    async def trigger_message_of(self, evse: str, message: str) -> ActionResponse:
         """POST actions/evse/v1.0/{evse}/trigger-message: of one EVSE alone."""
         return await self._act(f"evse/v1.0/{evse}/trigger-message", {"type": message})
 
-    async def set_configuration(self, station: str, body: Mapping[str, Any]) -> Verdict:
+    async def set_configuration(
+        self, station: str, body: Mapping[str, Any]
+    ) -> ActionResponse:
         """POST actions/charge-point/v2.0/{chargePoint}/set-configuration."""
         return await self._act(f"charge-point/v2.0/{station}/set-configuration", body)
 
-    async def sync_configuration(self, station: str, keys: Sequence[str]) -> Verdict:
+    async def sync_configuration(
+        self, station: str, keys: Sequence[str]
+    ) -> ActionResponse:
         """POST .../sync-configuration: of these keys, or all; answers a request's id.
 
         What the station tells shows later in charge-points' configurations.
@@ -227,45 +240,49 @@ class Client:
 
     async def clear_charging_profile(
         self, station: str, criteria: Mapping[str, Any]
-    ) -> Verdict:
+    ) -> ActionResponse:
         """POST .../clear-charging-profile: what matches every criterion goes."""
         return await self._act_on(station, "clear-charging-profile", criteria)
 
     async def set_smart_charging(
         self, station: str, body: Mapping[str, Any]
-    ) -> Verdict:
+    ) -> ActionResponse:
         """POST resources/charge-points/v2.0/{chargePoint}/smart-charging."""
         path = f"charge-points/v2.0/{station}/smart-charging"
         return _judge(await self._send("POST", path, body))
 
     # Actions on drivers' accounts; amounts are in the base currency
 
-    async def change_user_status(self, user: str, status: str, reason: str) -> Verdict:
+    async def change_user_status(
+        self, user: str, status: str, reason: str
+    ) -> ActionResponse:
         """POST actions/users/v1.0/{user}/change-status: enabled or disabled."""
         body = {"status": status, "reason": reason}
         return await self._act(f"users/v1.0/{user}/change-status", body)
 
     async def activate_subscription(
         self, user: str, body: Mapping[str, Any]
-    ) -> Verdict:
+    ) -> ActionResponse:
         """POST actions/users/v1.0/{user}/activate-subscription."""
         return await self._act(f"users/v1.0/{user}/activate-subscription", body)
 
-    async def cancel_subscription(self, user: str, reason: str) -> Verdict:
+    async def cancel_subscription(self, user: str, reason: str) -> ActionResponse:
         """POST actions/users/v1.0/{user}/cancel-subscription."""
         path = f"users/v1.0/{user}/cancel-subscription"
         return await self._act(path, {"reason": reason})
 
-    async def add_balance(self, user: str, amount: float, reason: str) -> Verdict:
+    async def add_balance(
+        self, user: str, amount: float, reason: str
+    ) -> ActionResponse:
         """POST actions/users/v1.0/{user}/add-balance: adds, or takes if negative."""
         body = {"amount": amount, "reason": reason}
         return await self._act(f"users/v1.0/{user}/add-balance", body)
 
-    async def apply_fee(self, user: str, body: Mapping[str, Any]) -> Verdict:
+    async def apply_fee(self, user: str, body: Mapping[str, Any]) -> ActionResponse:
         """POST actions/users/v1.0/{user}/apply-custom-fee."""
         return await self._act(f"users/v1.0/{user}/apply-custom-fee", body)
 
-    async def redeem_voucher(self, user: str, code: str) -> Verdict:
+    async def redeem_voucher(self, user: str, code: str) -> ActionResponse:
         """POST actions/users/v2.0/{user}/redeem-voucher."""
         return await self._act(f"users/v2.0/{user}/redeem-voucher", {"code": code})
 
@@ -313,15 +330,15 @@ class Client:
         meta, links = body.get("meta"), body.get("links")
         meta = meta if isinstance(meta, Mapping) else {}
         links = links if isinstance(links, Mapping) else {}
-        if cursor := meta.get("next_cursor"):
-            return "cursor", str(cursor)
+        for name in ("next_cursor", "cursor"):
+            if cursor := text(meta.get(name)):
+                return "cursor", cursor
         if isinstance(url := links.get("next"), str):
-            parts = urlsplit(url)
-            # Only the tenant itself may say where to go on.
-            if parts.netloc in {"", self._host}:
-                for name, values in parse_qs(parts.query).items():
-                    if name in {"cursor", "page"}:
-                        return name, values[0]
+            # A tenant may know itself by another name. Where the link leads does not
+            # matter: only its cursor is used, at the address that was typed in.
+            for name, values in parse_qs(urlsplit(url).query).items():
+                if name in {"cursor", "page"}:
+                    return name, values[0]
         page, last = number(meta.get("current_page")), number(meta.get("last_page"))
         if page is not None and last is not None and page < last:
             return "page", f"{page + 1:.0f}"
@@ -341,19 +358,21 @@ class Client:
 
     async def _act_on(
         self, station: str, action: str, body: Mapping[str, Any] | None = None
-    ) -> Verdict:
+    ) -> ActionResponse:
         """Have a charge point do something."""
         return await self._act(f"charge-point/v1.0/{station}/{action}", body)
 
-    async def _act(self, action: str, body: Mapping[str, Any] | None = None) -> Verdict:
+    async def _act(
+        self, action: str, body: Mapping[str, Any] | None = None
+    ) -> ActionResponse:
         """Send an action and judge its answer."""
-        return _judge(await self._send("POST", action, body or {}, root="actions"))
+        return _judge(await self._send("POST", action, body, root="actions"))
 
     async def _send(
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
         *,
         root: str = "resources",
     ) -> Any:
@@ -369,9 +388,9 @@ def _unwrap(body: Any) -> Any:
     return body
 
 
-def _judge(body: Any) -> Verdict:
+def _judge(body: Any) -> ActionResponse:
     """Read an action's answer; one that says no is a refusal."""
-    verdict = Verdict.decode(body if isinstance(body, Mapping) else {})
+    verdict = ActionResponse.decode(body if isinstance(body, Mapping) else {})
     if verdict.success is False:
         code = verdict.error_code or ""
         raise CommandRefusedError(

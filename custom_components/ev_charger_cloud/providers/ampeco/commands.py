@@ -1,16 +1,14 @@
-"""Commands, sent and followed to where they take effect."""
+"""Commands: sent, and what their sessions tell of them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 import math
 from typing import Any
 
 from ...charging import (
     CancelReservation,
-    ChargingError,
     ChargingProfile,
     ClearChargingProfile,
     ClearLimit,
@@ -22,6 +20,7 @@ from ...charging import (
     HardReset,
     NotFoundError,
     NotSupportedError,
+    Outcome,
     PermissionDeniedError,
     ProfileKind,
     ProfilePurpose,
@@ -39,19 +38,18 @@ from ...charging import (
     SyncConfiguration,
     TriggerMessage,
     Unlock,
-    Verdict,
 )
 from ..base import Settings
-from ..decoding import number
+from ..wire import number
 from .client import Client
-from .devices import online, session_status, station_device_id
 from .features import Feature, Features
+from .mappings import MESSAGES, START_FAILURE
 from .profiles import profile_body
 from .smart_charging import DISABLED, mode_bodies, present_body
+from .state import online, session_status, station_device_id
 from .stations import Stations
 from .users import USER_COMMANDS, act_on_user, id_number
 from .wire import ChargingSession, Evse
-from .words import MESSAGES, START_FAILURE
 
 FOLLOW_DELAYS: tuple[float, ...] = (2.0, 3.0, 5.0, 10.0)
 """How long (s) to wait before each look at what became of a start or a stop."""
@@ -83,8 +81,15 @@ _STATION = 0
 """OCPP's connector number for the whole station."""
 
 
+class _Following(StrEnum):
+    """What a session is followed for."""
+
+    START = "start"
+    STOP = "stop"
+
+
 class Commands:
-    """Carries commands out.
+    """Sends commands.
 
     `modes` remembers, for each charge point, smart-charging settings that were
     replaced from here; `remember` makes that survive a restart.
@@ -108,6 +113,7 @@ class Commands:
         self._user_id = str(settings.get("user_id") or "").strip() or None
         self._stack_level = int(settings.get("stack_level", 1))
         self._user_actions = bool(settings.get("user_actions", False))
+        self._followed: dict[str, _Following] = {}
 
     async def execute(self, command: Command) -> CommandResult:
         """Carry a command out; a right that is missing switches it off for a while."""
@@ -128,17 +134,11 @@ class Commands:
             if not self._user_actions:
                 raise NotSupportedError
             await act_on_user(self._client, command)
-            return CommandResult(verdict=Verdict.COMPLETED)
-        if (
-            isinstance(command, SetControl)
-            and command.duration is not None
-            and command.control is not Control.CURRENT_LIMIT
-        ):
-            raise NotSupportedError
+            return CommandResult(outcome=Outcome.COMPLETED)
         if isinstance(command, SetControl) and command.control is Control.CIRCUIT_LIMIT:
             circuit = command.device_id.removeprefix("circuit")
             await self._client.set_circuit_limit(circuit, _float(command.value))
-            return CommandResult(verdict=Verdict.COMPLETED)
+            return CommandResult(outcome=Outcome.COMPLETED)
         station, evse = self._stations.find(command.device_id)
         match command:
             case StartCharging():
@@ -186,8 +186,6 @@ class Commands:
 
     async def _start(self, evse: Evse, command: StartCharging) -> CommandResult:
         """Start a session; it begins once the station and the vehicle agree."""
-        if command.delay is not None:
-            raise NotSupportedError
         body: dict[str, Any] = {}
         if user_id := command.user_id or self._user_id:
             body["userId"] = id_number(user_id, "user")
@@ -215,22 +213,14 @@ class Commands:
             ):
                 raise CommandRefusedError(err.message, reason=Refusal.OFFLINE) from err
             raise
-        session = await self._follow(verdict.session_id, frozenset({"pending"}))
-        status = session_status(session) if session else None
-        if session and status in {SessionStatus.FAILED, SessionStatus.EXPIRED}:
-            reason = session.reason or ""
-            raise CommandRefusedError(
-                reason.replace("_", " "),
-                reason=START_FAILURE.get(reason, reason or Refusal.REJECTED),
-            )
-        return _result(status not in {SessionStatus.PENDING, None}, verdict.session_id)
+        if verdict.session_id is not None:
+            self._followed[verdict.session_id] = _Following.START
+        return CommandResult(id=verdict.session_id)
 
     async def _stop(
         self, station: str, evse: Evse, command: StopCharging
     ) -> CommandResult:
         """Stop the session that runs on an EVSE."""
-        if command.delay is not None:
-            raise NotSupportedError
         key = evse.id or ""
         session = self._stations.sessions.running(key)
         if session is None:
@@ -239,30 +229,53 @@ class Commands:
         if session is None or session.id is None:
             raise CommandRefusedError(reason=Refusal.NO_SESSION)
         await self._client.stop(station, session.id, force=command.force)
-        after = await self._follow(session.id, frozenset({"pending", "active"}))
-        return _result(
-            after is not None and session_status(after) not in _OPEN, session.id
+        self._followed[session.id] = _Following.STOP
+        return CommandResult(id=session.id)
+
+    def follows(self, result: CommandResult) -> bool:
+        """Return whether the session that a command is about tells more of it."""
+        return (
+            result.outcome is Outcome.ACCEPTED
+            and result.id in self._followed
+            and self._features.on(Feature.SESSIONS)
         )
 
-    async def _follow(
-        self, session: str | None, until_not: frozenset[str]
-    ) -> ChargingSession | None:
-        """Watch a session leave some states, for a while; return it as last seen.
+    async def follow(self, device_id: str, session_id: str) -> CommandResult:
+        """Ask the session that was started or stopped how far that came.
 
-        The command was taken: trouble in watching is not trouble with the command.
+        GET sessions/v1.0/{session}
         """
-        seen = None
-        if session is None or not self._features.on(Feature.SESSIONS):
-            return None
-        with contextlib.suppress(ChargingError):
-            for delay in FOLLOW_DELAYS:
-                await asyncio.sleep(delay)
-                item = await self._client.session(session)
-                self._stations.sessions.take(item)
-                seen = ChargingSession.decode(item)
-                if seen.status not in until_not:
-                    break
-        return seen
+        station, _ = self._stations.find(device_id)
+        try:
+            item = await self._client.session(session_id)
+        except NotFoundError as err:
+            raise NotFoundError(err.message, reason=Refusal.UNKNOWN_ACTION) from err
+        session = ChargingSession.decode(item)
+        evse = self._stations.evses.items.get(session.evse_id or "")
+        if evse is None or evse.charge_point_id != station:
+            raise NotFoundError(reason=Refusal.UNKNOWN_ACTION)
+        self._stations.sessions.take(item)
+        status = session_status(session)
+        told = CommandResult(
+            id=session_id,
+            action="session",
+            created_at=session.started_at,
+            finished_at=session.stopped_at,
+        )
+        if self._followed.get(session_id) is _Following.STOP:
+            done = status not in _OPEN
+        elif status in {SessionStatus.FAILED, SessionStatus.EXPIRED}:
+            reason = session.reason or ""
+            return replace(
+                told,
+                outcome=Outcome.REFUSED,
+                reason=START_FAILURE.get(reason, reason or Refusal.REJECTED),
+                message=reason.replace("_", " ") or None,
+                error_code=session.reason,
+            )
+        else:
+            done = status not in {SessionStatus.PENDING, None}
+        return replace(told, outcome=Outcome.COMPLETED) if done else told
 
     # Reservations
 
@@ -279,7 +292,7 @@ class Commands:
         verdict = await self._by_number_else(
             evse, lambda key: self._client.reserve(station, key, body)
         )
-        return CommandResult(verdict=Verdict.COMPLETED, id=verdict.reservation_id)
+        return CommandResult(outcome=Outcome.COMPLETED, id=verdict.reservation_id)
 
     async def _cancel_reservation(
         self, evse: Evse, command: CancelReservation
@@ -453,9 +466,3 @@ def _float(value: ControlValue) -> float:
     if not isinstance(value, int | float):
         raise CommandRefusedError(reason=Refusal.INVALID_VALUE)
     return value
-
-
-def _result(completed: bool, key: str | None) -> CommandResult:
-    """Tell how far a session came."""
-    verdict = Verdict.COMPLETED if completed else Verdict.ACCEPTED
-    return CommandResult(verdict=verdict, id=key)

@@ -1,14 +1,14 @@
 """What a token may do, learned from what the cloud forbids it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum, unique
 import logging
-import time
 
 from ...charging import (
     AuthenticationError,
     ChargingError,
+    Name,
     NotFoundError,
     Notice,
     NoticeKind,
@@ -23,41 +23,41 @@ _ASK_AGAIN = 3600.0
 
 @unique
 class Feature(StrEnum):
-    """A part of the API with a right of its own, named for people."""
+    """A part of the API with a right of its own; its name is a key of the texts."""
 
-    EVSES = "outlets (EVSEs)"
-    SESSIONS = "charging sessions"
+    EVSES = "evses"
+    SESSIONS = "sessions"
     LOCATIONS = "locations"
     RESERVATIONS = "reservations"
-    STATUS_LOGS = "hardware status logs"
-    VENDOR_ERROR_CODES = "vendor error codes"
+    STATUS_LOGS = "status_logs"
+    VENDOR_ERROR_CODES = "vendor_error_codes"
     CIRCUITS = "circuits"
-    ELECTRICITY_RATES = "electricity rates"
+    ELECTRICITY_RATES = "electricity_rates"
     USERS = "users"
     SUBSCRIPTIONS = "subscriptions"
-    SETTINGS = "tenant settings"
+    SETTINGS = "settings"
 
-    START = "starting sessions"
-    STOP = "stopping sessions"
-    RESERVE = "reserving outlets"
-    CANCEL_RESERVATION = "cancelling reservations"
-    UNLOCK = "unlocking cables"
-    RESET = "restarting charge points"
-    AVAILABILITY = "changing availability"
-    TRIGGER = "asking charge points to report"
-    SET_PROFILE = "setting charging profiles"
-    CLEAR_PROFILE = "clearing charging profiles"
-    SMART_CHARGING = "smart charging"
-    CIRCUIT_LIMIT = "changing circuits"
-    SET_CONFIGURATION = "configuring charge points"
-    SYNC_CONFIGURATION = "reading the configuration of charge points"
+    START = "start"
+    STOP = "stop"
+    RESERVE = "reserve"
+    CANCEL_RESERVATION = "cancel_reservation"
+    UNLOCK = "unlock"
+    RESET = "reset"
+    AVAILABILITY = "availability"
+    TRIGGER = "trigger"
+    SET_PROFILE = "set_profile"
+    CLEAR_PROFILE = "clear_profile"
+    SMART_CHARGING = "smart_charging"
+    CIRCUIT_LIMIT = "circuit_limit"
+    SET_CONFIGURATION = "set_configuration"
+    SYNC_CONFIGURATION = "sync_configuration"
 
-    USER_STATUS = "enabling and disabling users"
-    ACTIVATE_SUBSCRIPTION = "activating subscriptions"
-    CANCEL_SUBSCRIPTION = "cancelling subscriptions"
-    ADD_BALANCE = "changing balances"
-    APPLY_FEE = "charging fees"
-    REDEEM_VOUCHER = "redeeming vouchers"
+    USER_STATUS = "user_status"
+    ACTIVATE_SUBSCRIPTION = "activate_subscription"
+    CANCEL_SUBSCRIPTION = "cancel_subscription"
+    ADD_BALANCE = "add_balance"
+    APPLY_FEE = "apply_fee"
+    REDEEM_VOUCHER = "redeem_voucher"
 
 
 class Features:
@@ -66,17 +66,18 @@ class Features:
     `generation` changes whenever something is switched off or on again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float]) -> None:
         """Begin with everything allowed."""
+        self._monotonic = monotonic
         self._off: dict[Feature, tuple[float, bool]] = {}
         self.generation = 0
 
     def on(self, feature: Feature) -> bool:
-        """Tell whether a feature may be asked for."""
+        """Return whether a feature may be asked for."""
         since, _ = self._off.get(feature, (None, False))
         if since is None:
             return True
-        if time.monotonic() - since < _ASK_AGAIN:
+        if self._monotonic() - since < _ASK_AGAIN:
             return False
         del self._off[feature]
         self.generation += 1
@@ -89,7 +90,7 @@ class Features:
 
     def switch_off(self, feature: Feature, *, forbidden: bool = True) -> None:
         """Ask no more for a while for what is forbidden, or missing on this tenant."""
-        self._off[feature] = time.monotonic(), forbidden
+        self._off[feature] = self._monotonic(), forbidden
         self.generation += 1
 
     @asynccontextmanager
@@ -118,7 +119,10 @@ class Features:
     def notices(self) -> tuple[Notice, ...]:
         """Return what the user would have if the token had the right."""
         return tuple(
-            Notice(kind=NoticeKind.PERMISSION_MISSING, subject=feature.value)
+            Notice(
+                kind=NoticeKind.PERMISSION_MISSING,
+                subject=Name(key=feature),
+            )
             for feature, (_, forbidden) in sorted(self._off.items())
             if forbidden
         )

@@ -12,7 +12,7 @@ from ...charging import (
     Recurrency,
     SchedulePeriod,
 )
-from ..decoding import translate
+from ..wire import translate
 from .client import iso
 from .wire import Profile
 
@@ -103,7 +103,7 @@ def limit_now(profile: Profile | None, now: datetime) -> float | None:
 
 
 def _holds(profile: Profile, now: datetime) -> bool:
-    """Tell whether a profile is known to be in force."""
+    """Return whether a profile is known to be in force."""
     start, duration = profile.schedule_start, profile.duration
     if profile.valid_from and now < profile.valid_from:
         return False

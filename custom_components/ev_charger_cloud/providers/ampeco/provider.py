@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, override
@@ -13,6 +14,7 @@ from ...charging import (
     CommandResult,
     Device,
     Fleet,
+    Name,
     NotFoundError,
     Session,
 )
@@ -28,18 +30,18 @@ from ..base import (
     ProviderDescription,
     Settings,
 )
-from ..decoding import mask, translate
 from ..settings import stripped, web_address
 from ..transport import redact
+from ..wire import mask, translate
 from .client import Client, iso
 from .commands import Commands
-from .devices import Station, cost, describe, station_device_id
-from .estate import Estate, Wishes
 from .features import Feature, Features
+from .mappings import STOP_REASON
 from .profiles import decode_profile
+from .site_data import SiteData, SiteOptions
+from .state import ChargePointState, cost, describe, serial_of, station_device_id
 from .stations import Stations
 from .wire import ChargePoint, ChargingSession, Location
-from .words import STOP_REASON
 
 _BUSY = timedelta(seconds=30)
 _IDLE = timedelta(seconds=60)
@@ -88,13 +90,21 @@ class AmpecoProvider(Provider):
         super().__init__(context)
         settings = context.settings
         self._host = urlsplit(settings["base_url"]).netloc
-        self._client = Client(context.session, settings["base_url"], settings["token"])
-        self._features = Features()
-        self._stations = Stations(self._client, self._features, context.selection)
-        self._estate = Estate(
+        self._client = Client(
+            context.session,
+            settings["base_url"],
+            settings["token"],
+            context.monotonic,
+            context.now,
+        )
+        self._features = Features(context.monotonic)
+        self._stations = Stations(
+            self._client, self._features, context.selection, context.now
+        )
+        self._site_data = SiteData(
             self._client,
             self._features,
-            Wishes(
+            SiteOptions(
                 circuits=settings.get("circuits", True),
                 rates=settings.get("electricity_rates", True),
                 users=settings.get("users", False),
@@ -110,20 +120,16 @@ class AmpecoProvider(Provider):
             self._features,
             settings,
             self._modes,
-            context.remember,
+            context.save,
         )
-        self._made: dict[str, tuple[Station, int, Mapping[str, Device]]] = {}
+        self._made: dict[str, tuple[ChargePointState, int, Mapping[str, Device]]] = {}
         self._around: dict[str, Device] = {}
 
     @override
     async def account(self) -> Account:
-        """Prove the token with one charge point, which also names the operator."""
-        points = ChargePoint.decode_all(await self._client.probe())
-        operator = points[0].operator_id if points else None
-        return Account(
-            id=f"{self._host}:{operator}" if operator else self._host,
-            title=f"AMPECO {self._host.removesuffix(':443')}",
-        )
+        """Prove the token with one charge point; AMPECO names no account."""
+        await self._client.probe()
+        return Account(id=None, title=f"AMPECO {self._host.removesuffix(':443')}")
 
     @override
     async def candidates(self) -> Sequence[Candidate]:
@@ -136,7 +142,7 @@ class AmpecoProvider(Provider):
                         place.id: place.name for place in Location.decode_all(page)
                     }
         candidates = []
-        async for page in self._client.charge_points(parts=False):
+        async for page in self._client.charge_points():
             for point in ChargePoint.decode_all(page):
                 if point.id is None:
                     continue
@@ -145,9 +151,17 @@ class AmpecoProvider(Provider):
                 candidates.append(
                     Candidate(
                         id=station_device_id(point.id),
-                        name=point.name or network_id or f"Charge point {point.id}",
+                        name=point.name
+                        or network_id
+                        or Name(key="charger", placeholders={"id": point.id}),
+                        serial=serial_of(point),
                         group=place,
-                        group_name=names.get(place) or (place and f"Location {place}"),
+                        group_name=names.get(place)
+                        or (
+                            Name(key="site", placeholders={"id": place})
+                            if place
+                            else None
+                        ),
                     )
                 )
         return candidates
@@ -159,7 +173,7 @@ class AmpecoProvider(Provider):
         self._features.renew()
         await self._stations.refresh()
         points = self._stations.points.items
-        await self._estate.refresh(points.values())
+        await self._site_data.refresh(points.values())
         fleet = {device.id: device async for device in self._devices(points)}
         fleet |= self._surroundings()
         # Half of what may be asked stays free for commands and what follows them.
@@ -176,7 +190,7 @@ class AmpecoProvider(Provider):
     @override
     async def read(self, device_id: str) -> Fleet:
         """Read a charge point, a circuit or an account; a rate as it was last read."""
-        if await self._estate.refresh_one(device_id):
+        if await self._site_data.refresh_one(device_id):
             return {device_id: self._surroundings()[device_id]}
         if device_id in self._around:
             return {device_id: self._around[device_id]}
@@ -188,6 +202,16 @@ class AmpecoProvider(Provider):
     async def execute(self, command: Command) -> CommandResult:
         """Carry out a command."""
         return await self._commands.execute(command)
+
+    @override
+    def follows(self, result: CommandResult) -> bool:
+        """Return whether a command made a session that can be asked."""
+        return self._commands.follows(result)
+
+    @override
+    async def follow(self, device_id: str, command_id: str) -> CommandResult:
+        """Ask how far a start or stop came, by its session."""
+        return await self._commands.follow(device_id, command_id)
 
     @override
     async def sessions(
@@ -225,8 +249,8 @@ class AmpecoProvider(Provider):
             "charge_points": _shown(stations.points.raw),
             "evses": _shown(stations.evses.raw),
             "sessions": _shown(stations.sessions.raw),
-            "locations": _shown(self._estate.locations.raw),
-            "circuits": _shown(self._estate.circuits.raw),
+            "locations": _shown(self._site_data.locations.raw),
+            "circuits": _shown(self._site_data.circuits.raw),
             "counts": {
                 "charge_points": len(stations.points.raw),
                 "evses": len(stations.evses.raw),
@@ -257,7 +281,7 @@ class AmpecoProvider(Provider):
         if station not in self._stations.points.items:
             raise NotFoundError(reason="not_found")
         point = self._stations.points.items[station]
-        area = self._estate.area(point.location_id)
+        area = self._site_data.area(point.location_id)
         view = self._stations.view(station, area, self._modes.get(station))
         generation = self._features.generation
         if (made := self._made.get(station)) and made[:2] == (view, generation):
@@ -268,16 +292,19 @@ class AmpecoProvider(Provider):
 
     def _surroundings(self) -> dict[str, Device]:
         """Return circuits, rates and accounts, the same ones while nothing changes."""
-        for key, circuit in self._estate.circuits.items.items():
+        for key, circuit in self._site_data.circuits.items.items():
             # What the operator allowed at most is as far as it may be raised again.
             limit = circuit.max_current or 0.0
             if limit > self._ceilings.get(key, 0.0):
                 self._ceilings[key] = limit
-                self.context.remember()
+                self.context.save()
         before = self._around
         self._around = {
             device.id: before[device.id] if before.get(device.id) == device else device
-            for device in self._estate.devices(self._ceilings)
+            for device in (
+                replace(each, observed_at=self._site_data.read_at)
+                for each in self._site_data.devices(self._ceilings)
+            )
         }
         return self._around
 

@@ -44,7 +44,7 @@ def price_at(
 
 
 def _covers(period: PricePeriod, minute: int) -> bool:
-    """Tell whether a period holds at a minute of the day; it may pass midnight."""
+    """Return whether a period holds at a minute of the day; it may pass midnight."""
     start, end = _minute(period.starts_at), _minute(period.ends_at)
     if start is None or end is None:
         return False

@@ -1,35 +1,34 @@
-"""What the cloud last said of each object of a kind."""
+"""What the cloud last said of each object of a kind, and since when nobody knows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol, Self
+from typing import Any
 
-from ...charging import UnusableAnswerError
-from ..decoding import moment, once, text
+from ..records import Records, Shape
+from ..wire import moment, once, text
 
 _SECOND = timedelta(seconds=1)
+# How far ahead of ours (s) a cloud's clock may be.
+_AHEAD = timedelta(days=1)
 
 
-class _Shape(Protocol):
-    """A shape that can be decoded."""
+class ListedRecords[ShapeT: Shape](Records[ShapeT]):
+    """Objects of one kind that are read by lists, and by lists of what changed.
 
-    @classmethod
-    def decode(cls, body: Any) -> Self: ...
-
-
-class Records[T: _Shape]:
-    """Objects of one kind by id.
-
-    An object that came again as it was keeps its decoded form, so that everything
-    made from it can be kept as well.
+    An object that is older than the one known, by the cloud's own time stamp, does not
+    count.
     """
 
-    def __init__(self, shape: type[T]) -> None:
+    def __init__(
+        self,
+        shape: type[ShapeT],
+        monotonic: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
         """Begin without objects."""
-        self._shape = shape
-        self.raw: dict[str, Mapping[str, Any]] = {}
-        self.items: dict[str, T] = {}
-        self.unreadable: set[str] = set()
+        super().__init__(shape, monotonic)
+        self._monotonic = monotonic
+        self._now = now
         self.unknown_since: datetime | None = None
         self._newest: datetime | None = None
         self._begun: datetime | None = None
@@ -52,14 +51,24 @@ class Records[T: _Shape]:
         self._complete = reached
         self.unknown_since = reached + _SECOND if reached and again else reached
 
-    def put(
-        self, item: Any, wanted: Callable[[Mapping[str, Any]], bool] = lambda item: True
+    def take(
+        self,
+        item: Any,
+        wanted: Callable[[Mapping[str, Any]], bool] = lambda item: True,
+        *,
+        sent_at: float | None = None,
     ) -> str | None:
-        """Take an object in and return its id, None when there is none to take."""
+        """Take an object in and return its id, None when there is none to take.
+
+        `sent_at` is when the request for it was sent, now unless it is stated.
+        """
         if not isinstance(item, Mapping) or (key := text(item.get("id"))) is None:
             once(self._shape.__name__, "an item without an id")
             return None
         updated = moment(item.get("lastUpdatedAt"))
+        if updated is not None and updated > self._now() + _AHEAD:
+            # A clock that runs away must not take the place to go on at with it.
+            updated = None
         if updated and (self._newest is None or updated > self._newest):
             self._newest = updated
         if not wanted(item):
@@ -67,26 +76,19 @@ class Records[T: _Shape]:
             return None
         if (known := self.raw.get(key)) is not None:
             before = moment(known.get("lastUpdatedAt"))
-            if known == item or (updated and before and updated < before):
+            if updated and before and updated < before <= self._now() + _AHEAD:
                 self.unreadable.discard(key)
+                self.absences.seen(key)
                 return key
-        try:
-            self.items[key] = self._shape.decode(item)
-        except UnusableAnswerError:
-            once(self._shape.__name__, "an item that cannot be read")
-            self.unreadable.add(key)
-            return key
-        self.raw[key] = item
-        self.unreadable.discard(key)
-        return key
-
-    def drop(self, key: str) -> None:
-        """Forget an object."""
-        self.raw.pop(key, None)
-        self.items.pop(key, None)
-        self.unreadable.discard(key)
+        return self.put(item, self._monotonic() if sent_at is None else sent_at)
 
     def keep(self, keys: Iterable[str]) -> None:
         """Forget all objects but these."""
         for key in self.raw.keys() - set(keys):
             self.drop(key)
+
+    def keep_listed(self, keys: Iterable[str]) -> set[str]:
+        """Forget what complete lists lack for long enough; return what is missing."""
+        listed = set(keys)
+        self.drop_missing(listed)
+        return self.raw.keys() - listed

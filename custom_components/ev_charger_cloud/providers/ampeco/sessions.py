@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ...charging import NotFoundError
-from ..decoding import text
 from ..schedule import Schedule
+from ..wire import text
 from .client import MOST, Client, iso
 from .features import Feature, Features
-from .records import Records
+from .records import ListedRecords
 from .wire import ChargingSession, Evse
 
 _WHEN_IDLE = timedelta(minutes=2)
@@ -30,8 +30,8 @@ class Sessions:
         self._client = client
         self._features = features
         self._everything = everything
-        self._schedule = Schedule()
-        self._records = Records(ChargingSession)
+        self._schedule = Schedule(client.monotonic)
+        self._records = ListedRecords(ChargingSession, client.monotonic, client.now)
         self._running: dict[str, str] = {}
         self._finished: dict[str, str] = {}
         self._history_read = False
@@ -54,7 +54,7 @@ class Sessions:
 
     @property
     def any_running(self) -> bool:
-        """Tell whether a session runs anywhere."""
+        """Return whether a session runs anywhere."""
         return bool(self._running)
 
     async def refresh(
@@ -92,7 +92,7 @@ class Sessions:
 
     def take(self, item: Any) -> ChargingSession | None:
         """Take a session in, and return it when it is on a wanted EVSE."""
-        key = self._records.put(
+        key = self._records.take(
             item, lambda raw: text(raw.get("evseId")) in self._evses
         )
         session = self._records.items.get(key or "")
@@ -163,7 +163,7 @@ class Sessions:
         }
 
     def _may_be_pending(self, station: str | None) -> bool:
-        """Tell whether a session may be about to begin somewhere."""
+        """Return whether a session may be about to begin somewhere."""
         return any(
             evse.hardware_status in _STARTING and key not in self._running
             for key, evse in self._evses.items()
@@ -179,7 +179,7 @@ def _places(stations: Collection[str] | None) -> list[dict[str, str]]:
 
 
 def _later(session: ChargingSession, other: ChargingSession | None) -> bool:
-    """Tell whether a session began no earlier than another."""
+    """Return whether a session began no earlier than another."""
     if other is None or session.started_at is None or other.started_at is None:
         return True
     return session.started_at >= other.started_at

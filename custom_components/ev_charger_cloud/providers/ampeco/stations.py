@@ -5,8 +5,8 @@ requests, most polls ask only for what changed since.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from ...charging import (
@@ -15,17 +15,19 @@ from ...charging import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
+    UnusableAnswerError,
 )
 from ..base import Selection
-from ..decoding import text
 from ..schedule import Schedule
+from ..wire import text
 from .client import Client, Page, iso
-from .devices import Outlet, Station, evse_device_id, station_device_id
+from .faults import Faults
 from .features import Feature, Features
-from .incidents import Reservations, Troubles
 from .profiles import limit_now
-from .records import Records
+from .records import ListedRecords
+from .reservations import Reservations
 from .sessions import Sessions
+from .state import ChargePointState, EvseState, evse_device_id, station_device_id
 from .wire import ChargePoint, Evse
 
 CHEAP_SWEEP = 6
@@ -33,63 +35,75 @@ CHEAP_SWEEP = 6
 
 _SWEEP = timedelta(minutes=10)
 _NARROW = 20
-_MISSES = 3
 
 
 class Stations:
     """The charge points that are wanted, with EVSEs, sessions and faults."""
 
     def __init__(
-        self, client: Client, features: Features, selection: Selection
+        self,
+        client: Client,
+        features: Features,
+        selection: Selection,
+        now: Callable[[], datetime],
     ) -> None:
         """Begin knowing nothing."""
         self._client = client
         self._features = features
         self._selection = selection
-        self._schedule = Schedule()
-        self.points = Records(ChargePoint)
-        self.evses = Records(Evse)
+        self._now = now
+        self._schedule = Schedule(client.monotonic)
+        self.points = ListedRecords(ChargePoint, client.monotonic, client.now)
+        self.evses = ListedRecords(Evse, client.monotonic, client.now)
         self.sessions = Sessions(client, features, everything=selection.everything)
         self.reservations = Reservations(client, features)
-        self._troubles = Troubles(client, features)
+        self._faults = Faults(client, features)
         self._evses_of: dict[str, list[str]] = {}
         self._failed: set[str] = set()
-        self._misses: dict[str, int] = {}
+        # Charge points that could not be read alone, and what lists lacked.
+        self._unread: set[str] = set()
+        self._missing: set[str] = set()
         self.sweep_cost: int | None = None
 
     # What is known
 
     def view(
         self, station: str, area: str | None, modes: Mapping[str, Any] | None
-    ) -> Station:
+    ) -> ChargePointState:
         """Return a charge point with everything that its devices are made from."""
         point = self.points.items[station]
         evses = self._evses_of.get(station, [])
-        return Station(
+        return ChargePointState(
             point=point,
             # One may have gone since the EVSEs were sorted by charge point.
             outlets=tuple(
                 self.outlet(evse) for evse in evses if evse in self.evses.items
             ),
             area=area,
-            trouble=self._troubles.of(point),
+            fault=self._faults.of(point),
             modes=modes,
             sessions_known=self.sessions.known,
+            observed_at=max(
+                self.points.sent_at.get(station, 0.0),
+                max((self.evses.sent_at.get(evse, 0.0) for evse in evses), default=0.0),
+            ),
             stale=station in self._failed
+            or station in self._unread
+            or not self._missing.isdisjoint((station, *evses))
             or station in self.points.unreadable
             or not self.evses.unreadable.isdisjoint(evses),
         )
 
-    def outlet(self, key: str) -> Outlet:
+    def outlet(self, key: str) -> EvseState:
         """Return an EVSE with what belongs to it."""
         evse = self.evses.items[key]
-        return Outlet(
+        return EvseState(
             evse=evse,
             running=self.sessions.running(key),
             finished=self.sessions.finished(key),
             reservation=self.reservations.of(key),
-            trouble=self._troubles.of(evse),
-            limit=limit_now(evse.profile, datetime.now(UTC)),
+            fault=self._faults.of(evse),
+            limit=limit_now(evse.profile, self._now()),
             battery=key in self.sessions.tell_battery,
         )
 
@@ -138,7 +152,7 @@ class Stations:
         await asyncio.sleep(0)
         await self.sessions.refresh(self.evses.items)
         await asyncio.sleep(0)
-        await self._refresh_incidents(list(self.points.items))
+        await self._refresh_details(list(self.points.items))
         await asyncio.sleep(0)
 
     async def refresh_one(self, station: str) -> None:
@@ -146,7 +160,7 @@ class Stations:
         await self._read_station(station)
         self._index()
         await self.sessions.refresh(self.evses.items, [station])
-        await self._refresh_incidents([station])
+        await self._refresh_details([station])
 
     async def _sweep(self) -> None:
         """Read everything that is wanted."""
@@ -155,7 +169,10 @@ class Stations:
         whole = self._selection.everything or self._selection.groups
         if whole or len(chosen) > _NARROW:
             seen = await self._take_points(self._client.charge_points())
-            self.points.keep(seen)
+            self._missing = self.points.keep_listed(seen)
+            if self._missing and not seen:
+                # Where there were charge points, an empty list is a trouble.
+                raise UnusableAnswerError("no charge points", reason="empty_list")
             await self._read_evses()
         else:
             for charger in sorted(chosen):
@@ -165,7 +182,12 @@ class Stations:
         self._schedule.done("sweep")
 
     async def _read_changes(self, since: datetime) -> None:
-        """Read what changed since the newest time stamp that the cloud gave."""
+        """Read what changed since the newest time stamp that the cloud gave.
+
+        What could not be read alone may have changed before: it is tried again.
+        """
+        for station in sorted(self._unread):
+            await self._try_station(station)
         await self._take_points(
             self._client.charge_points({"lastUpdatedAfter": iso(since)})
         )
@@ -179,8 +201,11 @@ class Stations:
         try:
             seen = await self._take_evses(self._client.evses(filters))
         except PermissionDeniedError:
+            # One refusal proves nothing where there were EVSEs.
+            if self.evses.keep_listed(()):
+                self._failed.update(self.points.items)
+                return
             self._features.switch_off(Feature.EVSES)
-            self.evses.keep(())
         except AuthenticationError, RateLimitedError:
             raise
         except ChargingError:
@@ -191,7 +216,7 @@ class Stations:
             self._failed.clear()
             self.evses.complete()
             if since is None:
-                self.evses.keep(seen)
+                self._missing |= self.evses.keep_listed(seen)
 
     async def _try_station(self, station: str) -> None:
         """Read a charge point; one that cannot be read keeps its last state."""
@@ -201,19 +226,20 @@ class Stations:
             raise
         except NotFoundError:
             # The cloud says so of what is out of reach for a moment, too.
-            self._failed.add(station)
-            self._misses[station] = self._misses.get(station, 0) + 1
-            if self._misses[station] >= _MISSES:
+            self._unread.add(station)
+            if station in self.points.items and self.points.absences.missed(station):
                 self.points.drop(station)
                 self._drop_evses(self._evses_of.get(station, ()))
+                self._unread.discard(station)
         except ChargingError:
-            self._failed.add(station)
+            self._unread.add(station)
             if not self.points.items:
                 raise
 
     async def _read_station(self, station: str) -> None:
         """Read a charge point and its EVSEs."""
-        self.points.put(await self._client.charge_point(station))
+        sent_at = self._client.monotonic()
+        self.points.take(await self._client.charge_point(station), sent_at=sent_at)
         if self._features.on(Feature.EVSES):
             filters = {"chargePointId": station}
             try:
@@ -222,27 +248,32 @@ class Stations:
                 self._features.switch_off(Feature.EVSES)
                 seen = set()
             self._drop_evses(set(self._evses_of.get(station, ())) - seen)
-        self._failed.discard(station)
-        self._misses.pop(station, None)
+        self._unread.discard(station)
 
     async def _take_points(self, pages: AsyncIterator[Page]) -> set[str]:
         """Take charge points in and return the ids of those that are wanted."""
+        sent_at = self._client.monotonic()
         return {
             key
             async for page in pages
             for item in page
-            if (key := self.points.put(item, self._wanted))
+            if (key := self.points.take(item, self._wanted, sent_at=sent_at))
         }
 
     async def _take_evses(
         self, pages: AsyncIterator[Page], station: str | None = None
     ) -> set[str]:
         """Take EVSEs in and return the ids of those of wanted charge points."""
+        sent_at = self._client.monotonic()
         return {
             key
             async for page in pages
             for item in page
-            if (key := self.evses.put(self._at_home(item, station), self._of_wanted))
+            if (
+                key := self.evses.take(
+                    self._at_home(item, station), self._of_wanted, sent_at=sent_at
+                )
+            )
         }
 
     def _at_home(self, item: Any, station: str | None) -> Any:
@@ -254,12 +285,12 @@ class Stations:
         return item
 
     def _wanted(self, point: Mapping[str, Any]) -> bool:
-        """Tell whether a charge point is wanted."""
+        """Return whether a charge point is wanted."""
         device_id = station_device_id(text(point.get("id")))
         return self._selection.wants(device_id, text(point.get("locationId")))
 
     def _of_wanted(self, evse: Mapping[str, Any]) -> bool:
-        """Tell whether an EVSE belongs to a wanted charge point."""
+        """Return whether an EVSE belongs to a wanted charge point."""
         return text(evse.get("chargePointId")) in self.points.items
 
     def _drop_evses(self, evses: Sequence[str] | set[str]) -> None:
@@ -279,7 +310,7 @@ class Stations:
             if station in self.points.items
         }
 
-    async def _refresh_incidents(self, stations: Sequence[str]) -> None:
+    async def _refresh_details(self, stations: Sequence[str]) -> None:
         """Read what explains faults, and who holds reserved EVSEs."""
         points = [
             self.points.items[key] for key in stations if key in self.points.items
@@ -289,5 +320,5 @@ class Stations:
             for station in stations
             for key in self._evses_of.get(station, ())
         ]
-        await self._troubles.refresh([*points, *evses])
+        await self._faults.refresh([*points, *evses])
         await self.reservations.refresh(evses)

@@ -11,7 +11,7 @@ from typing import Any
 
 from mashumaro import field_options
 
-from ..decoding import Wire, text
+from ..wire import Wire, text
 
 
 def _key(name: str) -> Any:
@@ -308,7 +308,7 @@ class Subscription(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict(Wire):
+class ActionResponse(Wire):
     """The answer to an action; most actions leave all of it out."""
 
     success: bool | None = None

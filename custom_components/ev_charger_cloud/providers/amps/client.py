@@ -1,6 +1,6 @@
 """AMPS's endpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -18,9 +18,10 @@ from ...charging import (
     PermissionDeniedError,
     RateLimitedError,
     Refusal,
+    UnusableAnswerError,
 )
-from ..decoding import Wire, text
 from ..transport import Limits, Transport, message_of
+from ..wire import Wire, text
 from .wire import CAP, FLAT_VERBS, Action, Charger, Pagination, Updated
 
 # AMPS publishes no figures; one request at a time and one a second stay clear of
@@ -28,6 +29,7 @@ from .wire import CAP, FLAT_VERBS, Action, Charger, Pagination, Updated
 LIMITS = Limits(requests=1, period=1.0, concurrency=1)
 
 PAGE = 50
+MAX_PAGES = 200
 KEPT_ANSWERS = 100
 OLD_ROUTE = "/ev-charger/actions/{}"
 
@@ -112,7 +114,13 @@ class Client:
     Answers come bare or in an envelope, by the generation of the API.
     """
 
-    def __init__(self, session: ClientSession, base_url: str, api_key: str) -> None:
+    def __init__(
+        self,
+        session: ClientSession,
+        base_url: str,
+        api_key: str,
+        monotonic: Callable[[], float],
+    ) -> None:
         """Prepare; nothing is sent yet."""
         self._transport = AmpsTransport(
             session,
@@ -120,6 +128,7 @@ class Client:
             limits=LIMITS,
             headers={"x-api-key": api_key},
             secrets=(api_key,),
+            monotonic=monotonic,
         )
         self.old_route: bool | None = None
         self.environment: str | None = None
@@ -241,21 +250,30 @@ class Client:
         """Read all pages of a list."""
         items: list[T] = []
         offset, complete = 0, True
-        while True:
+        before: Any = None
+        for _ in range(MAX_PAGES):
             body = await self._get(
                 path, str(offset), **params, limit=PAGE, offset=offset
             )
             listed = body.get("items") if isinstance(body, Mapping) else None
+            if not isinstance(listed, list):
+                raise UnusableAnswerError("no list", reason="unexpected_shape")
+            if listed and listed == before:
+                # Pages that repeat themselves never end, and prove nothing.
+                return Listing(items=tuple(items), complete=False)
+            before = listed
             page = shape.decode_all(listed)
             items += page
-            complete &= len(page) == len(listed or ())
+            complete &= len(page) == len(listed)
             pagination = _pagination(body)
             # Pages may be shorter than was asked for.
-            offset += len(listed or ())
+            offset += len(listed)
             total = pagination.total or 0
             if not (listed and pagination.has_more) or 0 < total <= offset:
-                break
-        return Listing(items=tuple(items), complete=complete and len(items) >= total)
+                return Listing(
+                    items=tuple(items), complete=complete and len(items) >= total
+                )
+        return Listing(items=tuple(items), complete=False)
 
     async def _get(self, path: str, of: str = "", **params: str | int) -> Any:
         """Read what is at a path; an id `of` a thing fills the gap in it."""

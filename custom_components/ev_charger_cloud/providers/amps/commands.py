@@ -1,54 +1,52 @@
-"""Commands: sent, followed and judged."""
+"""Commands: sent and judged."""
 
-import asyncio
+from dataclasses import replace
 from datetime import timedelta
+import math
 
 from ...charging import (
     CancelScheduled,
-    ChargingError,
     Command,
     CommandRefusedError,
     CommandResult,
     Control,
     NotSupportedError,
+    Outcome,
     Refusal,
     SetControl,
     StartCharging,
     StopCharging,
-    Verdict,
 )
+from .charger_state import ChargerState
 from .client import REFUSALS, Client
-from .known import Known
-from .translation import bounds_of, cap_of
+from .mappings import cap_of
 from .wire import CAP, CHARGE, IDLE, Action, ActionState
 
-FOLLOW_DELAYS = (2.0, 3.0, 5.0, 8.0, 13.0)
-"""The pauses, in seconds, between asking how far a command came."""
 
-
-async def perform(client: Client, known: Known, command: Command) -> CommandResult:
-    """Translate a command."""
+async def perform(
+    client: Client, known: ChargerState, command: Command
+) -> CommandResult:
+    """Send a command; what becomes of it is asked for later."""
     match command:
-        case StartCharging(id_token=None, user_id=None, current_limit=None):
+        case StartCharging():
             return await _push(client, known, CHARGE, delay=command.delay)
-        case StopCharging(force=False):
+        case StopCharging():
             return await _push(client, known, IDLE, delay=command.delay)
-        case SetControl(
-            control=Control.POWER_LIMIT, value=float() | int() as value, duration=None
-        ):
+        case SetControl(control=Control.POWER_LIMIT, value=float() | int() as value):
             return await _set_cap(client, known, value)
         case CancelScheduled():
             return await _cancel(client, known, command.action_id)
     raise NotSupportedError(reason="not_offered")
 
 
-async def _set_cap(client: Client, known: Known, value: float) -> CommandResult:
-    """Set the power cap (W) as a setting, or with the older generations' verb."""
-    cap = cap_of(known.charger)
-    if cap is None:
+async def _set_cap(client: Client, known: ChargerState, value: float) -> CommandResult:
+    """Set the power cap (W) as a setting, or with the older generations' verb.
+
+    AMPS takes tenths of a kilowatt: more than was asked for is never sent.
+    """
+    if cap_of(known.charger) is None:
         raise NotSupportedError(reason="not_offered")
-    low, high = bounds_of(cap)
-    power = min(max(round(value / 1000, 1), low), high)
+    power = math.floor(value / 100 + 1e-9) / 10
     if not known.charger.canonical:
         return await _push(client, known, CAP, power=power)
     await client.set_cap(known.charger.id, power)
@@ -57,13 +55,13 @@ async def _set_cap(client: Client, known: Known, value: float) -> CommandResult:
 
 async def _push(
     client: Client,
-    known: Known,
+    known: ChargerState,
     verb: str,
     *,
     power: float | None = None,
     delay: timedelta | None = None,
 ) -> CommandResult:
-    """Give a command and follow its action."""
+    """Give a command; the answer is an action that can be followed."""
     charger = known.charger
     execution = "scheduled" if delay else "immediate"
     if execution not in charger.execution(verb):
@@ -77,32 +75,21 @@ async def _push(
         if not replaces or err.reason != "strategy_not_supported":
             raise
         action = await client.push(charger, verb, power=power, delay=delay)
-    known.action = action
-    if action.put_off:
-        return verdict_of(action)
-    if delay:
+    known.note(action)
+    if delay and not action.put_off:
         raise CommandRefusedError(
             "the command was not put off but carried out at once",
             reason=Refusal.NOT_APPLIED,
         )
-    return await _follow(client, known, action)
+    result = result_of(action)
+    if result.outcome is Outcome.REFUSED:
+        raise CommandRefusedError(result.message or "", reason=result.reason or "")
+    return result
 
 
-async def _follow(client: Client, known: Known, action: Action) -> CommandResult:
-    """Follow an action to its end, or until it takes too long."""
-    for pause in FOLLOW_DELAYS:
-        if not action.open:
-            break
-        await asyncio.sleep(pause)
-        try:
-            known.action = action = await client.action(action)
-        except ChargingError:
-            # The command is on its way: only the question failed.
-            continue
-    return verdict_of(action)
-
-
-async def _cancel(client: Client, known: Known, action_id: str | None) -> CommandResult:
+async def _cancel(
+    client: Client, known: ChargerState, action_id: str | None
+) -> CommandResult:
     """Cancel one action that was put off, or all of a charger."""
     if action_id:
         scheduled = [action_id]
@@ -117,19 +104,36 @@ async def _cancel(client: Client, known: Known, action_id: str | None) -> Comman
         cancelled = await client.cancel(scheduled_id)
         if known.action and known.action.id == cancelled.id:
             known.action = cancelled
-    return CommandResult(verdict=Verdict.COMPLETED, id=scheduled[-1])
+    return CommandResult(outcome=Outcome.COMPLETED, id=scheduled[-1])
 
 
-def verdict_of(action: Action) -> CommandResult:
-    """Judge how far an action came; raise CommandRefusedError when it failed."""
+def result_of(action: Action) -> CommandResult:
+    """Return how far an action came, and what AMPS has on record of it."""
+    details = CommandResult(
+        id=action.id,
+        due_at=action.start if action.put_off else None,
+        finished_at=action.completed_at,
+        action=action.verb,
+        parameters=dict(action.parameters or {}),
+        created_at=action.created_at,
+        updated_at=action.updated_at,
+        acknowledged_at=action.acknowledged_at,
+        error_code=action.error_code,
+        vendor_result=action.result.summary if action.result else None,
+    )
     if action.failed:
         code = (action.error_code or "failed").lower()
-        raise CommandRefusedError(action.complaint, reason=REFUSALS.get(code, code))
+        return replace(
+            details,
+            outcome=Outcome.REFUSED,
+            reason=REFUSALS.get(code, code),
+            message=action.complaint or None,
+        )
     if action.state is ActionState.CANCELLED:
-        raise CommandRefusedError("the command was cancelled", reason="cancelled")
+        return replace(details, outcome=Outcome.REFUSED, reason="cancelled")
     if action.put_off:
-        return CommandResult(verdict=Verdict.DEFERRED, id=action.id, at=action.start)
+        return replace(details, outcome=Outcome.DEFERRED)
     if action.open:
-        return CommandResult(id=action.id)
+        return details
     message = action.result.message if action.result else None
-    return CommandResult(verdict=Verdict.COMPLETED, id=action.id, message=message)
+    return replace(details, outcome=Outcome.COMPLETED, message=message)

@@ -1,11 +1,8 @@
 """An AMPS key, translated into the vocabulary of `charging`."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
-import time
 from typing import Any, override
 
 from ...charging import (
@@ -14,13 +11,16 @@ from ...charging import (
     Command,
     CommandResult,
     Fleet,
+    Name,
     NotFoundError,
     Notice,
     NoticeKind,
     NotSupportedError,
+    Outcome,
     PermissionDeniedError,
     RateLimitedError,
     Refresh,
+    Refusal,
     UnreachableError,
 )
 from ..base import (
@@ -35,15 +35,16 @@ from ..base import (
     ProviderDescription,
     Settings,
 )
-from ..decoding import oddities
+from ..records import Absences
 from ..schedule import Schedule
 from ..settings import stripped, web_address
 from ..transport import redact
+from ..wire import oddities
+from .auth_guard import AuthGuard
+from .charger_state import ChargerState, Trouble, device_id_of
 from .client import KEY_REFUSED, Client
-from .commands import perform, verdict_of
-from .key_trial import KeyTrial
-from .known import Known, Trouble, device_id_of
-from .translation import device_of, name_of
+from .commands import perform, result_of
+from .mappings import device_of, name_of
 from .wire import Action
 
 LIST_EVERY = timedelta(minutes=30)
@@ -81,14 +82,18 @@ class AmpsProvider(Provider):
         super().__init__(context)
         settings = context.settings
         self._client = Client(
-            context.session, settings["base_url"], settings["api_key"]
+            context.session,
+            settings["base_url"],
+            settings["api_key"],
+            context.monotonic,
         )
         self._user_id: str | None = settings.get("end_user_id") or None
         self._expedite: bool = settings.get("expedite_while_charging", False)
-        self._schedule = Schedule()
-        self._key = KeyTrial(context)
-        self._proven_at = -TICK.total_seconds()
-        self._chargers: dict[str, Known] = {}
+        self._schedule = Schedule(context.monotonic)
+        self._auth_guard = AuthGuard(context)
+        self._absences = Absences(context.monotonic)
+        self._proven_at = float("-inf")
+        self._chargers: dict[str, ChargerState] = {}
         self._controllable = True
 
     @override
@@ -106,7 +111,8 @@ class AmpsProvider(Provider):
         listing = await self._client.chargers(self._user_id)
         return [
             Candidate(
-                id=device_id_of(charger), name=f"{name_of(charger)} ({charger.id})"
+                id=device_id_of(charger),
+                name=f"{name_of(charger) or ''} ({charger.id})".strip(),
             )
             for charger in listing.items
         ]
@@ -136,7 +142,7 @@ class AmpsProvider(Provider):
 
     @override
     async def execute(self, command: Command) -> CommandResult:
-        """Carry out a command and follow its action to the end."""
+        """Send a command; the action that it makes can be followed."""
         known = self._find(command.device_id)
         if isinstance(command, Refresh):
             # The read that follows each command is what was asked for.
@@ -162,18 +168,32 @@ class AmpsProvider(Provider):
         return result
 
     @override
+    def follows(self, result: CommandResult) -> bool:
+        """Return whether an action has not come to its end."""
+        return result.outcome is Outcome.ACCEPTED and result.id is not None
+
+    @override
     async def follow(self, device_id: str, command_id: str) -> CommandResult:
         """Ask how far an action came, on the route that its answer named.
 
         GET /actions/{actionId}, GET /ev-charger/actions/{actionId}
         """
-        action = self._find(device_id).action
+        known = self._find(device_id)
+        action = known.action
         if action is None or action.id != command_id:
             action = Action.decode({"id": command_id})
         try:
-            return verdict_of(await self._client.action(action))
+            told = await self._client.action(action)
         except AuthenticationError as err:
             raise await self._meaning(err) from err
+        except NotFoundError as err:
+            raise NotFoundError(err.message, reason=Refusal.UNKNOWN_ACTION) from err
+        mine = told.device_id is None or told.device_id.lower() == known.id
+        if not mine or (told.device_id is None and command_id not in known.actions):
+            raise NotFoundError(reason=Refusal.UNKNOWN_ACTION)
+        if known.action is not None and known.action.id == told.id:
+            known.note(told)
+        return result_of(told)
 
     @override
     def diagnostics(self) -> Mapping[str, Any]:
@@ -201,7 +221,8 @@ class AmpsProvider(Provider):
     # Polls
 
     async def _discover(self) -> bool:
-        """Find out which chargers there are; tell whether AMPS answered."""
+        """Find out which chargers there are; return whether AMPS answered."""
+        sent_at = self.context.monotonic()
         try:
             listing = await self._vouched(self._client.chargers(self._user_id))
         except AuthenticationError, RateLimitedError:
@@ -218,15 +239,32 @@ class AmpsProvider(Provider):
                 continue
             found.add(device_id)
             name = name_of(charger)
-            if namesakes[name] > 1:
-                name = f"{name} {charger.id.rpartition('_')[2][-6:]}"
+            ending = charger.id.rpartition("_")[2][-6:]
+            shown: str | Name = name or Name(key="charger", placeholders={"id": ending})
+            if name and namesakes[name] > 1:
+                shown = f"{name} {ending}"
             if known := self._chargers.get(device_id):
-                known.name = name
+                known.name = shown
+                # The list tells the state as it was last pulled from the maker.
+                if known.trouble is None and charger.state is not None:
+                    known.take(charger, sent_at, listed=True)
             else:
-                self._chargers[device_id] = Known(charger=charger, name=name)
+                self._chargers[device_id] = ChargerState(
+                    charger=charger,
+                    name=shown,
+                    monotonic=self.context.monotonic,
+                    observed_at=sent_at,
+                )
+        for device_id in found:
+            self._absences.seen(device_id)
         if listing.complete:
-            for device_id in self._chargers.keys() - found:
+            if self._chargers and not listing.items:
+                # Nothing at all where there were chargers: a trouble of the cloud.
+                self._schedule.forget(_LIST)
+            for device_id in self._absences.judge(self._chargers, found):
                 del self._chargers[device_id]
+            if self._chargers.keys() - found:
+                self._schedule.forget(_LIST)
         return True
 
     async def _read_due(self, *, answered: bool) -> None:
@@ -254,33 +292,30 @@ class AmpsProvider(Provider):
         if silent and not answered:
             raise silent[-1]
 
-    def _wants_fresh(self, known: Known) -> bool:
-        """Tell whether a charger is worth asking its maker for, each minute."""
+    def _wants_fresh(self, known: ChargerState) -> bool:
+        """Return whether a charger is worth asking its maker for, each minute."""
         if known.watched:
             return True
         state = known.charger.state
         return self._expedite and state is not None and state.is_charging is True
 
-    async def _fetch(self, known: Known, *, expedite: bool) -> None:
+    async def _fetch(self, known: ChargerState, *, expedite: bool) -> None:
         """Read a charger; what is wrong with it alone is kept with it."""
-        known.read_at = time.monotonic()
+        sent_at = known.read_at = self.context.monotonic()
         try:
             charger = await self._client.charger(known.charger.id, expedite=expedite)
         except AuthenticationError as err:
-            known.trouble = Trouble(error=await self._meaning(err))
+            known.fail(Trouble(error=await self._meaning(err)), sent_at)
         except RateLimitedError:
             raise
         except ChargingError as err:
-            known.trouble = Trouble(error=err)
+            known.fail(Trouble(error=err), sent_at)
             if isinstance(err, NotFoundError):
                 # Whether it is gone for good, the list knows.
                 self._schedule.forget(_LIST)
         else:
-            self._key.passed()
-            known.charger = replace(charger, id=known.charger.id)
-            known.trouble = None
-            told = charger.last_action
-            known.action = known.action.or_newer(told) if known.action else told
+            self._auth_guard.passed()
+            known.take(charger, sent_at)
             if known.action and known.action.put_off and not known.action.start:
                 await self._ask(known, known.action)
         if known.trouble and known.trouble.passing:
@@ -288,13 +323,13 @@ class AmpsProvider(Provider):
         else:
             self._schedule.done(known.id)
 
-    async def _follow_up(self, known: Known) -> None:
+    async def _follow_up(self, known: ChargerState) -> None:
         """Ask after an action that did not end while its command waited."""
         action = known.action
         if action is None or not action.open:
             return
         if action.put_off:
-            due = action.start is not None and action.start.timestamp() <= time.time()
+            due = action.start is not None and action.start <= self.context.now()
         else:
             due = known.watched or self._schedule.due(known.id, READ_EVERY)
         if due:
@@ -302,10 +337,10 @@ class AmpsProvider(Provider):
             if known.action and known.action.state is not action.state:
                 known.watch()
 
-    async def _ask(self, known: Known, action: Action) -> None:
+    async def _ask(self, known: ChargerState, action: Action) -> None:
         """Ask how far an action came; a failure to do so changes nothing."""
         try:
-            known.action = await self._client.action(action)
+            known.note(await self._client.action(action))
         except NotFoundError:
             known.action = None
         except AuthenticationError as err:
@@ -334,8 +369,8 @@ class AmpsProvider(Provider):
         try:
             result = await answer
         except AuthenticationError as err:
-            raise self._key.judge(err) from err
-        self._key.passed()
+            raise self._auth_guard.judge(err) from err
+        self._auth_guard.passed()
         return result
 
     async def _meaning(self, err: AuthenticationError) -> ChargingError:
@@ -344,22 +379,22 @@ class AmpsProvider(Provider):
         Raises when the key itself fails a probe. One that passes leaves the maker's
         own refusal, or a burst.
         """
-        if time.monotonic() - self._proven_at >= TICK.total_seconds():
-            await asyncio.sleep(PROBE_DELAY)
+        if self.context.monotonic() - self._proven_at >= TICK.total_seconds():
+            await self.context.sleep(PROBE_DELAY)
             await self._vouched(self._client.probe())
-            self._proven_at = time.monotonic()
+            self._proven_at = self.context.monotonic()
         if err.reason in KEY_REFUSED:
             return PermissionDeniedError(err.message, reason=err.reason)
         return RateLimitedError(err.message, reason=err.reason)
 
-    def _find(self, device_id: str) -> Known:
+    def _find(self, device_id: str) -> ChargerState:
         """Return a charger by its device's id."""
         if known := self._chargers.get(device_id):
             return known
         raise NotFoundError(reason="device_not_found")
 
 
-def _turn(known: Known) -> tuple[bool, bool, float]:
+def _turn(known: ChargerState) -> tuple[bool, bool, float]:
     """Order chargers: no trouble first, then commanded, then waiting for long."""
     return known.trouble is not None, not known.watched, known.read_at
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any, override
 
-from ..decoding import Wire, part, text, translate
+from ..wire import Wire, key, part, text, translate, words
 
 CHARGE = "charge"
 IDLE = "idle"
@@ -42,10 +42,8 @@ _STATES = {state.value: state for state in ActionState} | {
 
 
 def _words(value: Any) -> tuple[str, ...]:
-    """Read a list of words."""
-    if not isinstance(value, list):
-        return ()
-    return tuple(word for item in value if (word := text(item)))
+    """Read a list of words; empty when it is none."""
+    return words(value) or ()
 
 
 def _named(shape: type[Wire]) -> Any:
@@ -60,6 +58,17 @@ def _named(shape: type[Wire]) -> Any:
         }
 
     return field(default_factory=dict, metadata={"deserialize": deserialize})
+
+
+def _plain(value: Any) -> Mapping[str, Any] | None:
+    """Read an object of plain values: what a command was given."""
+    if not isinstance(value, Mapping):
+        return None
+    return {
+        str(name): item
+        for name, item in value.items()
+        if isinstance(item, str | int | float | bool)
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +92,7 @@ class Sync(Wire):
     """
 
     available: bool | None = None
-    last_pulled_at: datetime | None = field(
-        default=None, metadata={"alias": "lastPulledAt"}
-    )
+    last_pulled_at: datetime | None = key("lastPulledAt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +108,11 @@ class State(Told):
     """What the charger does: `max_current` is in A, the powers are in kW."""
 
     status: str | None = None
-    is_connected: bool | None = field(default=None, metadata={"alias": "isConnected"})
-    is_charging: bool | None = field(default=None, metadata={"alias": "isCharging"})
-    current_power: float | None = field(
-        default=None, metadata={"alias": "currentPower"}
-    )
-    max_current: float | None = field(default=None, metadata={"alias": "maxCurrent"})
-    power_rate_limit: float | None = field(
-        default=None, metadata={"alias": "powerRateLimit"}
-    )
+    is_connected: bool | None = key("isConnected")
+    is_charging: bool | None = key("isCharging")
+    current_power: float | None = key("currentPower")
+    max_current: float | None = key("maxCurrent")
+    power_rate_limit: float | None = key("powerRateLimit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +136,7 @@ class Setting(Wire):
 class Links(Wire):
     """Where to ask for a thing again, as a path below the base URL."""
 
-    self_path: str | None = field(default=None, metadata={"alias": "self"})
+    self_path: str | None = key("self")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,11 @@ class Result(Wire):
     success: bool | None = None
     message: str | None = None
     error: str | None = None
+
+    @property
+    def summary(self) -> str | None:
+        """Return what the maker said, in one line."""
+        return self.error or self.message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +163,19 @@ class Action(Wire):
     """
 
     id: str
-    device_id: str | None = field(default=None, metadata={"alias": "deviceId"})
+    device_id: str | None = key("deviceId")
     verb: str | None = None
     state: ActionState | None = None
     result: Result | None = part(Result)
-    error_code: str | None = field(default=None, metadata={"alias": "errorCode"})
-    error_message: str | None = field(default=None, metadata={"alias": "errorMessage"})
-    created_at: datetime | None = field(default=None, metadata={"alias": "createdAt"})
+    error_code: str | None = key("errorCode")
+    error_message: str | None = key("errorMessage")
+    parameters: Mapping[str, Any] | None = field(
+        default=None, metadata={"deserialize": _plain}
+    )
+    created_at: datetime | None = key("createdAt")
+    updated_at: datetime | None = key("updatedAt")
+    acknowledged_at: datetime | None = key("acknowledgedAt")
+    completed_at: datetime | None = key("completedAt")
     start: datetime | None = None
     links: Links | None = part(Links)
 
@@ -185,17 +199,17 @@ class Action(Wire):
 
     @property
     def open(self) -> bool:
-        """Tell whether the action has not come to its end."""
+        """Return whether the action has not come to its end."""
         return self.state in (None, ActionState.ACKNOWLEDGED, ActionState.SCHEDULED)
 
     @property
     def put_off(self) -> bool:
-        """Tell whether the action waits for its time."""
+        """Return whether the action waits for its time."""
         return self.state is ActionState.SCHEDULED
 
     @property
     def failed(self) -> bool:
-        """Tell whether the action failed, by its state or by the maker's word."""
+        """Return whether the action failed, by its state or by the maker's word."""
         if self.state is ActionState.COMPLETED:
             return self.result is not None and self.result.success is False
         return self.state is ActionState.FAILED
@@ -251,14 +265,14 @@ class Charger(Told):
 
     @property
     def canonical(self) -> bool:
-        """Tell whether the charger speaks the newest generation's commands."""
+        """Return whether the charger speaks the newest generation's commands."""
         return not self.told.isdisjoint(
             {"commands", "settings", "lastAction", "currentSchedule"}
         )
 
     @property
     def defers(self) -> bool:
-        """Tell whether the charger is of the generation that knows `deferUntil`."""
+        """Return whether the charger is of the generation that knows `deferUntil`."""
         return not self.canonical and "features" in self.told
 
     def execution(self, verb: str) -> tuple[str, ...]:
@@ -274,7 +288,7 @@ class Pagination(Wire):
     """Where in a list a page is."""
 
     total: int | None = None
-    has_more: bool | None = field(default=None, metadata={"alias": "hasMore"})
+    has_more: bool | None = key("hasMore")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

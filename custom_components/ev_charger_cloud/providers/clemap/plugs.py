@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from ...charging import CURRENTS, ChargingStatus, Reading, Value
-from ..decoding import translate
+from ..wire import translate
 from .wire import Plug
 
 # "Status Information of Charging Station". `init` and `unknown` tell no state, nor do
@@ -48,22 +48,22 @@ _UNCHANGED = 90.0
 
 
 def online(plug: Plug) -> bool | None:
-    """Tell whether the cloud reaches the plug."""
+    """Return whether the cloud reaches the plug."""
     return None if plug.status is None else plug.status not in _OFFLINE
 
 
 def faulted(plug: Plug) -> bool:
-    """Tell whether the plug is in error."""
+    """Return whether the plug is in error."""
     return plug.status == "error"
 
 
 def charging(plug: Plug) -> bool:
-    """Tell whether the plug charges a vehicle."""
+    """Return whether the plug charges a vehicle."""
     return _CHARGING.get(plug.status or "") is True
 
 
 def controllable(plugs: Iterable[Plug]) -> bool:
-    """Tell whether a target can reach any of the plugs, as far as is known."""
+    """Return whether a target can reach any of the plugs, as far as is known."""
     states = [plug.status for plug in plugs]
     return not states or any(status not in _UNCONTROLLABLE for status in states)
 
@@ -95,7 +95,7 @@ def readings(plug: Plug, *, stale: bool) -> Mapping[Reading, Value]:
     }
 
 
-class Freshness:
+class StaleDetector:
     """Tells a reading that stands still from one that a wrong clock makes look old."""
 
     def __init__(self) -> None:
@@ -117,5 +117,5 @@ class Freshness:
                 self._stale.add(key)
 
     def stale(self, key: str) -> bool:
-        """Tell whether a plug's reading stands still."""
+        """Return whether a plug's reading stands still."""
         return key in self._stale

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-import time
 from typing import Any, override
 
 from ...charging import (
@@ -18,29 +17,30 @@ from ...charging import (
     Device,
     DeviceKind,
     Fleet,
+    Name,
     NotFoundError,
     Notice,
     NoticeKind,
     NotSupportedError,
+    Outcome,
     Reading,
     Refusal,
     SetControl,
     StartCharging,
     StopCharging,
     Value,
-    Verdict,
 )
 from ..base import Account, Candidate, Context, Poll, Provider
-from ..decoding import number, oddities, once
 from ..transport import redact
+from ..wire import number, oddities, once
 from .client import Client
-from .limit import MINIMUM_CURRENT, MINIMUM_DURATION, Limit, Wish
-from .plugs import Freshness, charging, controllable, faulted, online, readings
+from .limit import MINIMUM_CURRENT, MINIMUM_DURATION, HeldLimit, Limit
+from .plugs import StaleDetector, charging, controllable, faulted, online, readings
 from .settings import compact
 from .wire import Plug
 
 _MAKER = "CLEMAP"
-_NAME = "CLEMAP station"
+_STATION = "CLEMAP station"
 _IDLE = 30.0
 _CHARGING = 15.0
 _SHORTEST = 10.0
@@ -58,7 +58,8 @@ class ClemapProvider(Provider):
         self._limit = Limit(self._client, context, self._now)
         self._plugs: dict[str, Plug] = {}
         self._several = False
-        self._freshness = Freshness()
+        self._observed_at = float("-inf")
+        self._stale_detector = StaleDetector()
 
     @override
     async def account(self) -> Account:
@@ -80,7 +81,7 @@ class ClemapProvider(Provider):
         return Poll(
             fleet=fleet if self.context.selection.wants(self._id) else {},
             interval=timedelta(seconds=self._interval()),
-            at_most=self._renewal(),
+            max_interval=self._renewal(),
             notices=tuple(self._notices()),
         )
 
@@ -91,32 +92,59 @@ class ClemapProvider(Provider):
 
     @override
     async def execute(self, command: Command) -> CommandResult:
-        """Change what the user wishes and see the target follow."""
-        wish: Callable[[Wish], Wish]
+        """Change what is held and send the target."""
+        requested: Callable[[HeldLimit], HeldLimit]
         match command:
             case SetControl(control=Control.CURRENT_LIMIT, value=value):
                 current, end = self._current(value), self._end(command.duration)
-                wish = partial(replace, current=current, end=end)
+                requested = partial(replace, current=current, end=end)
             case ClearLimit():
-                wish = _forgotten
-            case StartCharging(id_token=None, user_id=None, delay=None) if (
-                self._limit.may_pause
-            ):
+                requested = _forgotten
+            case StartCharging() if self._limit.may_pause:
                 if command.current_limit is not None:
                     current = self._current(command.current_limit)
-                    wish = partial(replace, paused=False, current=current, end=None)
-                elif self._limit.unhindered:
-                    return CommandResult(verdict=Verdict.COMPLETED)
+                    requested = partial(
+                        replace, paused=False, current=current, end=None
+                    )
+                elif self._limit.unhindered and await self._limit.read_unhindered():
+                    # Nothing that could be lifted from here holds charging back.
+                    return CommandResult(outcome=Outcome.COMPLETED)
                 else:
-                    wish = partial(replace, paused=False)
-            case StopCharging(delay=None) if self._limit.may_pause:
-                wish = partial(replace, paused=True)
+                    requested = partial(replace, paused=False)
+            case StopCharging() if self._limit.may_pause:
+                requested = partial(replace, paused=True, anew=True)
             case _:
                 raise NotSupportedError
         try:
-            return await self._limit.change(wish)
+            result = await self._limit.change(requested)
         except CommandRefusedError as err:
             raise self._explained(err) from err
+        if isinstance(command, ClearLimit) or controllable(self._plugs.values()):
+            return result
+        # The cloud took it, but no plug can be steered now: it holds once one can.
+        reason = self._explained(CommandRefusedError(reason=Refusal.INOPERATIVE)).reason
+        return replace(result, outcome=Outcome.DEFERRED, reason=reason)
+
+    @override
+    def follows(self, result: CommandResult) -> bool:
+        """Return whether a target was sent that the cloud may not show yet."""
+        return result.outcome is Outcome.ACCEPTED and result.id is not None
+
+    @override
+    async def follow(self, device_id: str, command_id: str) -> CommandResult:
+        """Return how far a change of this run came."""
+        result = self._limit.follow(command_id)
+        if result.outcome is not Outcome.REFUSED:
+            return result
+        error = self._explained(
+            CommandRefusedError(result.message or "", reason=result.reason or "")
+        )
+        return replace(result, reason=error.reason)
+
+    @override
+    async def close(self) -> None:
+        """Finish the write that is under way."""
+        await self._limit.close()
 
     @override
     def diagnostics(self) -> Mapping[str, Any]:
@@ -138,15 +166,17 @@ class ClemapProvider(Provider):
 
     async def _read_plugs(self) -> None:
         """Read the plugs, known by their uuid since their order may change."""
+        sent_at = self.context.monotonic()
         plugs = await self._client.status()
         ours = [plug for plug in plugs if compact(plug.evse_uuid) in ("", self._id)]
         if plugs and not ours:
             raise NotFoundError("another station's answer", reason="wrong_station")
         if not plugs:
-            once(_NAME, "the cloud lists no plug of it")
+            once(_STATION, "the cloud lists no plug of it")
+        self._observed_at = sent_at
         self._plugs = {compact(plug.plug_uuid): plug for plug in ours}
         self._several = self._several or len(self._plugs) > 1
-        self._freshness.note(self._plugs, self._now(), time.monotonic())
+        self._stale_detector.note(self._plugs, self._now(), self.context.monotonic())
 
     def _now(self) -> datetime:
         """Return the later of this machine's time and the cloud's.
@@ -154,7 +184,7 @@ class ClemapProvider(Provider):
         A machine may start before its clock is set; the readings tell the time too.
         """
         times = (plug.time for plug in self._plugs.values())
-        return max([datetime.now(UTC), *(when for when in times if when)])
+        return max([self.context.now(), *(when for when in times if when)])
 
     def _interval(self) -> float:
         """Return the seconds until something is likely to have changed."""
@@ -174,7 +204,7 @@ class ClemapProvider(Provider):
         if self._limit.forbidden:
             yield Notice(
                 kind=NoticeKind.PERMISSION_MISSING,
-                subject="current limit",
+                subject=Name(key="current_limit"),
                 device_id=self._id,
             )
         if self._limit.notice:
@@ -185,11 +215,12 @@ class ClemapProvider(Provider):
     # Translation
 
     @property
-    def _name(self) -> str:
+    def _name(self) -> str | Name:
         """Return the only plug's label, or what the station is."""
         if self._several or len(self._plugs) != 1:
-            return _NAME
-        return next(iter(self._plugs.values())).plug_label or _NAME
+            return Name(key="station")
+        label = next(iter(self._plugs.values())).plug_label
+        return label or Name(key="station")
 
     def _fleet(self) -> Fleet:
         """Return the station, and its plugs as devices when it has several."""
@@ -199,6 +230,7 @@ class ClemapProvider(Provider):
             id=self._id,
             name=self._name,
             maker=_MAKER,
+            observed_at=self._observed_at,
             online=True if True in states else False if False in states else None,
             readings=self._station_readings(),
             controls=self._controls(),
@@ -208,11 +240,13 @@ class ClemapProvider(Provider):
             Device(
                 id=f"{self._id}_{key}",
                 kind=DeviceKind.CONNECTOR,
-                name=plug.plug_label or f"Plug {key[:4]}",
+                name=plug.plug_label
+                or Name(key="connector", placeholders={"number": key[:4]}),
                 parent=self._id,
                 maker=_MAKER,
+                observed_at=self._observed_at,
                 online=online(plug),
-                readings=readings(plug, stale=self._freshness.stale(key)),
+                readings=readings(plug, stale=self._stale_detector.stale(key)),
             )
             for key, plug in plugs.items()
         )
@@ -226,7 +260,7 @@ class ClemapProvider(Provider):
             held[Reading.LIMIT_VALID_UNTIL] = target.valid_until if target else None
         if not self._several:
             for key, plug in self._plugs.items():
-                held |= readings(plug, stale=self._freshness.stale(key))
+                held |= readings(plug, stale=self._stale_detector.stale(key))
         return held
 
     def _controls(self) -> Mapping[Control, ControlState]:
@@ -239,6 +273,7 @@ class ClemapProvider(Provider):
             minimum=MINIMUM_CURRENT,
             maximum=self._limit.maximum,
             step=1,
+            timed=True,
         )
         if not self._limit.may_pause:
             return {Control.CURRENT_LIMIT: limit}
@@ -246,13 +281,17 @@ class ClemapProvider(Provider):
         may_charge = ControlState(value=None if paused is None else not paused)
         return {Control.CURRENT_LIMIT: limit, Control.CHARGING: may_charge}
 
-    def _commands(self) -> frozenset[type[Command]]:
+    def _commands(self) -> Mapping[type[Command], frozenset[str]]:
         """Return what can be asked, beside the controls."""
         if not self._limit.offered:
-            return frozenset()
+            return {}
         if not self._limit.may_pause:
-            return frozenset({ClearLimit})
-        return frozenset({ClearLimit, StartCharging, StopCharging})
+            return {ClearLimit: frozenset()}
+        return {
+            ClearLimit: frozenset(),
+            StartCharging: frozenset({"current_limit"}),
+            StopCharging: frozenset(),
+        }
 
     def _current(self, value: ControlValue) -> int:
         """Return a limit in whole amperes, never more than was asked for."""
@@ -281,6 +320,6 @@ class ClemapProvider(Provider):
         return CommandRefusedError(error.message, reason=reason)
 
 
-def _forgotten(wish: Wish) -> Wish:
-    """Return no wish at all."""
-    return Wish()
+def _forgotten(held: HeldLimit) -> HeldLimit:
+    """Return nothing that is held."""
+    return HeldLimit()

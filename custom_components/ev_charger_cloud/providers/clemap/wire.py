@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Self
 
 from ...charging import UnusableAnswerError
-from ..decoding import Wire, moment, number
 from ..transport import message_of
+from ..wire import Wire, moment, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _tells(current: Any) -> bool:
-    """Tell whether a value is a target or the lack of one."""
+    """Return whether a value is a target or the lack of one."""
     return current is None or number(current) is not None
 
 

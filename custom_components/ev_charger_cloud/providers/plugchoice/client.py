@@ -20,17 +20,17 @@ from ...charging import (
 )
 from ..transport import Transport
 from .wire import (
+    ActionResponse,
     Card,
     Charger,
     CompositeSchedule,
     LatestMeterValue,
     PlugCharge,
     PowerUsage,
-    Site,
+    SitePayload,
     Switch,
     Transaction,
     User,
-    Verdict,
 )
 
 _ACTION_TIMEOUT = 35.0
@@ -78,18 +78,24 @@ class PlugchoiceClient:
         """`GET /user`: the account behind the token, a bare object."""
         return User.decode(_unwrap(await self._get("/user")))
 
-    async def chargers(self) -> dict[str, Charger]:
-        """`GET /chargers`: every charger by uuid, with model, without connectors."""
-        return _by_uuid(Charger.decode_all(await self._list("/chargers")))
+    async def chargers(self) -> tuple[dict[str, Charger], bool]:
+        """`GET /chargers`: every charger by uuid, with model, without connectors.
+
+        Also returns whether each item could be read: only then does the list tell
+        what is missing.
+        """
+        items = await self._list("/chargers")
+        chargers = _by_uuid(Charger.decode_all(items))
+        return chargers, len(chargers) == len(items)
 
     async def charger(self, charger: str) -> Charger:
         """`GET /chargers/{charger}`: with model, connectors and permissions."""
         body = await self._get("/chargers/{charger}", charger=charger)
         return Charger.decode(_unwrap(body))
 
-    async def sites(self) -> dict[str, Site]:
+    async def sites(self) -> dict[str, SitePayload]:
         """`GET /sites`: every location by uuid."""
-        sites = Site.decode_all(await self._list("/sites"))
+        sites = SitePayload.decode_all(await self._list("/sites"))
         return {site.uuid: site for site in sites if site.uuid}
 
     async def site_chargers(self, site: str) -> dict[str, Charger]:
@@ -248,7 +254,7 @@ class PlugchoiceClient:
 
     async def _act(self, charger: str, action: str, body: Any) -> str:
         """Have the charger do something, and return its verdict."""
-        status = Verdict.decode(await self._ask(charger, action, body)).status
+        status = ActionResponse.decode(await self._ask(charger, action, body)).status
         if status is None:
             raise UnusableAnswerError("no verdict", reason="unexpected_shape")
         return status
@@ -335,7 +341,9 @@ def _refusal(err: ChargingError) -> ChargingError:
     status of its own for one that is offline.
     """
     if err.reason in ("timeout", f"http_{HTTPStatus.GATEWAY_TIMEOUT}"):
-        return CommandRefusedError(err.message, reason=Refusal.NO_ANSWER)
+        return CommandRefusedError(
+            err.message, reason=Refusal.NO_ANSWER, uncertain=err.uncertain
+        )
     if isinstance(err, NotFoundError):
         return CommandRefusedError(err.message, reason=err.reason)
     return err

@@ -1,10 +1,9 @@
 """Carrying commands out, and judging how they ended."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 import logging
 import math
 from typing import Any, Concatenate, Final
@@ -20,6 +19,7 @@ from ...charging import (
     CommandResult,
     Control,
     NotSupportedError,
+    Outcome,
     PermissionDeniedError,
     ProfileKind,
     ProfilePurpose,
@@ -30,19 +30,19 @@ from ...charging import (
     SetControl,
     StartCharging,
     StopCharging,
-    Verdict,
 )
 from ..base import Settings
-from .account import PlugchoiceAccount
+from ..ocpp import profile_body, snake_case
 from .client import PlugchoiceClient
-from .station import Station
+from .state import ChargerState
+from .sync import PlugchoiceSync
 
 _LOGGER = logging.getLogger(__name__)
 
-# How long to wait (s) for a session to begin that a limit was asked for.
-SESSION_DELAYS: Final = (1.0, 2.0, 4.0, 8.0, 10.0)
+# For how long (s) a session may keep a limit waiting that it is to begin with.
+_LIMIT_WAITS: Final = 300.0
 
-# Clearing what is not there: the wish is fulfilled already.
+# Clearing what is not there: what was asked for holds already.
 _NOTHING_CLEARED: Final = "Unknown"
 _LIMITING: Final = ("charge-limit", "charging-profile", "clear-charging-profile")
 _ACCEPTED: Final = frozenset({"Accepted", "Scheduled", _NOTHING_CLEARED})
@@ -55,7 +55,7 @@ class Commands:
     """
 
     def __init__(
-        self, client: PlugchoiceClient, account: PlugchoiceAccount, settings: Settings
+        self, client: PlugchoiceClient, account: PlugchoiceSync, settings: Settings
     ) -> None:
         """Send through a client."""
         self._client = client
@@ -63,7 +63,7 @@ class Commands:
         self._stack_level = int(settings.get("stack_level", 1))
 
     async def execute(
-        self, station: Station, number: int | None, command: Command
+        self, station: ChargerState, number: int | None, command: Command
     ) -> CommandResult:
         """Carry out a command."""
         match command:
@@ -95,39 +95,64 @@ class Commands:
         raise NotSupportedError("not offered by Plugchoice", reason="not_supported")
 
     async def _start(
-        self, station: Station, number: int, command: StartCharging
+        self, station: ChargerState, number: int, command: StartCharging
     ) -> CommandResult:
         """Scan a card, so to speak, or lift the limit that pauses a session."""
-        if station.limit(number) == 0:
+        if station.offered(number) == 0:
+            running = station.running(station.connectors[number])
+            session = str(running.id) if running else None
             if command.current_limit is not None:
-                return await self._limit(station, number, command.current_limit)
+                result = await self._limit(station, number, command.current_limit)
+                return replace(result, id=session)
             result = await self._clear_limit(station, number)
             if result.message == _NOTHING_CLEARED:
                 raise CommandRefusedError(
                     "held back by another profile", reason=Refusal.NOT_APPLIED
                 )
-            return result
+            return replace(result, id=session)
         token = command.id_token or self._account.token(station)
         if not token:
             raise CommandRefusedError("no card", reason=Refusal.CARD_REQUIRED)
+        await self._require_vehicle(station, number)
         result = await self._act(station, "start", self._client.start, number, token)
+        station.limits_to_set.pop(number, None)
         if command.current_limit is not None:
-            for delay in SESSION_DELAYS:
-                await asyncio.sleep(delay)
-                with _whatever():
-                    station.take(await self._client.charger(station.uuid))
-                if number in station.in_session:
-                    break
-            return await self._limit(station, number, command.current_limit)
+            station.limits_to_set[number] = (
+                command.current_limit,
+                station.monotonic() + _LIMIT_WAITS,
+            )
         return result
 
-    async def _stop(self, station: Station, number: int) -> CommandResult:
+    async def set_waiting_limits(self, station: ChargerState) -> None:
+        """Limit the sessions that have begun since they were asked for with a limit.
+
+        The cloud takes a limit for a running session only.
+        """
+        for number, (limit, until) in list(station.limits_to_set.items()):
+            if station.monotonic() > until:
+                del station.limits_to_set[number]
+                _LOGGER.warning("No session began to set its limit of %s A", limit)
+            elif number in station.in_session:
+                del station.limits_to_set[number]
+                try:
+                    await self._limit(station, number, limit)
+                except AuthenticationError:
+                    raise
+                except ChargingError as err:
+                    _LOGGER.warning(
+                        "The session began without its limit of %s A: %s",
+                        limit,
+                        err.message or err.reason,
+                    )
+
+    async def _stop(self, station: ChargerState, number: int) -> CommandResult:
         """Stop the session; name it only where the charger could mistake it."""
         connector = station.connectors[number]
-        with _whatever():
-            station.take_active(
-                await self._client.transactions(station.uuid, status="active")
-            )
+        with _best_effort():
+            sent_at = station.monotonic()
+            active = await self._client.transactions(station.uuid, status="active")
+            if station.newest("active", sent_at):
+                station.take_active(active)
         mine = [t for t in station.transactions_of(connector) if t.id in station.active]
         if not mine:
             await self._require_session(station, number)
@@ -141,20 +166,21 @@ class Commands:
 
     async def _limit(
         self,
-        station: Station,
+        station: ChargerState,
         number: int,
         limit: float,
         duration: timedelta | None = None,
     ) -> CommandResult:
         """Limit the running session; a limit lives no longer than that."""
         await self._require_session(station, number)
+        station.outlets[number].asked = limit
         if duration is not None:
             # Only a profile of its own ends by itself, in the charger. Some chargers
             # count a relative schedule from the start of the session, so it says when.
             profile = ChargingProfile(
                 purpose=ProfilePurpose.TX,
                 kind=ProfileKind.ABSOLUTE,
-                start_schedule=datetime.now(UTC),
+                start_schedule=self._account.now(),
                 stack_level=self._stack_level,
                 duration=math.ceil(duration.total_seconds()),
                 periods=(SchedulePeriod(start_period=0, limit=limit),),
@@ -170,8 +196,9 @@ class Commands:
             self._stack_level,
         )
 
-    async def _clear_limit(self, station: Station, number: int) -> CommandResult:
+    async def _clear_limit(self, station: ChargerState, number: int) -> CommandResult:
         """Remove the limit at this account's stack level, nobody else's."""
+        station.outlets[number].asked = None
         criteria = {"connector_id": number, "stack_level": self._stack_level}
         return await self._act(
             station,
@@ -181,7 +208,7 @@ class Commands:
         )
 
     async def _set_profile(
-        self, station: Station, number: int | None, profile: ChargingProfile
+        self, station: ChargerState, number: int | None, profile: ChargingProfile
     ) -> CommandResult:
         """Send a charging profile; those of the charger go to connector 0."""
         whole = profile.purpose is ProfilePurpose.CHARGE_POINT_MAX
@@ -194,12 +221,12 @@ class Commands:
             "charging-profile",
             self._client.charging_profile,
             0 if whole or number is None else number,
-            _profile_body(profile),
+            profile_body(replace(profile, id=_profile_id(profile)), key=snake_case),
         )
         return replace(result, id=str(_profile_id(profile)))
 
     async def _clear_profile(
-        self, station: Station, number: int | None, command: ClearChargingProfile
+        self, station: ChargerState, number: int | None, command: ClearChargingProfile
     ) -> CommandResult:
         """Remove profiles; of a lone connector also those of the whole charger."""
         alone = len(station.connectors) == 1
@@ -216,11 +243,13 @@ class Commands:
             _without_none(criteria),
         )
 
-    async def _lock(self, station: Station, locked: bool) -> CommandResult:
+    async def _lock(self, station: ChargerState, locked: bool) -> CommandResult:
         """Lock or unlock the charger; the effect shows after a running session."""
         return await self._set(station, "lock", self._client.set_lock, locked)
 
-    async def _plug_and_charge(self, station: Station, enabled: bool) -> CommandResult:
+    async def _plug_and_charge(
+        self, station: ChargerState, enabled: bool
+    ) -> CommandResult:
         """Let the charger start by itself, under a card, or not."""
         card = self._account.token(station) if enabled else None
         if enabled and not card:
@@ -229,27 +258,27 @@ class Commands:
             station, "plug-charge", self._client.set_plug_charge, enabled, card
         )
 
-    def _choose_card(self, station: Station, name: str) -> CommandResult:
+    def _choose_card(self, station: ChargerState, name: str) -> CommandResult:
         """Remember the card for remote starts; the cloud has no place for it."""
         if name not in self._account.cards(station):
             raise CommandRefusedError("no such card", reason=Refusal.INVALID_VALUE)
         self._account.choose_card(station, name)
-        return CommandResult(verdict=Verdict.COMPLETED)
+        return CommandResult(outcome=Outcome.COMPLETED)
 
     # How it is asked and judged
 
     async def _act[**P](
         self,
-        station: Station,
+        station: ChargerState,
         feature: str,
         action: Callable[Concatenate[str, P], Awaitable[str]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> CommandResult:
-        """Have a charger that is online do something, and judge its verdict."""
+        """Have a charger that is online do something, and judge its answer."""
         await self._require_online(station)
         try:
-            with _noting(station, feature):
+            with _track_permission(station, feature):
                 verdict = await action(station.uuid, *args, **kwargs)
         finally:
             if feature in _LIMITING:
@@ -262,7 +291,7 @@ class Commands:
 
     async def _set[**P](
         self,
-        station: Station,
+        station: ChargerState,
         feature: str,
         setting: Callable[Concatenate[str, P], Awaitable[None]],
         *args: P.args,
@@ -270,28 +299,42 @@ class Commands:
     ) -> CommandResult:
         """Change a setting, and have it read until it settles."""
         station.touch(feature)
-        with _noting(station, feature):
+        with _track_permission(station, feature):
             await setting(station.uuid, *args, **kwargs)
         return CommandResult()
 
-    async def _require_online(self, station: Station) -> None:
+    async def _require_online(self, station: ChargerState) -> None:
         """Refuse what needs the charger, unless it came back since the last poll."""
         if station.online is False:
-            station.take(await self._client.charger(station.uuid))
+            await self._read(station)
         if station.online is False:
             raise CommandRefusedError("offline", reason=Refusal.OFFLINE)
 
-    async def _require_session(self, station: Station, number: int) -> None:
+    async def _require_session(self, station: ChargerState, number: int) -> None:
         """Refuse what needs a session, unless one began since the last poll."""
         await self._require_online(station)
         if number not in station.in_session:
-            station.take(await self._client.charger(station.uuid))
+            await self._read(station)
         if number not in station.in_session:
             raise CommandRefusedError("no session", reason=Refusal.NO_SESSION)
 
+    async def _require_vehicle(self, station: ChargerState, number: int) -> None:
+        """Refuse a start without a car: the charger would say yes, and wait in vain."""
+        await self._require_online(station)
+        if station.connectors[number].status == "Available":
+            await self._read(station)
+        connector = station.connectors.get(number)
+        if connector and connector.status == "Available":
+            raise CommandRefusedError("no vehicle", reason=Refusal.NOT_CONNECTED)
+
+    async def _read(self, station: ChargerState) -> None:
+        """Read a charger whose last known state would refuse a command."""
+        sent_at = station.monotonic()
+        station.take(await self._client.charger(station.uuid), sent_at)
+
 
 @contextmanager
-def _whatever() -> Iterator[None]:
+def _best_effort() -> Iterator[None]:
     """Go on without what a command would be better off knowing."""
     try:
         yield
@@ -302,7 +345,7 @@ def _whatever() -> Iterator[None]:
 
 
 @contextmanager
-def _noting(station: Station, feature: str) -> Iterator[None]:
+def _track_permission(station: ChargerState, feature: str) -> Iterator[None]:
     """Note whether the account has the right to something."""
     try:
         yield
@@ -317,45 +360,6 @@ def _profile_id(profile: ChargingProfile) -> int:
     if profile.id is not None:
         return profile.id
     return 100 * (list(ProfilePurpose).index(profile.purpose) + 1) + profile.stack_level
-
-
-def _profile_body(profile: ChargingProfile) -> dict[str, Any]:
-    """Return a charging profile in the cloud's words."""
-    return _without_none(
-        {
-            "charging_profile_id": _profile_id(profile),
-            "transaction_id": profile.transaction_id,
-            "stack_level": profile.stack_level,
-            "charging_profile_purpose": profile.purpose,
-            "charging_profile_kind": profile.kind,
-            "recurrency_kind": profile.recurrency,
-            "valid_from": _time(profile.valid_from),
-            "valid_to": _time(profile.valid_to),
-            "charging_schedule": _without_none(
-                {
-                    "duration": profile.duration,
-                    "start_schedule": _time(profile.start_schedule),
-                    "charging_rate_unit": profile.rate_unit,
-                    "charging_schedule_period": [
-                        _without_none(
-                            {
-                                "start_period": period.start_period,
-                                "limit": period.limit,
-                                "number_phases": period.number_phases,
-                            }
-                        )
-                        for period in profile.periods
-                    ],
-                    "min_charging_rate": profile.minimum_rate,
-                }
-            ),
-        }
-    )
-
-
-def _time(when: datetime | None) -> str | None:
-    """Return a time as OCPP writes it."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
 
 
 def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:

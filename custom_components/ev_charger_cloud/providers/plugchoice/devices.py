@@ -14,6 +14,8 @@ from ...charging import (
     ControlState,
     Device,
     DeviceKind,
+    ErrorCode,
+    Name,
     Reading,
     Reset,
     SetChargingProfile,
@@ -21,10 +23,10 @@ from ...charging import (
     StopCharging,
     Value,
 )
-from ..decoding import translate
-from .station import Outlet, Station, energy_of, stop_reason_of
+from ..wire import translate
+from .mappings import ERRORS, IN_SESSION, PHASES, STATUS
+from .state import ChargerState, ConnectorState, energy_of, stop_reason_of
 from .wire import Card, Charger, Connector
-from .words import ERRORS, IN_SESSION, PHASES, STATUS
 
 _PORTAL: Final = "https://app.plugchoice.com/chargers"
 _MIN_CURRENT = 6.0  # IEC 61851 knows nothing between 0 and this
@@ -55,7 +57,7 @@ _STATION_COMMANDS: dict[type[Command], str] = {
 
 
 def devices_of(
-    station: Station, cards: Mapping[str, Card], card: str | None
+    station: ChargerState, cards: Mapping[str, Card], card: str | None
 ) -> tuple[Device, ...]:
     """Put the devices together: one, or a charger and its connectors.
 
@@ -82,19 +84,25 @@ def devices_of(
         firmware=charger.parsed_firmware_version or charger.firmware_version,
         url=f"{_PORTAL}/{station.uuid}",
         online=station.online,
+        observed_at=station.observed_at,
         readings=readings,
         controls=controls,
         commands=commands,
     )
+    parent_name = parent.name if isinstance(parent.name, str) else ""
     children = [
         Device(
             id=station.device_id(number),
             kind=DeviceKind.CONNECTOR,
-            name=f"Connector {number}",
+            name=Name(
+                key="connector",
+                placeholders={"charger": parent_name, "number": str(number)},
+            ),
             parent=parent.id,
             maker=parent.maker,
             model=parent.model,
             online=parent.online,
+            observed_at=station.observed_at,
             readings=_readings(station, number),
             controls=_controls(station, number),
             commands=_commands(station, _CONNECTOR_COMMANDS),
@@ -104,7 +112,7 @@ def devices_of(
     return (parent, *children)
 
 
-def _station_readings(station: Station, charger: Charger) -> dict[Reading, Value]:
+def _station_readings(station: ChargerState, charger: Charger) -> dict[Reading, Value]:
     """Return what holds for the whole charger."""
     licences = charger.licenses
     readings: dict[Reading, Value] = {
@@ -135,21 +143,28 @@ def _problem(*parts: Charger | Connector) -> dict[Reading, Value]:
     details = (wrong.vendor_error_code, wrong.error_info)
     return {
         Reading.PROBLEM: wrong.error not in (None, "NoError")
-        or (isinstance(parts[0], Connector) and parts[0].status == "Faulted"),
-        Reading.ERROR_CODE: translate(ERRORS, wrong.error, of="Plugchoice error code"),
+        or any(part.status == "Faulted" for part in parts),
+        # Only what is wrong is told: an error of null is none.
+        Reading.ERROR_CODE: ErrorCode.NO_ERROR
+        if wrong.error is None
+        else translate(ERRORS, wrong.error, of="Plugchoice error code"),
         Reading.ERROR_DETAIL: " ".join(text for text in details if text) or None,
     }
 
 
-def _status(station: Station, number: int) -> ChargingStatus | None:
+def _status(station: ChargerState, number: int) -> ChargingStatus | None:
     """Return a connector's status; an offline charger's is not known."""
     if station.online is False:
         return None
     word = station.connectors[number].status
+    whole = station.state.status if station.state else None
+    # A fault of the whole charger does not always reach its connectors' status.
+    if word in (None, "Available") and whole in ("Faulted", "Unavailable"):
+        word = whole
     return translate(STATUS, word, of="Plugchoice connector status")
 
 
-def _readings(station: Station, number: int) -> dict[Reading, Value]:
+def _readings(station: ChargerState, number: int) -> dict[Reading, Value]:
     """Return what holds for a connector."""
     connector, outlet = station.connectors[number], station.outlets[number]
     status, live = _status(station, number), station.live(number)
@@ -174,7 +189,8 @@ def _readings(station: Station, number: int) -> dict[Reading, Value]:
         Reading.MAXIMUM_CURRENT: station.maximum_current(number),
         Reading.LIFETIME_ENERGY: outlet.lifetime,
         Reading.LAST_UPDATE: max(
-            (at for at in (outlet.usage.at, outlet.meter.at) if at), default=None
+            (at for at in (outlet.usage.sample.at, outlet.meter.sample.at) if at),
+            default=None,
         ),
     }
     if station.offers("transactions"):
@@ -183,7 +199,7 @@ def _readings(station: Station, number: int) -> dict[Reading, Value]:
 
 
 def _session_readings(
-    station: Station, connector: Connector, outlet: Outlet
+    station: ChargerState, connector: Connector, outlet: ConnectorState
 ) -> dict[Reading, Value]:
     """Return the running session, or the last one while none is running."""
     transactions = station.transactions_of(connector)
@@ -201,12 +217,14 @@ def _session_readings(
         Reading.SESSION_START: shown.started_at if shown else None,
         Reading.SESSION_END: shown.stopped_at if shown else None,
         Reading.LAST_SESSION_ENERGY: energy_of(last) if last else None,
-        Reading.STOP_REASON: stop_reason_of(last) if last else None,
+        Reading.STOP_REASON: stop_reason_of(last)
+        if last and connector.status not in IN_SESSION
+        else None,
     }
 
 
 def _station_controls(
-    station: Station, cards: Mapping[str, Card], card: str | None
+    station: ChargerState, cards: Mapping[str, Card], card: str | None
 ) -> dict[Control, ControlState]:
     """Return what can be set for the whole charger."""
     if not station.permitted:
@@ -223,10 +241,10 @@ def _station_controls(
     return controls
 
 
-def _controls(station: Station, number: int) -> dict[Control, ControlState]:
+def _controls(station: ChargerState, number: int) -> dict[Control, ControlState]:
     """Return what can be set for a connector."""
     controls = {}
-    if {StartCharging, StopCharging} <= _commands(station, _CONNECTOR_COMMANDS):
+    if {StartCharging, StopCharging} <= _commands(station, _CONNECTOR_COMMANDS).keys():
         controls[Control.CHARGING] = ControlState(value=_allowed(station, number))
     if station.permitted and station.offers("charge-limit"):
         controls[Control.CURRENT_LIMIT] = ControlState(
@@ -234,26 +252,36 @@ def _controls(station: Station, number: int) -> dict[Control, ControlState]:
             minimum=_MIN_CURRENT,
             maximum=station.maximum_current(number) or _MAX_CURRENT,
             step=1.0,
+            timed=True,
         )
     return controls
 
 
-def _allowed(station: Station, number: int) -> bool | None:
-    """Tell whether a session may draw energy; a limit of 0 A pauses it."""
+def _allowed(station: ChargerState, number: int) -> bool | None:
+    """Return whether a session may draw energy; a limit of 0 A pauses it."""
     status = _status(station, number)
     if status is None:
         return None
     if status is ChargingStatus.SUSPENDED_EVSE:
-        return station.limit(number) != 0
+        return station.offered(number) != 0
     return status in (ChargingStatus.CHARGING, ChargingStatus.SUSPENDED_EV)
 
 
+# The optional fields that Plugchoice honours.
+_FIELDS: dict[type[Command], frozenset[str]] = {
+    StartCharging: frozenset({"current_limit", "id_token"}),
+    ClearChargingProfile: frozenset({"profile_id", "purpose", "stack_level"}),
+}
+
+
 def _commands(
-    station: Station, commands: Mapping[type[Command], str]
-) -> frozenset[type[Command]]:
-    """Return the commands that the account has the right to."""
+    station: ChargerState, commands: Mapping[type[Command], str]
+) -> dict[type[Command], frozenset[str]]:
+    """Return the commands that the account has the right to, with their fields."""
     if not station.permitted:
-        return frozenset()
-    return frozenset(
-        command for command, feature in commands.items() if station.offers(feature)
-    )
+        return {}
+    return {
+        command: _FIELDS.get(command, frozenset())
+        for command, feature in commands.items()
+        if station.offers(feature)
+    }

@@ -1,15 +1,18 @@
 """What Plugchoice's two kinds of samples mean in the vocabulary."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from ...charging import CURRENTS, VOLTAGES, Reading
-from ..decoding import once
+from ..wire import once
 from .wire import LatestMeterValue, PowerUsage, SampledValue
 
 # The cloud keeps answering with the last sample it got, hours after a session and
 # while a charger is offline. Chargers send one every 10 s to a few minutes.
-FRESH = timedelta(minutes=5)
+# A sample is live for three times the pace of its charger, within these bounds (s).
+_PATIENCE = 3.0
+_LEAST = 300.0
+_LONGEST_PACE = 900.0
 
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 _REGISTER = "Energy.Active.Import.Register"
@@ -57,11 +60,48 @@ class Sample:
     at: datetime | None = None
     values: dict[Reading, float] = field(default_factory=dict)
 
-    def fresh(self, *, since: datetime | None = None) -> bool:
-        """Tell whether it holds now: of late, and not from before a session."""
-        if self.at is None or (since and self.at < since):
+
+@dataclass(slots=True, kw_only=True)
+class SampleTrack:
+    """The samples of a meter, live while their time stamp keeps advancing.
+
+    Neither the charger's clock nor ours is trusted to be right: what counts is that a
+    sample came with another time stamp than the last, and how soon the next one was
+    to be expected by the pace so far.
+    """
+
+    sample: Sample = field(default_factory=Sample)
+    _advanced_at: float = float("-inf")
+    _stamps: int = 0
+    _pace: float = 60.0
+
+    def take(self, sample: Sample, now: float) -> None:
+        """Take a sample that was fetched now (monotonic, s)."""
+        known, told = self.sample.at, sample.at
+        if told is not None and told != known:
+            if known is not None:
+                gap = abs((told - known).total_seconds())
+                if gap <= _LONGEST_PACE:
+                    self._pace = gap
+            self._stamps += 1
+            self._advanced_at = now
+        self.sample = sample
+
+    def live(self, now: float, since: datetime | None = None) -> bool:
+        """Return whether the sample tells of now (monotonic, s).
+
+        The first one that is met counts unless it is stamped from before the session
+        (`since`); after that its advancing tells more than any clock.
+        """
+        at = self.sample.at
+        if self._stamps <= 1 and since is not None and at is not None and at < since:
             return False
-        return datetime.now(UTC) - self.at <= FRESH
+        patience = min(max(_PATIENCE * self._pace, _LEAST), _LONGEST_PACE)
+        return now - self._advanced_at <= patience
+
+    def end(self) -> None:
+        """Count on nothing that was measured so far."""
+        self._advanced_at = float("-inf")
 
 
 def of_power_usage(usage: PowerUsage) -> Sample:

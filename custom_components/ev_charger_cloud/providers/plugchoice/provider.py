@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-import time
 from typing import Any, Final, override
 
 from ...charging import (
@@ -15,12 +14,12 @@ from ...charging import (
     Session,
 )
 from ..base import Account, Candidate, Context, Poll, Provider
-from ..decoding import mask, oddities
 from ..transport import Limits, redact
-from .account import PlugchoiceAccount
+from ..wire import mask, oddities
 from .client import PlugchoiceClient, PlugchoiceTransport
 from .commands import Commands
-from .station import Station, energy_of, stop_reason_of
+from .state import ChargerState, energy_of, stop_reason_of
+from .sync import PlugchoiceSync
 
 # 500 requests per minute and user are allowed, the user's other tools included.
 _LIMITS = Limits(requests=200, period=60, concurrency=6)
@@ -81,9 +80,10 @@ class PlugchoiceProvider(Provider):
                 limits=_LIMITS,
                 headers={"Authorization": f"Bearer {token}"},
                 secrets=(token,),
+                monotonic=context.monotonic,
             )
         )
-        self._account = PlugchoiceAccount(self._client, context)
+        self._account = PlugchoiceSync(self._client, context)
         self._commands = Commands(self._client, self._account, settings)
         self._commanded = float("-inf")
 
@@ -120,11 +120,13 @@ class PlugchoiceProvider(Provider):
         before = self._client.requests
         await self._account.update()
         stations = self._account.stations.values()
+        for station in stations:
+            await self._commands.set_waiting_limits(station)
         sent = self._client.requests - before
         interval = _IDLE
         if any(station.in_session and station.online for station in stations):
             interval = _IN_SESSION
-        if time.monotonic() - self._commanded < _COMMANDED_FOR:
+        if self.context.monotonic() - self._commanded < _COMMANDED_FOR:
             interval = _COMMANDED
         slowest = max(sent / _REQUESTS_PER_SECOND, self._account.pause)
         return Poll(
@@ -146,13 +148,16 @@ class PlugchoiceProvider(Provider):
         """Read one charger with its live measurements."""
         station, _ = self._find(device_id)
         await self._account.refresh(station)
+        if station.limits_to_set:
+            await self._commands.set_waiting_limits(station)
+            await self._account.refresh(station)
         return {device.id: device for device in station.devices}
 
     @override
     async def execute(self, command: Command) -> CommandResult:
         """Carry out a command, and poll faster for a while."""
         station, number = self._find(command.device_id)
-        self._commanded = time.monotonic()
+        self._commanded = self.context.monotonic()
         return await self._commands.execute(station, number, command)
 
     @override
@@ -206,7 +211,7 @@ class PlugchoiceProvider(Provider):
             ],
         }
 
-    def _find(self, device_id: str) -> tuple[Station, int | None]:
+    def _find(self, device_id: str) -> tuple[ChargerState, int | None]:
         """Return a charger and the connector that a device id means, if it is one."""
         station = self._account.station(device_id.partition("_")[0])
         for number in station.connectors:

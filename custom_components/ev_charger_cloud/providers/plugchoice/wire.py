@@ -11,7 +11,7 @@ from typing import Any
 
 from mashumaro import field_options
 
-from ..decoding import Wire
+from ..wire import Wire
 
 
 def _part[T: Wire](shape: type[T], alias: str | None = None) -> dict[str, Any]:
@@ -80,12 +80,13 @@ class Connector(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charger(Wire):
-    """A charger; its own `status` says nothing about sessions, so it is not read."""
+    """A charger; of its own `status` only a fault and being out of use count."""
 
     uuid: str | None = None
     identity: str | None = None
     reference: str | None = None
     connection_status: str | None = None
+    status: str | None = None
     error: str | None = None
     error_info: str | None = None
     vendor_error_code: str | None = None
@@ -104,7 +105,7 @@ class Charger(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site(Wire):
+class SitePayload(Wire):
     """A location."""
 
     uuid: str | None = None
@@ -203,7 +204,7 @@ class PlugCharge(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict(Wire):
+class ActionResponse(Wire):
     """The charger's own answer to an action."""
 
     status: str | None = None

@@ -5,11 +5,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import date
 from http import HTTPStatus
-from time import monotonic
 from typing import Any, override
 from urllib.parse import quote
-
-from aiohttp import ClientSession
 
 from ...charging import (
     AuthenticationError,
@@ -22,9 +19,9 @@ from ...charging import (
     UnreachableError,
     UnusableAnswerError,
 )
-from ..base import Settings
-from ..decoding import text
+from ..base import Context
 from ..transport import REDACTED, Limits, Transport, message_of
+from ..wire import text
 from .wire import (
     AccessToken,
     AuthSession,
@@ -59,7 +56,7 @@ class _TokenEndpoint(Transport):
     @override
     def error(self, status: int, body: Any, retry_after: float | None) -> ChargingError:
         """Know OAuth's word for bad credentials whatever the status."""
-        if isinstance(body, Mapping) and body.get("error") in _BAD_CLIENT:
+        if isinstance(body, Mapping) and text(body.get("error")) in _BAD_CLIENT:
             return AuthenticationError(
                 self.redact(message_of(body)), reason="unauthorized"
             )
@@ -69,31 +66,34 @@ class _TokenEndpoint(Transport):
 class _AccessTokens:
     """The access token of the account, renewed in time."""
 
-    def __init__(self, session: ClientSession, settings: Settings) -> None:
+    def __init__(self, context: Context) -> None:
         """Prepare requests with the client's credentials."""
+        settings = context.settings
+        self._monotonic = context.monotonic
         client, secret = settings["client_id"], settings["client_secret"]
         basic = b64encode(f"{client}:{secret}".encode()).decode()
         self.secrets = (secret, basic)
         self._endpoint = _TokenEndpoint(
-            session,
+            context.session,
             settings["base_url"],
             limits=_LIMITS,
             headers={"Authorization": f"Basic {basic}"},
             secrets=self.secrets,
+            monotonic=context.monotonic,
         )
         self._lock = asyncio.Lock()
         self._token: str | None = None
-        self._renew_at = self._expires_at = 0.0
+        self._renew_at = self._expires_at = float("-inf")
 
     async def current(self) -> str:
         """Return a token that is good for a while, a new one when need be."""
         async with self._lock:
-            if self._token is None or monotonic() >= self._renew_at:
+            if self._token is None or self._monotonic() >= self._renew_at:
                 try:
                     self._token = await self._fetch()
                 except RateLimitedError, ServerFaultError, UnreachableError:
                     # The old one serves until it really expires.
-                    if self._token is None or monotonic() >= self._expires_at:
+                    if self._token is None or self._monotonic() >= self._expires_at:
                         raise
             return self._token
 
@@ -109,7 +109,9 @@ class _AccessTokens:
     @property
     def seconds_left(self) -> float | None:
         """Return how long the token lives, None when there is none."""
-        return None if self._token is None else round(self._expires_at - monotonic())
+        return (
+            None if self._token is None else round(self._expires_at - self._monotonic())
+        )
 
     async def _fetch(self) -> str:
         """POST /oauth2/token/: `access_token`, and `expires_in` in s.
@@ -117,7 +119,7 @@ class _AccessTokens:
         The documented request is JSON; the usual web form is tried once where a
         server does not take that.
         """
-        asked = monotonic()
+        asked = self._monotonic()
         try:
             answer = await self._endpoint.post("/oauth2/token/", _GRANT)
         except CommandRefusedError as err:
@@ -141,12 +143,14 @@ class _AccessTokens:
 class _Api(Transport):
     """The way to the API: every request carries the access token."""
 
-    def __init__(
-        self, session: ClientSession, base_url: str, tokens: _AccessTokens
-    ) -> None:
+    def __init__(self, context: Context, tokens: _AccessTokens) -> None:
         """Prepare requests below the API's base."""
         super().__init__(
-            session, base_url + API, limits=_LIMITS, secrets=tokens.secrets
+            context.session,
+            context.settings["base_url"] + API,
+            limits=_LIMITS,
+            secrets=tokens.secrets,
+            monotonic=context.monotonic,
         )
         self._tokens = tokens
 
@@ -185,7 +189,7 @@ class _Api(Transport):
     @override
     def redact(self, text: str) -> str:
         """Take the access token out of a text, too."""
-        return self._tokens.redact(super().redact(text))
+        return super().redact(self._tokens.redact(text))
 
 
 class PoderoClient:
@@ -194,11 +198,12 @@ class PoderoClient:
     `answers` are the last ones as they came, by path below the user's.
     """
 
-    def __init__(self, session: ClientSession, settings: Settings) -> None:
+    def __init__(self, context: Context) -> None:
         """Prepare requests; without a user only the organisation's can be made."""
-        self.tokens = _AccessTokens(session, settings)
+        settings = context.settings
+        self.tokens = _AccessTokens(context)
         self.answers: dict[str, Any] = {}
-        self._api = _Api(session, settings["base_url"], self.tokens)
+        self._api = _Api(context, self.tokens)
         self._users = f"/org/{_quoted(settings['org_id'])}/users"
         self._user = f"{self._users}/{_quoted(settings.get('user_id') or '')}"
 
@@ -225,14 +230,16 @@ class PoderoClient:
         """GET …/wallboxes/{wallbox_id}: state and settings together."""
         return Wallbox.decode(await self._read(_wallbox(wallbox_id)))
 
-    async def update(self, wallbox_id: str, changes: Mapping[str, Any]) -> Wallbox:
-        """PUT …/wallboxes/{wallbox_id} with the changes only: the whole wallbox.
+    async def update(
+        self, wallbox_id: str, changes: Mapping[str, Any]
+    ) -> Wallbox | None:
+        """PUT …/wallboxes/{wallbox_id} with the changes only.
 
-        What is accepted must show in the answer: the writable fields are not
-        published.
+        Returns the whole wallbox, None where a server answers nothing (204).
         """
         path = self._user + _wallbox(wallbox_id)
-        return Wallbox.decode(await self._api.request("PUT", path, body=changes))
+        answer = await self._api.request("PUT", path, body=changes)
+        return None if answer is None else Wallbox.decode(answer)
 
     async def boost(self, wallbox_id: str) -> None:
         """POST …/wallboxes/{wallbox_id}/boost: charge now, or at the next plug-in.

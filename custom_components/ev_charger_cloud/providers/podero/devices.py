@@ -12,6 +12,7 @@ from ...charging import (
     Device,
     Health,
     Money,
+    Name,
     Pause,
     Reading,
     Resume,
@@ -20,7 +21,7 @@ from ...charging import (
     StopCharging,
     Value,
 )
-from ..decoding import translate
+from ..wire import translate
 from .wire import SurplusSession, Wallbox
 
 MAXIMUM_POWER = 22_000.0  # W; the cloud states no bound
@@ -50,9 +51,22 @@ _MODES: Mapping[str, ChargingStatus | None] = {
     "UNKNOWN": None,
 }
 
-_COMMANDS: frozenset[type[Command]] = frozenset(
-    {StartCharging, StopCharging, Resume, Pause, SetChargePolicy}
-)
+_COMMANDS: Mapping[type[Command], frozenset[str]] = {
+    StartCharging: frozenset(),
+    StopCharging: frozenset(),
+    Resume: frozenset(),
+    Pause: frozenset(),
+    SetChargePolicy: frozenset(
+        {
+            "deadline",
+            "deadline_level",
+            "enabled",
+            "power_limit",
+            "target_maximum",
+            "target_minimum",
+        }
+    ),
+}
 
 # What only later revisions have, by the key that tells so.
 _LATER: Mapping[str, Mapping[Reading, Callable[[Wallbox], Value]]] = {
@@ -95,22 +109,26 @@ def device_of(
         online=_online(wallbox),
         readings=readings,
         controls=_controls(wallbox),
-        commands=_COMMANDS if "boost_state" in wallbox.keys else _COMMANDS | {Boost},
+        commands=_COMMANDS
+        if "boost_state" in wallbox.keys
+        else {**_COMMANDS, Boost: frozenset()},
     )
 
 
-def name_of(wallbox: Wallbox) -> str:
+def name_of(wallbox: Wallbox) -> str | Name:
     """Name a wallbox by maker and model: the cloud has no name for it."""
     made = wallbox.device_model
     maker = (made and made.manufacturer) or ""
     model = (made and made.model) or ""
     if model.lower().startswith(maker.lower()):
         maker = ""
-    return f"{maker} {model}".strip() or "Wallbox"
+    return f"{maker} {model}".strip() or Name(
+        key="charger", placeholders={"id": (wallbox.id or "")[:8]}
+    )
 
 
 def boosting(wallbox: Wallbox) -> bool | None:
-    """Tell whether a boost is running or armed, None where the cloud does not."""
+    """Return whether a boost is running or armed, None where the cloud does not."""
     if wallbox.boost_for_next_session or wallbox.boost_state in (
         "requested",
         "ongoing",
@@ -120,12 +138,12 @@ def boosting(wallbox: Wallbox) -> bool | None:
 
 
 def _online(wallbox: Wallbox) -> bool | None:
-    """Tell whether the wallbox is connected; the first revision does not say."""
+    """Return whether the wallbox is connected; the first revision does not say."""
     return translate(_PRESENCE, wallbox.connection, of="Podero connection")
 
 
 def _live(wallbox: Wallbox) -> bool:
-    """Tell whether plug, power and the like are of now and not of long ago."""
+    """Return whether plug, power and the like are of now and not of long ago."""
     return wallbox.is_authenticated is not False and _online(wallbox) is not False
 
 
@@ -224,7 +242,7 @@ def _controls(wallbox: Wallbox) -> dict[Control, ControlState]:
 
 
 def _may_charge(wallbox: Wallbox) -> bool | None:
-    """Tell whether the vehicle may draw energy, when the optimisation sees fit."""
+    """Return whether the vehicle may draw energy, when the optimisation sees fit."""
     if not _live(wallbox):
         return None
     if wallbox.is_pause_power_active:

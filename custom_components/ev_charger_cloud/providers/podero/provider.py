@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import re
-from time import monotonic
 from typing import Any, override
 from urllib.parse import urlsplit
 
@@ -20,10 +19,12 @@ from ...charging import (
     ControlValue,
     Device,
     Fleet,
+    Name,
     NotFoundError,
     Notice,
     NoticeKind,
     NotSupportedError,
+    Outcome,
     Pause,
     PermissionDeniedError,
     RateLimitedError,
@@ -35,13 +36,15 @@ from ...charging import (
     StartCharging,
     StopCharging,
     UnusableAnswerError,
-    Verdict,
 )
 from ..base import Account, Candidate, Context, Poll, Provider, Selection
-from ..decoding import oddities
+from ..records import Absences
 from ..schedule import Schedule
 from ..transport import redact
-from .changes import (
+from ..wire import oddities
+from .client import PoderoClient
+from .devices import boosting, device_of, name_of, wh
+from .settings_update import (
     RESUMED,
     Changes,
     check,
@@ -51,8 +54,6 @@ from .changes import (
     setting,
     written,
 )
-from .client import PoderoClient
-from .devices import boosting, device_of, name_of, wh
 from .wire import SurplusSession, User, Wallbox
 
 # The cloud learns of a change from the maker every 5 to 15 minutes.
@@ -71,7 +72,7 @@ STOP_FOR = timedelta(days=365)
 _PAGE = 200  # surplus sessions, the most the cloud gives at once
 _PAGES = 25
 
-_DONE = CommandResult(verdict=Verdict.COMPLETED)
+_DONE = CommandResult(outcome=Outcome.COMPLETED)
 
 _NO_SURPLUS = SurplusSession()
 
@@ -98,22 +99,23 @@ class PoderoProvider(Provider):
         """Begin with nothing known."""
         super().__init__(context)
         settings = context.settings
-        self._client = PoderoClient(context.session, settings)
+        self._client = PoderoClient(context)
         self._typed = _ids(settings.get("wallbox_ids"))
         self._with_surplus = bool(settings.get("surplus_sessions", False))
-        self._schedule = Schedule()
+        self._schedule = Schedule(context.monotonic)
         self._wallboxes: dict[str, Wallbox] = {}
         self._fleet: Fleet = {}
         self._surplus: dict[str, SurplusSession] = {}
         self._to_relink: set[str] = set()
         self._boost_seen: dict[str, float] = {}
+        self._absences = Absences(context.monotonic)
+        self._observed_at: dict[str, float] = {}
 
     @override
     async def account(self) -> Account:
         """Read the user, or before one was chosen, the organisation's list."""
         settings = self.context.settings
-        address = urlsplit(settings["base_url"])
-        organisation = f"{address.netloc}{address.path}/{settings['org_id']}"
+        organisation = str(settings["org_id"])
         user_id = settings.get("user_id")
         if not user_id:
             await self._client.users()
@@ -146,7 +148,18 @@ class PoderoProvider(Provider):
     @override
     async def poll(self) -> Poll:
         """Read all wallboxes in one request, and what else is due."""
-        self._wallboxes, missed = await self._everything(self.context.selection)
+        sent_at = self.context.monotonic()
+        found, missed = await self._everything(self.context.selection)
+        absent = self._fleet.keys() - found.keys() - missed
+        believed = {key for key in absent if not self._absences.missed(key)}
+        if believed and not found and not missed:
+            # Where there were wallboxes, an empty list is a trouble of the cloud.
+            raise UnusableAnswerError("no wallboxes any more", reason="empty_list")
+        missed |= believed
+        for key in found:
+            self._absences.seen(key)
+        self._wallboxes = found
+        self._observed_at |= dict.fromkeys(found, sent_at)
         for wallbox_id, wallbox in self._wallboxes.items():
             self._note(wallbox_id, wallbox)
             await self._read_actions(wallbox_id, wallbox)
@@ -166,10 +179,12 @@ class PoderoProvider(Provider):
     @override
     async def read(self, device_id: str) -> Fleet:
         """Read the detail of one wallbox."""
+        sent_at = self.context.monotonic()
         wallbox = await self._client.wallbox(device_id)
         if wallbox.deleted_at:
             raise NotFoundError(reason="not_found")
         self._wallboxes = {**self._wallboxes, device_id: wallbox}
+        self._observed_at[device_id] = sent_at
         self._note(device_id, wallbox)
         device = self._device(device_id)
         self._fleet = {**self._fleet, device_id: device}
@@ -336,18 +351,19 @@ class PoderoProvider(Provider):
         elif "actions" in wallbox.keys or not wallbox.action_needed:
             self._to_relink.discard(wallbox_id)
         if wallbox.boost_state == "requested":
-            self._boost_seen.setdefault(wallbox_id, monotonic())
+            self._boost_seen.setdefault(wallbox_id, self.context.monotonic())
         else:
             self._boost_seen.pop(wallbox_id, None)
 
     def _device(self, wallbox_id: str) -> Device:
         """Translate a wallbox that was read."""
         surplus = self._surplus.get(wallbox_id) if self._with_surplus else None
-        return device_of(wallbox_id, self._wallboxes[wallbox_id], surplus)
+        device = device_of(wallbox_id, self._wallboxes[wallbox_id], surplus)
+        return replace(device, observed_at=self._observed_at[wallbox_id])
 
     def _interval(self) -> timedelta:
         """Return how long nothing new is to be expected."""
-        now = monotonic()
+        now = self.context.monotonic()
         boosting = any(
             now - seen < BOOST_SPELL.total_seconds()
             for seen in self._boost_seen.values()
@@ -368,12 +384,15 @@ class PoderoProvider(Provider):
         ]
         if self._resting(_SURPLUS):
             notices.append(
-                Notice(kind=NoticeKind.PERMISSION_MISSING, subject="surplus_sessions")
+                Notice(
+                    kind=NoticeKind.PERMISSION_MISSING,
+                    subject=Name(key="surplus_sessions"),
+                )
             )
         return tuple(notices)
 
     def _resting(self, feature: str) -> bool:
-        """Tell whether a feature was missing or forbidden not long ago."""
+        """Return whether a feature was missing or forbidden not long ago."""
         return not self._schedule.due(feature, ASK_AGAIN)
 
     # What is asked for
@@ -396,15 +415,14 @@ class PoderoProvider(Provider):
         return _DONE
 
     async def _start(self, wallbox_id: str) -> CommandResult:
-        """Lift a pause, and boost unless the vehicle charges already.
+        """Lift a pause whatever is known of one, and boost unless it charges.
 
         A boost without a vehicle would be kept for its next session, which is more
         than was asked for: the boost control is there for that.
         """
-        wallbox = await self._known(wallbox_id)
-        if wallbox.is_pause_power_active:
-            wallbox = await self._write(wallbox_id, RESUMED)
-        elif wallbox.is_plugged_in is False:
+        paused_before = (await self._known(wallbox_id)).is_pause_power_active
+        wallbox = await self._write(wallbox_id, RESUMED)
+        if wallbox.is_plugged_in is False and not paused_before:
             raise CommandRefusedError(reason=Refusal.NOT_CONNECTED)
         if wallbox.is_charging or wallbox.is_plugged_in is False:
             return _DONE
@@ -420,27 +438,35 @@ class PoderoProvider(Provider):
         if boosting(await self._known(wallbox_id)) is not False:
             with suppress(NotSupportedError):
                 await self._client.cancel_boost(wallbox_id)
-        return await self._change(wallbox_id, paused(datetime.now(UTC) + STOP_FOR))
+        return await self._change(wallbox_id, paused(self.context.now() + STOP_FOR))
 
     async def _boost(self, wallbox_id: str) -> CommandResult:
         """Charge at full rate, now or from the next plug-in on."""
         plugged = (await self._known(wallbox_id)).is_plugged_in
         await self._client.boost(wallbox_id)
         return CommandResult(
-            verdict=Verdict.DEFERRED if plugged is False else Verdict.ACCEPTED
+            outcome=Outcome.DEFERRED if plugged is False else Outcome.ACCEPTED
         )
 
     async def _change(self, wallbox_id: str, changes: Changes) -> CommandResult:
-        """Write settings."""
-        await self._write(wallbox_id, changes)
-        return _DONE
+        """Write settings; what the answer does not show yet, a later reading will."""
+        wallbox = await self._write(wallbox_id, changes)
+        return CommandResult() if differing(changes, wallbox) else _DONE
 
     async def _write(self, wallbox_id: str, changes: Changes) -> Wallbox:
-        """Send settings that make sense, and see that they come back as sent."""
-        check(changes, await self._known(wallbox_id))
+        """Send settings that make sense, and take in what comes back.
+
+        The answer is the newest observation of the wallbox. Servers derive, round and
+        delay what they answer here, so it is no proof that a setting was ignored.
+        """
+        check(changes, await self._known(wallbox_id), self.context.now())
+        sent_at = self.context.monotonic()
         wallbox = await self._client.update(wallbox_id, written(changes))
-        if kept := differing(changes, wallbox):
-            raise CommandRefusedError(", ".join(kept), reason=Refusal.NOT_APPLIED)
+        if wallbox is None:
+            wallbox = await self._client.wallbox(wallbox_id)
+        self._wallboxes[wallbox_id] = wallbox
+        self._observed_at[wallbox_id] = sent_at
+        self._note(wallbox_id, wallbox)
         return wallbox
 
 

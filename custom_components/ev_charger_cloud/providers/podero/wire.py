@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, override
 
-from ..decoding import Wire, moment, part, parts
+from ..wire import Wire, moment, part, parts
 
 
 def deadline(value: Any) -> datetime | None:

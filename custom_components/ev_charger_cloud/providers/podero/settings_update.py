@@ -1,7 +1,8 @@
 """What can be changed in a wallbox's settings, and whether it was."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+import math
 
 from ...charging import (
     CommandRefusedError,
@@ -40,7 +41,8 @@ def setting(control: Control, value: ControlValue) -> Changes:
     if control in _SWITCHES:
         return {_SWITCHES[control]: bool(value)}
     if control in _NUMBERS and isinstance(value, int | float):
-        return {_NUMBERS[control]: round(value)}
+        # Never more than was asked for.
+        return {_NUMBERS[control]: math.floor(value)}
     when = value if isinstance(value, datetime) else None
     if control is Control.DEADLINE:
         return {"charge_deadline_at": when}
@@ -63,7 +65,7 @@ def policy(command: SetChargePolicy) -> Changes:
         Control.POWER_LIMIT: command.power_limit,
     }
     changes: dict[str, Change] = {
-        _NUMBERS[control]: round(level)
+        _NUMBERS[control]: math.floor(level)
         for control, level in levels.items()
         if level is not None
     }
@@ -74,7 +76,7 @@ def policy(command: SetChargePolicy) -> Changes:
     return changes
 
 
-def check(changes: Changes, wallbox: Wallbox) -> None:
+def check(changes: Changes, wallbox: Wallbox, now: datetime) -> None:
     """Refuse what is out of bounds, has passed, or leaves a minimum above its maximum."""
     for key, most in _MOST.items():
         value = changes.get(key)
@@ -82,7 +84,7 @@ def check(changes: Changes, wallbox: Wallbox) -> None:
             raise _invalid(f"{key}: 0 to {most:.0f}")
     for key in _TIMES:
         when = changes.get(key)
-        if isinstance(when, datetime) and when <= datetime.now(UTC):
+        if isinstance(when, datetime) and when <= now:
             raise CommandRefusedError(key, reason=Refusal.IN_THE_PAST)
     low, high = (changes.get(key, getattr(wallbox, key)) for key in _TARGETS)
     if not changes.keys().isdisjoint(_TARGETS) and None not in (low, high):
@@ -106,7 +108,7 @@ def differing(changes: Changes, wallbox: Wallbox) -> list[str]:
 
 
 def _same(sent: Change, kept: object) -> bool:
-    """Tell whether a value came back as sent; a time may lose its seconds."""
+    """Return whether a value came back as sent; a time may lose its seconds."""
     if isinstance(sent, datetime) and isinstance(kept, datetime):
         return abs(sent - kept) < timedelta(minutes=1)
     return sent == kept

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from ...charging import Device
-from ..decoding import once, text
 from ..schedule import Schedule
+from ..wire import once, text
 from .client import Client
 from .features import Feature, Features
 from .rates import find_zone, price_at
-from .records import Records
-from .surroundings import circuit_device, rate_device, subscription_of, user_device
+from .records import ListedRecords
+from .site_devices import circuit_device, rate_device, subscription_of, user_device
+from .state import offered
 from .users import USER_COMMANDS, user_of
 from .wire import (
     ChargePoint,
@@ -36,7 +37,7 @@ _USER_PAGES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class SiteOptions:
     """Which parts of the estate are wanted; `circuits` of all charge points or few.
 
     `user_actions` says that drivers' accounts are not only to be looked at.
@@ -49,19 +50,22 @@ class Wishes:
     everything: bool
 
 
-class Estate:
+class SiteData:
     """The surroundings of the wanted charge points; each part has its own pace."""
 
-    def __init__(self, client: Client, features: Features, wishes: Wishes) -> None:
+    def __init__(
+        self, client: Client, features: Features, options: SiteOptions
+    ) -> None:
         """Begin knowing nothing."""
         self._client = client
+        self.read_at = float("-inf")
         self._features = features
-        self._wishes = wishes
-        self._schedule = Schedule()
-        self.locations = Records(Location)
-        self.circuits = Records(Circuit)
+        self._options = options
+        self._schedule = Schedule(client.monotonic)
+        self.locations = ListedRecords(Location, client.monotonic, client.now)
+        self.circuits = ListedRecords(Circuit, client.monotonic, client.now)
         self._rates: dict[str, tuple[ElectricityRate, list[DayPrices]]] = {}
-        self._users = Records(User)
+        self._users = ListedRecords(User, client.monotonic, client.now)
         self._subscriptions: dict[str, list[Subscription]] = {}
         self._zones: dict[str, tzinfo | None] = {}
         self._zone_of: dict[str, tzinfo | None] = {}
@@ -75,11 +79,12 @@ class Estate:
 
     async def refresh(self, points: Iterable[ChargePoint]) -> None:
         """Read what is due for these charge points."""
+        self.read_at = self._client.monotonic()
         points = list(points)
-        wishes = self._wishes
+        options = self._options
         if any(point.location_id for point in points):
             await self._read(Feature.LOCATIONS, self._read_locations)
-        if wishes.circuits:
+        if options.circuits:
             wanted = {
                 circuit
                 for point in points
@@ -87,14 +92,14 @@ class Estate:
             }
             await self._read(
                 Feature.CIRCUITS,
-                lambda: self._read_circuits(None if wishes.everything else wanted),
+                lambda: self._read_circuits(None if options.everything else wanted),
             )
         used = {p.electricity_rate_id for p in points if p.electricity_rate_id}
-        if wishes.rates:
+        if options.rates:
             await self._read(Feature.ELECTRICITY_RATES, lambda: self._read_rates(used))
             self._rates = {k: rate for k, rate in self._rates.items() if k in used}
             await self._find_zones(points)
-        if wishes.users:
+        if options.users:
             await self._read(Feature.USERS, self._read_users)
             await self._read(Feature.SUBSCRIPTIONS, self._read_subscriptions)
         if self._rates or self._users.items:
@@ -104,9 +109,9 @@ class Estate:
         """Read a circuit or a driver's account at once; tell whether it is one."""
         circuit, user = device_id.removeprefix("circuit"), user_of(device_id)
         if circuit != device_id and circuit in self.circuits.items:
-            self.circuits.put(await self._client.circuit(circuit))
+            self.circuits.take(await self._client.circuit(circuit))
         elif user in self._users.items:
-            self._users.put(await self._client.user(user))
+            self._users.take(await self._client.user(user))
             await self._read_subscriptions_of(user)
         else:
             return False
@@ -123,10 +128,10 @@ class Estate:
             price = price_at(rate, days, datetime.now(zone) if zone else None)
             yield rate_device(rate, price, self._currency, stale=stale)
         stale = Feature.USERS in self._failed
-        commands = frozenset(
+        commands = offered(
             command
             for command, feature in USER_COMMANDS.items()
-            if self._wishes.user_actions and self._features.on(feature)
+            if self._options.user_actions and self._features.on(feature)
         )
         for key, user in self._users.items.items():
             subscription = subscription_of(self._subscriptions.get(key, ()))
@@ -160,9 +165,9 @@ class Estate:
             key
             async for page in self._client.locations()
             for item in page
-            if (key := self.locations.put(item))
+            if (key := self.locations.take(item))
         }
-        self.locations.keep(seen)
+        self.locations.keep_listed(seen)
 
     async def _read_circuits(self, wanted: set[str] | None) -> None:
         """Read the circuits: all, or those that some charge points belong to."""
@@ -173,9 +178,9 @@ class Estate:
             key
             async for page in self._client.circuits()
             for item in page
-            if (key := self.circuits.put(item)) and (wanted is None or key in wanted)
+            if (key := self.circuits.take(item)) and (wanted is None or key in wanted)
         }
-        self.circuits.keep(seen)
+        self.circuits.keep_listed(seen)
 
     async def _read_rates(self, wanted: set[str]) -> None:
         """Read the electricity rates in use, with their price periods."""
@@ -215,9 +220,9 @@ class Estate:
             key
             async for page in self._client.users(_USER_PAGES)
             for item in page
-            if (key := self._users.put(item))
+            if (key := self._users.take(item))
         }
-        self._users.keep(seen)
+        self._users.keep_listed(seen)
 
     async def _read_subscriptions(self) -> None:
         """Read all subscriptions."""

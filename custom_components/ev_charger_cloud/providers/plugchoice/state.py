@@ -1,22 +1,22 @@
 """What is known of one charger between polls."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-import time
 from typing import Final
 
-from ...charging import Device, Reading, StopReason
-from ..decoding import translate
+from ...charging import Device, Name, Reading, StopReason
+from ..access import Access
 from ..schedule import Schedule
-from .meter import Sample
+from ..wire import translate
+from .mappings import CONNECTION, IN_SESSION, STOP_REASONS
+from .meter import Sample, SampleTrack
 from .wire import Charger, Connector, Permissions, PlugCharge, Transaction
-from .words import CONNECTION, IN_SESSION, STOP_REASONS
 
-CLOSED_FOR: Final = timedelta(hours=1)
 SETTLING_FOR: Final = 3600.0
 TOUCHED_FOR: Final = 60.0
 
+_CONFIRMATIONS: Final = 3
 _ROUNDING = timedelta(seconds=1)
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 _CLOSED = Transaction(stopped_at=_EPOCH)
@@ -25,56 +25,78 @@ _CLOSED = Transaction(stopped_at=_EPOCH)
 class Endpoints:
     """When the endpoints of a charger or a location last answered, and which will."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float]) -> None:
         """Begin with everything due and open."""
-        self.schedule = Schedule()
-        self._closed = Schedule()
-        self._forbidden: set[str] = set()
+        self.schedule = Schedule(monotonic)
+        self._access = Access[str](monotonic)
 
     def offers(self, feature: str) -> bool:
-        """Tell whether an endpoint is open, as far as is known."""
-        return self._closed.due(feature, CLOSED_FOR)
+        """Return whether an endpoint is open, as far as is known."""
+        return self._access.allows(feature)
 
     def close(self, feature: str, *, forbidden: bool) -> None:
         """Leave an endpoint alone for a while."""
-        self._closed.done(feature)
-        if forbidden:
-            self._forbidden.add(feature)
+        self._access.close(feature, forbidden=forbidden)
 
     def answered(self, feature: str) -> None:
         """Note that an endpoint is open."""
-        self._closed.forget(feature)
-        self._forbidden.discard(feature)
+        self._access.open(feature)
 
     @property
     def forbidden(self) -> list[str]:
         """Return the endpoints that the account lacks the right to."""
-        return sorted(f for f in self._forbidden if not self.offers(f))
+        self._access.renew()
+        return sorted(self._access.forbidden)
 
 
 @dataclass(slots=True, kw_only=True)
-class Outlet:
+class ConnectorState:
     """What is remembered of a connector; `granted` (A) is for its session."""
 
-    usage: Sample = field(default_factory=Sample)
-    meter: Sample = field(default_factory=Sample)
+    usage: SampleTrack = field(default_factory=SampleTrack)
+    meter: SampleTrack = field(default_factory=SampleTrack)
     seen: set[Reading] = field(default_factory=set)
     lifetime: float | None = None
     granted: float | None = None
+    asked: float | None = None
     session: tuple[int | None, float] = (None, 0.0)
+    metered: int | None = None
+    doubted: list[tuple[datetime | None, float]] = field(default_factory=list)
 
-    def take_usage(self, sample: Sample) -> None:
-        """Take a power usage sample."""
-        self.usage = sample
+    def take_usage(self, sample: Sample, now: float) -> None:
+        """Take a power usage sample at a time (monotonic)."""
+        self.usage.take(sample, now)
         self.seen |= sample.values.keys()
 
-    def take_meter(self, sample: Sample) -> None:
-        """Take meter values; the register only ever rises."""
-        self.meter = sample
+    def take_meter(self, sample: Sample, now: float) -> None:
+        """Take meter values at a time (monotonic).
+
+        A register only counts up. One that is lower is a bad sample, unless it goes
+        on being lower: then the one before was, or the meter was replaced. Samples
+        count by their time stamps, for the cloud repeats the last one for hours.
+        """
+        self.meter.take(sample, now)
         self.seen |= sample.values.keys()
         register = sample.values.get(Reading.LIFETIME_ENERGY)
-        if register is not None and register >= 0:
-            self.lifetime = max(register, self.lifetime or 0.0)
+        if register is None or register < 0:
+            return
+        if self.lifetime is not None and register < self.lifetime:
+            if self.doubted and register < self.doubted[-1][1]:
+                self.doubted.clear()
+            if not self.doubted or sample.at not in (None, self.doubted[-1][0]):
+                self.doubted.append((sample.at, register))
+            if len(self.doubted) < _CONFIRMATIONS:
+                return
+        self.doubted.clear()
+        self.lifetime = register
+
+    def enter(self, transaction: int | None) -> None:
+        """Note which session runs: samples from before it are not of it."""
+        if transaction is not None and transaction != self.metered:
+            if self.metered is not None:
+                self.usage.end()
+                self.meter.end()
+            self.metered = transaction
 
     def session_energy(self, transaction: Transaction) -> float | None:
         """Return the energy (Wh) of a running session, which only ever rises.
@@ -96,7 +118,7 @@ class Outlet:
 
 
 @dataclass(slots=True, kw_only=True)
-class Station:
+class ChargerState:
     """What is known of a charger between polls.
 
     `listed` is its item of the list of chargers, `state` its last full answer.
@@ -106,26 +128,38 @@ class Station:
     listed: Charger
     state: Charger | None = None
     site: str | None = None
-    endpoints: Endpoints = field(default_factory=Endpoints)
-    outlets: dict[int, Outlet] = field(default_factory=dict)
+    monotonic: Callable[[], float]
+    endpoints: Endpoints = field(init=False)
+    outlets: dict[int, ConnectorState] = field(default_factory=dict)
     transactions: dict[int, Transaction] = field(default_factory=dict)
     active: frozenset[int] = frozenset()
     lock: bool | None = None
     socket_lock: bool | None = None
     plug_charge: PlugCharge | None = None
     devices: tuple[Device, ...] = ()
+    observed_at: float = float("-inf")
+    limits_to_set: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _answered_at: dict[str, float] = field(default_factory=dict)
     _touched: dict[str, float] = field(default_factory=dict)
-    _settling_until: float = 0.0
+    _settling_until: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        """Begin with everything due."""
+        self.endpoints = Endpoints(self.monotonic)
 
     @property
-    def name(self) -> str:
+    def name(self) -> str | Name:
         """Return the owner's label, or else the charger's OCPP identity."""
         charger = self.state or self.listed
-        return charger.reference or charger.identity or "Charger"
+        return (
+            charger.reference
+            or charger.identity
+            or Name(key="charger", placeholders={"id": self.uuid[:8]})
+        )
 
     @property
     def online(self) -> bool | None:
-        """Tell whether the charger is connected, None where the cloud is silent."""
+        """Return whether the charger is connected, None where the cloud is silent."""
         word = (self.state or self.listed).connection_status
         return translate(CONNECTION, word, of="Plugchoice connection status")
 
@@ -151,40 +185,50 @@ class Station:
 
     @property
     def permitted(self) -> bool:
-        """Tell whether the account may do more than look, as far as is known."""
+        """Return whether the account may do more than look, as far as is known."""
         rights = (self._permissions.sensitive, self._permissions.full)
         return any(rights) or rights == (None, None)
 
     @property
     def may_see_cards(self) -> bool:
-        """Tell whether the account may see personal matters, as far as is known."""
+        """Return whether the account may see personal matters, as far as is known."""
         return self.permitted and self._permissions.sensitive is not False
 
     def offers(self, feature: str) -> bool:
-        """Tell whether an endpoint is open, as far as is known."""
+        """Return whether an endpoint is open, as far as is known."""
         return self.endpoints.offers(feature)
 
     def touch(self, what: str) -> None:
         """Read something at every turn for a while: a command may change it."""
-        self._touched[what] = time.monotonic() + TOUCHED_FOR
+        self._touched[what] = self.monotonic() + TOUCHED_FOR
 
     def touched(self, what: str) -> bool:
-        """Tell whether a command may still change something."""
-        return time.monotonic() < self._touched.get(what, 0.0)
+        """Return whether a command may still change something."""
+        return self.monotonic() < self._touched.get(what, float("-inf"))
 
-    def take(self, state: Charger) -> None:
+    def newest(self, what: str, sent_at: float) -> bool:
+        """Return whether an answer was asked for later than those taken before."""
+        if sent_at < self._answered_at.get(what, sent_at):
+            return False
+        self._answered_at[what] = sent_at
+        return True
+
+    def take(self, state: Charger, sent_at: float) -> None:
         """Take a full answer; a status that changed makes due what hangs on it."""
+        if sent_at < self.observed_at:
+            return
+        self.observed_at = sent_at
         before = {n: connector.status for n, connector in self.connectors.items()}
         self.state = state
         due: list[str] = []
         for n, connector in self.connectors.items():
-            self.outlets.setdefault(n, Outlet())
+            self.outlets.setdefault(n, ConnectorState())
             if before.get(n) != connector.status:
                 due += (f"meter/{n}", "socket-lock")
             if (before.get(n) in IN_SESSION) != (connector.status in IN_SESSION):
                 due += ("active", "finished", f"granted/{n}")
-                self.outlets[n].granted = None
-                self._settling_until = time.monotonic() + SETTLING_FOR
+                self.outlets[n].granted = self.outlets[n].asked = None
+                self._settling_until = self.monotonic() + SETTLING_FOR
         for what in due:
             self.endpoints.schedule.forget(what)
 
@@ -210,7 +254,7 @@ class Station:
         return sorted(mine, key=lambda item: item.started_at or _EPOCH, reverse=True)
 
     def belongs(self, transaction: Transaction, connector: Connector) -> bool:
-        """Tell whether a transaction took place at a connector."""
+        """Return whether a transaction took place at a connector."""
         if transaction.connector and transaction.connector.connector_id is not None:
             return transaction.connector.connector_id == connector.connector_id
         if transaction.charger_connector_id is not None and connector.id is not None:
@@ -219,11 +263,11 @@ class Station:
 
     @property
     def unsettled(self) -> bool:
-        """Tell whether a session is over of which the cloud does not tell the end.
+        """Return whether a session is over of which the cloud does not tell the end.
 
         Some never get one, so nobody waits for it for long.
         """
-        return time.monotonic() < self._settling_until and any(
+        return self.monotonic() < self._settling_until and any(
             next(iter(self.transactions_of(connector)), _CLOSED).stopped_at is None
             for number, connector in self.connectors.items()
             if number not in self.in_session
@@ -248,18 +292,29 @@ class Station:
             return {}
         outlet = self.outlets[number]
         running = self.running(self.connectors[number])
+        outlet.enter(running.id if running else None)
         # Samples are stamped in ms, transactions in µs: leave room for rounding.
         since = (
             running.started_at - _ROUNDING if running and running.started_at else None
         )
         values: dict[Reading, float] = {}
-        for sample in (outlet.meter, outlet.usage):
-            if sample.fresh(since=since):
-                values |= sample.values
+        for track in (outlet.meter, outlet.usage):
+            if track.live(self.monotonic(), since):
+                values |= track.sample.values
         return values
 
     def limit(self, number: int) -> float | None:
-        """Return the limit (A) that holds for the running session, as read back."""
+        """Return the limit (A) that holds for the running session, as read back.
+
+        What the charger offers anyway is no limit, unless just that was asked for.
+        """
+        offered, maximum = self.offered(number), self.maximum_current(number)
+        if offered is None or maximum is None or offered < maximum:
+            return offered
+        return offered if offered == self.outlets[number].asked else None
+
+    def offered(self, number: int) -> float | None:
+        """Return what the running session may draw (A), by the best source there is."""
         connector = self.connectors[number]
         if self.online is False or connector.status not in IN_SESSION:
             return None
@@ -270,7 +325,7 @@ class Station:
         return self.live(number).get(Reading.CURRENT_OFFERED)
 
     def tells_no_limit(self, number: int) -> bool:
-        """Tell whether only the charger itself knows what a session is granted."""
+        """Return whether only the charger itself knows what a session is granted."""
         return (
             self.connectors[number].current_limit is None
             and Reading.CURRENT_OFFERED not in self.outlets[number].seen
@@ -296,7 +351,14 @@ class Station:
     def fail(self) -> None:
         """Keep the last devices, known to be stale."""
         if not self.devices:
-            self.devices = (Device(id=self.uuid, name=self.name, online=self.online),)
+            self.devices = (
+                Device(
+                    id=self.uuid,
+                    name=self.name,
+                    online=self.online,
+                    observed_at=self.observed_at,
+                ),
+            )
         self.devices = tuple(replace(device, stale=True) for device in self.devices)
 
 

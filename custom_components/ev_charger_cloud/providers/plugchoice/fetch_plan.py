@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 import logging
 
@@ -20,10 +20,11 @@ from ...charging import (
     PermissionDeniedError,
     RateLimitedError,
 )
+from ..base import Context
 from .client import PlugchoiceClient
 from .meter import of_meter_values, of_power_usage
-from .station import Endpoints, Station
-from .wire import Card, CompositeSchedule, Site
+from .state import ChargerState, Endpoints
+from .wire import Card, CompositeSchedule, SitePayload
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,26 +39,26 @@ _CARDS = timedelta(hours=6)
 
 
 @dataclass(slots=True, kw_only=True)
-class Place:
+class Site:
     """A location: the chargers that are there, and the cards by their names.
 
     `failing` says that the list of its chargers could not be read the last time.
     """
 
-    site: Site
+    site: SitePayload
     failing: bool = False
     members: frozenset[str] | None = None
     cards: dict[str, Card] = field(default_factory=dict)
-    endpoints: Endpoints = field(default_factory=Endpoints)
+    endpoints: Endpoints
 
     @property
     def surveyed(self) -> bool:
-        """Tell whether it is known who is there, or that nobody will say."""
+        """Return whether it is known who is there, or that nobody will say."""
         return self.members is not None or not self.endpoints.offers("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class ScheduledFetch:
     """Something to fetch `every` so often, at once when it is urgent.
 
     `feature` is the endpoint that may be closed, `what` the thing fetched there.
@@ -72,7 +73,7 @@ class Errand:
 
     @property
     def due(self) -> bool:
-        """Tell whether it is time, and the endpoint open."""
+        """Return whether it is time, and the endpoint open."""
         return self.endpoints.offers(self.feature) and self.endpoints.schedule.due(
             self.what, self.every
         )
@@ -83,15 +84,18 @@ class Errand:
         return self.endpoints.schedule.age(self.what)
 
 
-class Errands:
-    """The errands of an account; `pause` is how long (s) the cloud wants peace."""
+class FetchPlan:
+    """What is to be fetched for an account; `pause` is how long (s) the cloud wants peace."""
 
-    def __init__(self, client: PlugchoiceClient) -> None:
+    def __init__(self, client: PlugchoiceClient, context: Context) -> None:
         """Fetch through a client."""
         self._client = client
+        self._context = context
         self.pause = 0.0
 
-    def of_station(self, station: Station, pace: float = 1.0) -> Iterator[Errand]:
+    def of_station(
+        self, station: ChargerState, pace: float = 1.0
+    ) -> Iterator[ScheduledFetch]:
         """List what there is to fetch for a charger; `pace` stretches slow rounds."""
         online = station.online is not False
         for number, connector in station.connectors.items():
@@ -99,7 +103,7 @@ class Errands:
             flowing = online and connector.status == "Charging"
             busy = online and number in station.in_session
             if flowing:
-                yield Errand(
+                yield ScheduledFetch(
                     endpoints=station.endpoints,
                     feature="power-usage",
                     what=f"usage/{number}",
@@ -107,7 +111,7 @@ class Errands:
                     fetch=partial(self._fetch_usage, station, number),
                     urgent=True,
                 )
-            yield Errand(
+            yield ScheduledFetch(
                 endpoints=station.endpoints,
                 feature="latest-metervalue",
                 what=f"meter/{number}",
@@ -116,7 +120,7 @@ class Errands:
                 urgent=busy,
             )
             if busy and station.permitted and station.tells_no_limit(number):
-                yield Errand(
+                yield ScheduledFetch(
                     endpoints=station.endpoints,
                     feature="composite-schedule",
                     what=f"granted/{number}",
@@ -125,7 +129,7 @@ class Errands:
                     urgent=True,
                 )
         if online and station.in_session:
-            yield Errand(
+            yield ScheduledFetch(
                 endpoints=station.endpoints,
                 feature="transactions",
                 what="active",
@@ -148,7 +152,7 @@ class Errands:
             )
         for feature, what, every, fetch in slow:
             touched = station.touched(what)
-            yield Errand(
+            yield ScheduledFetch(
                 endpoints=station.endpoints,
                 feature=feature,
                 what=what,
@@ -158,12 +162,12 @@ class Errands:
             )
 
     def of_places(
-        self, places: Mapping[str, Place], stations: list[Station]
-    ) -> Iterator[Errand]:
+        self, places: Mapping[str, Site], stations: list[ChargerState]
+    ) -> Iterator[ScheduledFetch]:
         """List the locations whose cards may be read, by the rights at a charger."""
         for uuid in {s.site for s in stations if s.site and s.may_see_cards}:
             place = places[uuid]
-            yield Errand(
+            yield ScheduledFetch(
                 endpoints=place.endpoints,
                 feature="cards",
                 what="cards",
@@ -171,49 +175,65 @@ class Errands:
                 fetch=partial(self._fetch_cards, uuid, place),
             )
 
-    async def run(self, errands: list[Errand], slow: int | None = None) -> None:
+    async def run(self, fetches: list[ScheduledFetch], slow: int | None = None) -> None:
         """Do what is due: everything urgent, the oldest of the rest."""
-        due = [errand for errand in errands if errand.due]
-        waiting = [errand for errand in due if not errand.urgent]
-        waiting.sort(key=lambda errand: errand.age, reverse=True)
-        chosen = [errand for errand in due if errand.urgent] + waiting[:slow]
+        due = [scheduled for scheduled in fetches if scheduled.due]
+        waiting = [scheduled for scheduled in due if not scheduled.urgent]
+        waiting.sort(key=lambda scheduled: scheduled.age, reverse=True)
+        chosen = [scheduled for scheduled in due if scheduled.urgent] + waiting[:slow]
         outcomes = await asyncio.gather(
-            *(self._do(errand) for errand in chosen), return_exceptions=True
+            *(self._do(scheduled) for scheduled in chosen), return_exceptions=True
         )
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _do(self, errand: Errand) -> None:
-        """Do an errand; one that fails leaves what is known, and waits its turn."""
+    async def _do(self, scheduled: ScheduledFetch) -> None:
+        """Fetch one thing; what that fails leaves what is known, and waits its turn."""
         try:
-            await errand.fetch()
+            await scheduled.fetch()
         except AuthenticationError:
             raise
         except RateLimitedError as err:
             self.pause = max(self.pause, err.retry_after or 0.0)
             return
         except PermissionDeniedError:
-            errand.endpoints.close(errand.feature, forbidden=True)
+            scheduled.endpoints.close(scheduled.feature, forbidden=True)
         except NotFoundError:
             # Nothing was ever measured, or there is no such thing here.
-            if errand.feature not in ("power-usage", "latest-metervalue"):
-                errand.endpoints.close(errand.feature, forbidden=False)
+            if scheduled.feature not in ("power-usage", "latest-metervalue"):
+                scheduled.endpoints.close(scheduled.feature, forbidden=False)
         except ChargingError as err:
-            _LOGGER.debug("No %s: %s", errand.feature, err.reason)
+            _LOGGER.debug("No %s: %s", scheduled.feature, err.reason)
         else:
-            errand.endpoints.answered(errand.feature)
-        errand.endpoints.schedule.done(errand.what)
+            scheduled.endpoints.answered(scheduled.feature)
+        scheduled.endpoints.schedule.done(scheduled.what)
 
-    async def _fetch_usage(self, station: Station, number: int) -> None:
+    async def _fetch_usage(self, station: ChargerState, number: int) -> None:
+        sent_at = self._context.monotonic()
         usage = await self._client.power_usage(station.uuid, number)
-        station.outlets[number].take_usage(of_power_usage(usage))
+        if station.newest(f"usage/{number}", sent_at):
+            station.outlets[number].take_usage(
+                of_power_usage(usage), self._context.monotonic()
+            )
 
-    async def _fetch_meter(self, station: Station, number: int) -> None:
+    async def _fetch_meter(self, station: ChargerState, number: int) -> None:
+        sent_at = self._context.monotonic()
         message = await self._client.latest_meter_value(station.uuid, number)
-        station.outlets[number].take_meter(of_meter_values(message))
+        if not station.newest(f"meter/{number}", sent_at):
+            return
+        outlet = station.outlets[number]
+        registers = self._context.memory.setdefault("registers", {})
+        device_id = station.device_id(number)
+        if outlet.lifetime is None:
+            outlet.lifetime = registers.get(device_id)
+        outlet.take_meter(of_meter_values(message), self._context.monotonic())
+        # Without it, a reload would take the next bad sample for the truth.
+        if outlet.lifetime is not None and outlet.lifetime != registers.get(device_id):
+            registers[device_id] = outlet.lifetime
+            self._context.save()
 
-    async def _fetch_granted(self, station: Station, number: int) -> None:
+    async def _fetch_granted(self, station: ChargerState, number: int) -> None:
         try:
             schedule = await self._client.composite_schedule(station.uuid, number)
         except CommandRefusedError, PermissionDeniedError:
@@ -223,42 +243,49 @@ class Errands:
             # A charger that keeps silent would hold up every poll.
             raise NotFoundError("no schedule", reason="not_found")
 
-    async def _fetch_active(self, station: Station) -> None:
-        station.take_active(
-            await self._client.transactions(station.uuid, status="active")
-        )
+    async def _fetch_active(self, station: ChargerState) -> None:
+        sent_at = self._context.monotonic()
+        active = await self._client.transactions(station.uuid, status="active")
+        if station.newest("active", sent_at):
+            station.take_active(active)
 
-    async def _fetch_finished(self, station: Station) -> None:
-        since = (datetime.now(UTC) - _FINISHED_SINCE).date()
+    async def _fetch_finished(self, station: ChargerState) -> None:
+        since = (self._context.now() - _FINISHED_SINCE).date()
         station.take_finished(
             await self._client.transactions(
                 station.uuid, status="finished", since=since
             )
         )
 
-    async def _fetch_lock(self, station: Station) -> None:
-        station.lock = (await self._client.lock(station.uuid)).enabled
+    async def _fetch_lock(self, station: ChargerState) -> None:
+        sent_at = self._context.monotonic()
+        lock = await self._client.lock(station.uuid)
+        if station.newest("lock", sent_at):
+            station.lock = lock.enabled
 
-    async def _fetch_socket_lock(self, station: Station) -> None:
+    async def _fetch_socket_lock(self, station: ChargerState) -> None:
         socket = await self._client.socket_lock(station.uuid)
         station.socket_lock = None if socket.error else socket.enabled
 
-    async def _fetch_plug_charge(self, station: Station) -> None:
-        station.plug_charge = await self._client.plug_charge(station.uuid)
+    async def _fetch_plug_charge(self, station: ChargerState) -> None:
+        sent_at = self._context.monotonic()
+        plug_charge = await self._client.plug_charge(station.uuid)
+        if station.newest("plug-charge", sent_at):
+            station.plug_charge = plug_charge
 
-    async def _fetch_cards(self, uuid: str, place: Place) -> None:
+    async def _fetch_cards(self, uuid: str, place: Site) -> None:
         place.cards = _named(await self._client.cards(uuid))
 
 
-type _Fetch = Callable[[Station], Awaitable[None]]
+type _Fetch = Callable[[ChargerState], Awaitable[None]]
 
 
 def _named(cards: list[Card]) -> dict[str, Card]:
     """Name cards so that no two are called the same."""
     usable = [card for card in cards if card.id_token]
-    names = Counter(card.name or "Card" for card in usable)
+    names = Counter(card.name or f"{card.id}" for card in usable)
     return {
         name if names[name] == 1 else f"{name} ({card.id})": card
         for card in usable
-        for name in [card.name or "Card"]
+        for name in [card.name or f"{card.id}"]
     }

@@ -1,6 +1,6 @@
 """What surrounds charge points: circuits, electricity rates and drivers' accounts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ...charging import (
     CURRENTS,
@@ -10,15 +10,16 @@ from ...charging import (
     Device,
     DeviceKind,
     Money,
+    Name,
     Reading,
     SubscriptionStatus,
 )
-from ..decoding import translate
-from .devices import MINIMUM_CURRENT
+from ..wire import translate
 from .features import Feature, Features
+from .mappings import SUBSCRIPTION_STATUS
+from .state import MINIMUM_CURRENT
 from .users import user_device_id
 from .wire import Circuit, ElectricityRate, Subscription, User
-from .words import SUBSCRIPTION_STATUS
 
 _PHASES = dict(zip(("L1", "L2", "L3"), CURRENTS, strict=True))
 
@@ -42,7 +43,7 @@ def circuit_device(
     return Device(
         id=f"circuit{circuit.id}",
         kind=DeviceKind.CIRCUIT,
-        name=circuit.name or f"Circuit {circuit.id}",
+        name=circuit.name or Name(key="circuit", placeholders={"id": circuit.id or ""}),
         stale=stale,
         readings={
             reading: drawn.get(phase)
@@ -72,7 +73,7 @@ def user_device(
     user: User,
     subscription: SubscriptionStatus | None,
     currency: str | None,
-    commands: frozenset[type[Command]],
+    commands: Mapping[type[Command], frozenset[str]],
     *,
     stale: bool,
 ) -> Device:
@@ -81,7 +82,9 @@ def user_device(
     return Device(
         id=user_device_id(user.id),
         kind=DeviceKind.ACCOUNT,
-        name=key if key and "@" not in key else f"User {user.id}",
+        name=key
+        if key and "@" not in key
+        else Name(key="user", placeholders={"id": user.id or ""}),
         stale=stale,
         readings={
             Reading.BALANCE: None

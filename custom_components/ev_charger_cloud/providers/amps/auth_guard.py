@@ -1,7 +1,5 @@
 """Telling a bad key from a throttled one."""
 
-import time
-
 from ...charging import AuthenticationError, ChargingError, RateLimitedError
 from ..base import Context
 from .client import KEY_REFUSED
@@ -15,7 +13,7 @@ _SINCE = "unauthorized_since"
 _REFUSED = "key_refused_at"
 
 
-class KeyTrial:
+class AuthGuard:
     """Judges the 401s of calls that any good key may make.
 
     AMPS answers 401 to a bad key and to bursts of a good one. A key is bad when it is
@@ -34,11 +32,11 @@ class KeyTrial:
         memory = self._context.memory
         if memory.pop(_SINCE, None) is not None:
             memory.pop(_REFUSED, None)
-            self._context.remember()
+            self._context.save()
 
     def judge(self, err: AuthenticationError) -> ChargingError:
         """Return what a 401 means by now: a bad key, or the advice to wait."""
-        now = time.time()
+        now = self._context.now().timestamp()
         if now - self._first(_SINCE, now) >= PATIENCE:
             return err
         if err.reason in KEY_REFUSED:
@@ -53,5 +51,5 @@ class KeyTrial:
         """Return when something was first met on this trial."""
         first: float = self._context.memory.setdefault(what, now)
         if first == now:
-            self._context.remember()
+            self._context.save()
         return first

@@ -13,8 +13,8 @@ from ...charging import (
     StopCharging,
     Value,
 )
-from ..decoding import once, translate
-from .known import Known
+from ..wire import once, translate
+from .charger_state import ChargerState
 from .wire import CAP, CHARGE, IDLE, Action, Charger, Metadata, Setting, State, Sync
 
 # AMPS publishes no list of status words; its booleans tell more and win.
@@ -38,13 +38,13 @@ _LIVE = (
 )
 
 
-def name_of(charger: Charger) -> str:
+def name_of(charger: Charger) -> str | None:
     """Return what a person calls a charger: AMPS knows no names."""
     model = charger.metadata.model if charger.metadata else None
-    return model or charger.vendor or "Charger"
+    return model or charger.vendor
 
 
-def device_of(known: Known, *, controllable: bool) -> Device:
+def device_of(known: ChargerState, *, controllable: bool) -> Device:
     """Translate a charger, its last action, and what is wrong with either."""
     charger, trouble = known.charger, known.trouble
     offline = trouble is not None and trouble.offline
@@ -56,11 +56,15 @@ def device_of(known: Known, *, controllable: bool) -> Device:
         name=known.name,
         maker=charger.vendor,
         model=charger.metadata.model if charger.metadata else None,
-        online=False if offline else None,
-        stale=trouble is not None and not offline,
+        # Told apart from silence only by a maker that cannot reach its charger.
+        online=True
+        if known.online is None and charger.state is not None
+        else known.online,
+        stale=known.stale,
         readings=readings,
         controls=_controls(charger) if controllable else {},
-        commands=frozenset(_commands(charger) if controllable else {Refresh}),
+        observed_at=known.observed_at,
+        commands=_commands(charger) if controllable else {Refresh: frozenset()},
     )
 
 
@@ -97,7 +101,7 @@ def _readings(charger: Charger, action: Action | None) -> dict[Reading, Value]:
 
 
 def _plug_and_charging(state: State) -> tuple[bool | None, bool | None]:
-    """Tell whether a vehicle is connected and whether energy flows.
+    """Return whether a vehicle is connected and whether energy flows.
 
     The status word decides only where both booleans are silent.
     """
@@ -129,7 +133,7 @@ def _status(
 def _controls(charger: Charger) -> dict[Control, ControlState]:
     """Translate what can be set."""
     controls: dict[Control, ControlState] = {}
-    if _commands(charger) >= {StartCharging, StopCharging}:
+    if _commands(charger).keys() >= {StartCharging, StopCharging}:
         _, charging = _plug_and_charging(charger.state or State())
         controls[Control.CHARGING] = ControlState(value=charging)
     if cap := cap_of(charger):
@@ -161,15 +165,16 @@ def bounds_of(cap: Setting) -> tuple[float, float]:
     )
 
 
-def _commands(charger: Charger) -> set[type[Command]]:
-    """List the commands that a charger takes."""
-    commands: set[type[Command]] = {Refresh}
-    if "immediate" in charger.execution(CHARGE):
-        commands.add(StartCharging)
-    if "immediate" in charger.execution(IDLE):
-        commands.add(StopCharging)
+def _commands(charger: Charger) -> dict[type[Command], frozenset[str]]:
+    """Return the commands that a charger takes, with the fields that AMPS honours."""
+    commands: dict[type[Command], frozenset[str]] = {Refresh: frozenset()}
+    for command, verb in ((StartCharging, CHARGE), (StopCharging, IDLE)):
+        execution = charger.execution(verb)
+        if "immediate" in execution:
+            put_off = "scheduled" in execution
+            commands[command] = frozenset({"delay"} if put_off else ())
     if charger.canonical and _can_put_off(charger):
-        commands.add(CancelScheduled)
+        commands[CancelScheduled] = frozenset({"action_id"})
     return commands
 
 

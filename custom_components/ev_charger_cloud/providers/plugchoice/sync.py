@@ -6,7 +6,7 @@ location is read whole where that is cheaper than charger by charger.
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
@@ -16,24 +16,27 @@ from ...charging import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
+    UnusableAnswerError,
 )
 from ..base import Context
+from ..records import Absences
 from .client import PlugchoiceClient
 from .devices import devices_of
-from .errands import Errands, Place
-from .station import Endpoints, Station
+from .fetch_plan import FetchPlan, Site
+from .state import ChargerState, Endpoints
 from .wire import Card, Charger
 
 _PAGE: Final = 25
 _MAX_SITES: Final = 50
 
 _CHARGERS = timedelta(minutes=15)
+_DOUBTFUL = timedelta(minutes=5)
 _SITES = timedelta(hours=6)
 _SLOW_AT_ONCE = 25
 _FLEET = 10
 
 
-class PlugchoiceAccount:
+class PlugchoiceSync:
     """The chargers and locations that a token reaches.
 
     `listed` are all chargers, `stations` the wanted ones.
@@ -43,13 +46,20 @@ class PlugchoiceAccount:
         """Know nothing yet."""
         self._client = client
         self._context = context
-        self._endpoints = Endpoints()
-        self.listed: dict[str, Station] = {}
-        self.places: dict[str, Place] = {}
-        self._errands = Errands(client)
+        self._endpoints = Endpoints(context.monotonic)
+        self.listed: dict[str, ChargerState] = {}
+        self.places: dict[str, Site] = {}
+        self._plan = FetchPlan(client, context)
+        self._unlisted = Absences(context.monotonic)
+        self._unknown = Absences(context.monotonic)
+        self._moved = Absences(context.monotonic)
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self._context.now()
 
     @property
-    def stations(self) -> dict[str, Station]:
+    def stations(self) -> dict[str, ChargerState]:
         """Return the chargers that are wanted."""
         wants = self._context.selection.wants
         return {u: s for u, s in self.listed.items() if wants(u, s.site)}
@@ -57,26 +67,26 @@ class PlugchoiceAccount:
     @property
     def pause(self) -> float:
         """Return how long (s) the cloud wants to be left alone."""
-        return self._errands.pause
+        return self._plan.pause
 
-    def station(self, uuid: str) -> Station:
+    def station(self, uuid: str) -> ChargerState:
         """Return a charger; raise NotFoundError when there is none."""
         try:
             return self.listed[uuid]
         except KeyError:
             raise NotFoundError("no such charger", reason="not_found") from None
 
-    def place_name(self, station: Station) -> str | None:
+    def place_name(self, station: ChargerState) -> str | None:
         """Return the name of the location where a charger stands."""
         place = self.places.get(station.site or "")
         return place.site.name if place else None
 
-    def cards(self, station: Station) -> Mapping[str, Card]:
+    def cards(self, station: ChargerState) -> Mapping[str, Card]:
         """Return the cards that may charge where a charger stands, by name."""
         place = self.places.get(station.site or "")
         return place.cards if place else {}
 
-    def card(self, station: Station) -> str | None:
+    def card(self, station: ChargerState) -> str | None:
         """Return the name of the card that remote starts are made with."""
         token = self.token(station)
         chosen = self._chosen(station)
@@ -89,13 +99,13 @@ class PlugchoiceAccount:
             None,
         )
 
-    def choose_card(self, station: Station, name: str) -> None:
+    def choose_card(self, station: ChargerState, name: str) -> None:
         """Remember a card by the cloud's number for it, which opens nothing."""
         chosen = self._context.memory.setdefault("cards", {})
         chosen[station.uuid] = self.cards(station)[name].id
-        self._context.remember()
+        self._context.save()
 
-    def token(self, station: Station) -> str | None:
+    def token(self, station: ChargerState) -> str | None:
         """Return the id token for remote starts.
 
         The card chosen for the charger, else the one of the options, else the one
@@ -109,7 +119,7 @@ class PlugchoiceAccount:
             return token
         return station.plug_charge.current_card if station.plug_charge else None
 
-    def _chosen(self, station: Station) -> int | None:
+    def _chosen(self, station: ChargerState) -> int | None:
         """Return the number of the chosen card, if it still exists."""
         number = self._context.memory.get("cards", {}).get(station.uuid)
         known = {card.id for card in self.cards(station).values()}
@@ -119,23 +129,26 @@ class PlugchoiceAccount:
 
     async def update(self) -> None:
         """Fetch what is due; raise when nothing at all can be said."""
-        self._errands.pause = 0.0
-        if self._endpoints.schedule.due("chargers", _CHARGERS):
+        self._plan.pause = 0.0
+        doubtful = any(map(self._unlisted.missing, self.listed))
+        every = _DOUBTFUL if doubtful else _CHARGERS
+        if self._endpoints.schedule.due("chargers", every):
             await self._list_chargers()
         stations = await self._read_states()
         # The more chargers, the rarer the slow rounds: their sum stays the same.
         pace = max(1.0, len(stations) / _FLEET)
-        errands = list(self._errands.of_places(self.places, stations))
+        fetches = list(self._plan.of_places(self.places, stations))
         for station in stations:
-            errands += self._errands.of_station(station, pace)
-        await self._errands.run(errands, _SLOW_AT_ONCE)
+            fetches += self._plan.of_station(station, pace)
+        await self._plan.run(fetches, _SLOW_AT_ONCE)
         for station in stations:
             self._translate(station)
 
-    async def refresh(self, station: Station) -> None:
+    async def refresh(self, station: ChargerState) -> None:
         """Read one charger at once, and what a command may have changed there."""
-        station.take(await self._client.charger(station.uuid))
-        await self._errands.run(list(self._errands.of_station(station)))
+        sent_at = self._context.monotonic()
+        station.take(await self._client.charger(station.uuid), sent_at)
+        await self._plan.run(list(self._plan.of_station(station)))
         self._translate(station)
 
     async def survey(self) -> None:
@@ -144,28 +157,33 @@ class PlugchoiceAccount:
         await self._list_places()
         await self._read_places(self.places)
 
-    def _translate(self, station: Station) -> None:
+    def _translate(self, station: ChargerState) -> None:
         """Put a charger's devices together."""
         station.devices = devices_of(station, self.cards(station), self.card(station))
 
     async def _list_chargers(self) -> None:
         """Find chargers that are new, and drop those that are gone."""
         try:
-            listed = await self._client.chargers()
+            listed, complete = await self._client.chargers()
+            if self.listed and not listed:
+                raise UnusableAnswerError("no chargers", reason="unexpected_shape")
         except AuthenticationError, RateLimitedError:
             raise
         except ChargingError:
             if not self.listed:
                 raise
             return  # nobody is gone on an error; the next poll tries again
-        known = self.listed
-        self.listed = {
-            uuid: known.get(uuid) or Station(uuid=uuid, listed=charger)
-            for uuid, charger in listed.items()
-        }
+        new = listed.keys() - self.listed.keys()
         for uuid, charger in listed.items():
+            if uuid in new:
+                self.listed[uuid] = ChargerState(
+                    uuid=uuid, listed=charger, monotonic=self._context.monotonic
+                )
             self.listed[uuid].listed = charger
-        if listed.keys() - known.keys():
+        if complete:
+            for uuid in self._unlisted.judge(self.listed, listed):
+                del self.listed[uuid]
+        if new:
             self._endpoints.schedule.forget("sites")
         self._endpoints.schedule.done("chargers")
 
@@ -175,11 +193,17 @@ class PlugchoiceAccount:
             sites = await self._client.sites()
         except PermissionDeniedError, NotFoundError:
             sites = {}
+        if self.places and not sites and not self._moved.missed("sites"):
+            # All at once: most likely the cloud's trouble, so it is asked again.
+            raise UnusableAnswerError("no locations", reason="unexpected_shape")
+        self._moved.seen("sites")
         # Beyond some number, reading them all costs more than it saves.
         groups = self._context.selection.groups
         nearest = sorted(sites, key=lambda uuid: uuid not in groups)[:_MAX_SITES]
         self.places = {
-            uuid: self.places.get(uuid) or Place(site=sites[uuid]) for uuid in nearest
+            uuid: self.places.get(uuid)
+            or Site(site=sites[uuid], endpoints=Endpoints(self._context.monotonic))
+            for uuid in nearest
         }
         for uuid, place in self.places.items():
             place.site = sites[uuid]
@@ -187,7 +211,7 @@ class PlugchoiceAccount:
             if station.site not in self.places:
                 station.site = None
 
-    async def _read_states(self) -> list[Station]:
+    async def _read_states(self) -> list[ChargerState]:
         """Read every wanted charger in as few requests as possible.
 
         Returns those that could be read; the others are stale now.
@@ -203,6 +227,7 @@ class PlugchoiceAccount:
                     raise  # nobody knows yet which chargers are wanted
                 survey = False
             places = self.places
+        sent_at = self._context.monotonic()
         found, errors = await self._read_places(places)
         if survey and all(place.surveyed for place in places.values()):
             self._endpoints.schedule.done("sites")
@@ -225,31 +250,36 @@ class PlugchoiceAccount:
         for place in places.values():
             if place.failing and place.members and place.members & details.keys():
                 place.endpoints.close("", forbidden=False)  # then one by one
+        if not states and wanted and (failures or errors):
+            # All of them at once: that is a trouble of the cloud, not of a charger.
+            for station in wanted.values():
+                station.fail()
+            raise next(iter((failures | errors).values()))
         for uuid, error in failures.items():
             if isinstance(error, NotFoundError):
-                del self.listed[uuid]
                 self._endpoints.schedule.forget("chargers")
+                if self._unknown.missed(uuid):
+                    del self.listed[uuid]
             elif isinstance(error, PermissionDeniedError):
                 wanted[uuid].endpoints.close("", forbidden=True)
         stations = self.stations
-        if not states and stations and (failures or errors):
-            raise next(iter((failures | errors).values()))
         for uuid, station in stations.items():
             if uuid in states:
                 station.endpoints.answered("")
-                station.take(states[uuid])
+                self._unknown.seen(uuid)
+                station.take(states[uuid], sent_at)
             else:
                 station.fail()
         return [station for uuid, station in stations.items() if uuid in states]
 
-    def _pays(self, place: Place) -> bool:
-        """Tell whether reading a whole location takes fewer requests."""
+    def _pays(self, place: Site) -> bool:
+        """Return whether reading a whole location takes fewer requests."""
         members = place.members or frozenset()
         wanted = len(self.stations.keys() & members)
         return place.endpoints.offers("") and wanted > ceil(len(members) / _PAGE)
 
     async def _read_places(
-        self, places: Mapping[str, Place]
+        self, places: Mapping[str, Site]
     ) -> tuple[dict[str, Charger], dict[str, ChargingError]]:
         """Read the chargers of locations, and the errors for those left unread."""
         answers, failures = await _settle(
@@ -272,12 +302,17 @@ class PlugchoiceAccount:
             elif uuid in self._context.selection.groups:
                 raise error  # nobody knows yet which chargers are wanted
         for uuid, answer in answers.items():
-            moved = (places[uuid].members or frozenset()) - answer.keys()
+            members = places[uuid].members or frozenset()
+            moved = self._moved.judge(members, answer)
+            moved |= (members - answer.keys()) & {
+                charger for other in answers.values() for charger in other
+            }
             for charger in moved & self.listed.keys():
-                self.listed[charger].site = None
+                if self.listed[charger].site == uuid:
+                    self.listed[charger].site = None
             if moved:
                 self._endpoints.schedule.forget("sites")
-            places[uuid].members = frozenset(answer)
+            places[uuid].members = frozenset(answer) | members - moved
             places[uuid].failing = False
             for charger in answer.keys() & self.listed.keys():
                 self.listed[charger].site = uuid

@@ -1,10 +1,12 @@
 """Charge points and their EVSEs, translated into devices."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...charging import (
+    ActivateSubscription,
+    ApplyFee,
     CancelReservation,
     ChargingStatus,
     ClearChargingProfile,
@@ -17,6 +19,7 @@ from ...charging import (
     ErrorCode,
     HardReset,
     Money,
+    Name,
     Reading,
     Refresh,
     Reserve,
@@ -31,11 +34,11 @@ from ...charging import (
     Unlock,
     Value,
 )
-from ..decoding import once, translate
+from ..wire import once, translate
 from .features import Feature, Features
+from .mappings import ONLINE, RESERVATION_STATUS, SESSION_STATUS, STATUS, STOP_REASON
 from .smart_charging import mode_bodies
 from .wire import ChargePoint, ChargingSession, Evse, Reservation
-from .words import ONLINE, RESERVATION_STATUS, SESSION_STATUS, STATUS, STOP_REASON
 
 MINIMUM_CURRENT = 6.0
 """The least current that can be offered to a vehicle (IEC 61851), in A."""
@@ -54,7 +57,7 @@ _IN_SESSION = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Fault:
     """What is wrong with a station or an EVSE, as far as its status log tells."""
 
     code: ErrorCode | None = None
@@ -62,7 +65,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlet:
+class EvseState:
     """An EVSE with what belongs to it.
 
     `limit` (A) is what its charging profile allows now, `battery` says that it tells
@@ -73,22 +76,23 @@ class Outlet:
     running: ChargingSession | None = None
     finished: ChargingSession | None = None
     reservation: Reservation | None = None
-    trouble: Trouble | None = None
+    fault: Fault | None = None
     limit: float | None = None
     battery: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Station:
+class ChargePointState:
     """A charge point with everything that its devices are made from."""
 
     point: ChargePoint
-    outlets: tuple[Outlet, ...] = ()
+    outlets: tuple[EvseState, ...] = ()
     area: str | None = None
-    trouble: Trouble | None = None
+    fault: Fault | None = None
     modes: Mapping[str, Any] | None = None
     sessions_known: bool = True
     stale: bool = False
+    observed_at: float = field(default=float("-inf"), compare=False)
 
 
 def station_device_id(station: str | None) -> str:
@@ -103,7 +107,7 @@ def evse_device_id(station: str | None, evse: str | None, *, single: bool) -> st
 
 
 def online(point: ChargePoint) -> bool | None:
-    """Tell whether a charge point is connected to the cloud."""
+    """Return whether a charge point is connected to the cloud."""
     word = point.network_status
     if word is None:
         return None
@@ -114,7 +118,7 @@ def online(point: ChargePoint) -> bool | None:
     )
 
 
-def describe(station: Station, features: Features) -> dict[str, Device]:
+def describe(station: ChargePointState, features: Features) -> dict[str, Device]:
     """Return the devices of a charge point: one, or one and its EVSEs."""
     point, outlets = station.point, station.outlets
     boot = point.boot
@@ -122,19 +126,20 @@ def describe(station: Station, features: Features) -> dict[str, Device]:
     network_id = point.network.id if point.network else None
     device = Device(
         id=device_id,
-        name=point.name or network_id or f"Charge point {point.id}",
+        name=point.name
+        or network_id
+        or Name(key="charger", placeholders={"id": point.id or ""}),
         maker=boot.vendor if boot else None,
         model=boot.model if boot else None,
-        serial=(boot.charge_point_serial_number or boot.charge_box_serial_number)
-        if boot
-        else None,
+        serial=serial_of(point),
         firmware=boot.firmware_version if boot else None,
         area=station.area,
         online=online(point),
         stale=station.stale,
+        observed_at=station.observed_at,
         readings=_station_readings(station),
         controls=_station_controls(station, features),
-        commands=frozenset(_station_commands(point, features)),
+        commands=offered(_station_commands(point, features)),
     )
     if len(outlets) != 1:
         return {device_id: device} | {
@@ -150,51 +155,88 @@ def describe(station: Station, features: Features) -> dict[str, Device]:
                 **device.controls,
                 **_outlet_controls(station, only, features),
             },
-            commands=device.commands | set(_outlet_commands(point, only, features)),
+            commands={
+                **device.commands,
+                **offered(_outlet_commands(point, only, features)),
+            },
         )
     }
 
 
+def serial_of(point: ChargePoint) -> str | None:
+    """Return the serial number that a charge point told when it last started."""
+    boot = point.boot
+    if boot is None:
+        return None
+    return boot.charge_point_serial_number or boot.charge_box_serial_number
+
+
+# The optional fields that AMPECO honours.
+_FIELDS: dict[type[Command], frozenset[str]] = {
+    StartCharging: frozenset({"current_limit", "id_token", "user_id"}),
+    StopCharging: frozenset({"force"}),
+    Reserve: frozenset({"reason", "user_id"}),
+    CancelReservation: frozenset({"reservation_id"}),
+    ClearChargingProfile: frozenset({"profile_id", "purpose", "stack_level"}),
+    SetConfiguration: frozenset({"component", "instance"}),
+    SyncConfiguration: frozenset({"keys"}),
+    ActivateSubscription: frozenset({"auto_renewal", "end", "reason"}),
+    ApplyFee: frozenset({"payment_method_id"}),
+}
+
+
+def offered(
+    commands: Iterable[type[Command]],
+) -> dict[type[Command], frozenset[str]]:
+    """Return commands with the optional fields that AMPECO honours."""
+    return {command: _FIELDS.get(command, frozenset()) for command in commands}
+
+
 def _connector(
-    parent: Device, station: Station, outlet: Outlet, features: Features
+    parent: Device, station: ChargePointState, outlet: EvseState, features: Features
 ) -> Device:
     """Return the device of one EVSE among several."""
     evse = outlet.evse
     return Device(
         id=evse_device_id(station.point.id, evse.id, single=False),
         kind=DeviceKind.CONNECTOR,
-        name=evse.label or f"Connector {evse.network_id or evse.id}",
+        name=evse.label
+        or Name(
+            key="connector",
+            placeholders={"number": str(evse.network_id or evse.id)},
+        ),
         parent=parent.id,
         maker=parent.maker,
         model=parent.model,
         area=parent.area,
         online=parent.online,
         stale=station.stale,
+        observed_at=station.observed_at,
         readings=_outlet_readings(station, outlet, features),
         controls=_outlet_controls(station, outlet, features),
-        commands=frozenset(_outlet_commands(station.point, outlet, features)),
+        commands=offered(_outlet_commands(station.point, outlet, features)),
     )
 
 
 # The station as a whole
 
 
-def _station_readings(station: Station) -> dict[Reading, Value]:
+def _station_readings(station: ChargePointState) -> dict[Reading, Value]:
     """Return what is known of the whole station."""
     word = station.point.hardware_status
     connected = online(station.point) is not False
     faulted = word == "faulted"
-    trouble = station.trouble or Trouble()
+    fault = station.fault or Fault()
     return {
         Reading.CLOUD_STATUS: word,
         Reading.PROBLEM: faulted if word and connected else None,
-        Reading.ERROR_CODE: _error_code(trouble, faulted=faulted, known=bool(word)),
-        Reading.ERROR_DETAIL: trouble.detail,
+        Reading.ERROR_CODE: _error_code(fault, faulted=faulted, known=bool(word)),
+        Reading.ERROR_DETAIL: fault.detail,
     }
 
 
 def _station_controls(
-    station: Station, features: Features
+    station: ChargePointState, features: Features
 ) -> dict[Control, ControlState]:
     """Return what can be set on the whole station."""
     point, controls = station.point, dict[Control, ControlState]()
@@ -234,12 +276,12 @@ def _station_commands(
 
 
 def _speaks_ocpp(point: ChargePoint) -> bool:
-    """Tell whether the cloud can reach the station's own controls."""
+    """Return whether the cloud can reach the station's own controls."""
     return point.communication_mode not in {"none", "roaming"}
 
 
 def _starts_remotely(point: ChargePoint) -> bool:
-    """Tell whether sessions can be started from afar."""
+    """Return whether sessions can be started from afar."""
     able = point.capabilities
     return point.communication_mode != "none" and (
         not able or "remote_start_stop_capable" in able
@@ -247,28 +289,28 @@ def _starts_remotely(point: ChargePoint) -> bool:
 
 
 def _available(point: ChargePoint, word: str | None) -> bool | None:
-    """Tell whether something is operative, None when that is not known now."""
+    """Return whether something is operative, None when that is not known now."""
     if word is None or online(point) is False:
         return None
     return word != "unavailable"
 
 
-def _merged(own: Trouble, station: Trouble) -> Trouble:
+def _merged(own: Fault, station: Fault) -> Fault:
     """Add what the station tells to what an EVSE does not."""
-    return Trouble(code=own.code or station.code, detail=own.detail or station.detail)
+    return Fault(code=own.code or station.code, detail=own.detail or station.detail)
 
 
-def _error_code(trouble: Trouble, *, faulted: bool, known: bool) -> ErrorCode | None:
+def _error_code(fault: Fault, *, faulted: bool, known: bool) -> ErrorCode | None:
     """Return what is wrong, if anything is known."""
     if faulted:
-        return trouble.code
+        return fault.code
     return ErrorCode.NO_ERROR if known else None
 
 
 # One EVSE
 
 
-def _status(station: Station, outlet: Outlet) -> ChargingStatus | None:
+def _status(station: ChargePointState, outlet: EvseState) -> ChargingStatus | None:
     """Return the state of an EVSE, None while its station is offline."""
     status = translate(STATUS, outlet.evse.hardware_status, of="AMPECO hardware status")
     if online(station.point) is False:
@@ -280,13 +322,13 @@ def _status(station: Station, outlet: Outlet) -> ChargingStatus | None:
 
 
 def _outlet_readings(
-    station: Station, outlet: Outlet, features: Features
+    station: ChargePointState, outlet: EvseState, features: Features
 ) -> dict[Reading, Value]:
     """Return what is known of an EVSE."""
     evse, status = outlet.evse, _status(station, outlet)
     broken = station.point.hardware_status == "faulted"
     faulted = broken or evse.hardware_status == "faulted"
-    trouble = _merged(outlet.trouble or Trouble(), station.trouble or Trouble())
+    fault = _merged(outlet.fault or Fault(), station.fault or Fault())
     power = evse.power_options
     readings: dict[Reading, Value] = {
         Reading.STATUS: status,
@@ -294,8 +336,8 @@ def _outlet_readings(
         Reading.PLUG: status.plugged_in if status else None,
         Reading.CHARGING: status in _FLOWS if status else None,
         Reading.PROBLEM: faulted if status else None,
-        Reading.ERROR_CODE: _error_code(trouble, faulted=faulted, known=bool(status)),
-        Reading.ERROR_DETAIL: trouble.detail if faulted else None,
+        Reading.ERROR_CODE: _error_code(fault, faulted=faulted, known=bool(status)),
+        Reading.ERROR_DETAIL: fault.detail if faulted else None,
     }
     if power and power.max_power is not None:
         readings[Reading.MAXIMUM_POWER] = power.max_power
@@ -313,7 +355,7 @@ def _outlet_readings(
 
 
 def _session_readings(
-    station: Station, outlet: Outlet, status: ChargingStatus | None
+    station: ChargePointState, outlet: EvseState, status: ChargingStatus | None
 ) -> dict[Reading, Value]:
     """Return what is known of the running session, or else of the last one."""
     running, finished = outlet.running, outlet.finished
@@ -368,7 +410,7 @@ def _check_unit(session: ChargingSession, evse: Evse) -> None:
 
 
 def _outlet_controls(
-    station: Station, outlet: Outlet, features: Features
+    station: ChargePointState, outlet: EvseState, features: Features
 ) -> dict[Control, ControlState]:
     """Return what can be set on an EVSE."""
     point, evse, controls = station.point, outlet.evse, dict[Control, ControlState]()
@@ -394,12 +436,13 @@ def _outlet_controls(
             minimum=min(MINIMUM_CURRENT, most),
             maximum=most,
             step=1.0,
+            timed=True,
         )
     return controls
 
 
 def _outlet_commands(
-    point: ChargePoint, outlet: Outlet, features: Features
+    point: ChargePoint, outlet: EvseState, features: Features
 ) -> Iterator[type[Command]]:
     """Yield what an EVSE can be asked."""
     evse = outlet.evse

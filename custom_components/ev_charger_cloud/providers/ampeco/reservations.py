@@ -1,0 +1,74 @@
+"""Who holds a reserved EVSE: read only where one is reserved."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ...charging import NotFoundError
+from .client import Client
+from .features import Feature, Features
+from .records import ListedRecords
+from .wire import Evse, Reservation
+
+_PER_POLL = 10
+
+
+class Reservations:
+    """The reservations of EVSEs: the one that holds each, or held it last."""
+
+    def __init__(self, client: Client, features: Features) -> None:
+        """Begin knowing nothing."""
+        self._client = client
+        self._features = features
+        self._records = ListedRecords(Reservation, client.monotonic, client.now)
+        self._of: dict[str, str] = {}
+
+    def of(self, evse: str) -> Reservation | None:
+        """Return the reservation of an EVSE."""
+        return self._records.items.get(self._of.get(evse, ""))
+
+    async def refresh(self, evses: Collection[Evse]) -> None:
+        """Read the reservations of EVSEs newly reserved, and how others ended."""
+        new, over = [], []
+        for evse in evses:
+            known = self.of(evse.id or "")
+            held = known is not None and known.status == "active"
+            if evse.hardware_status == "reserved" and not held:
+                new.append(evse)
+            elif known and held and evse.hardware_status != "reserved":
+                over.append(known)
+        if not new and not over:
+            return
+        async with self._features.guard(Feature.RESERVATIONS) as allowed:
+            if not allowed:
+                return
+            if new:
+                await self._read_active(new)
+            for reservation in over[:_PER_POLL]:
+                await self._read_end(reservation)
+            self._records.keep(self._of.values())
+
+    async def _read_active(self, evses: list[Evse]) -> None:
+        """Read the active reservations."""
+        filters = {"status": "active"}
+        if len(evses) == 1:
+            filters["evseId"] = evses[0].id or ""
+        wanted = {evse.id for evse in evses}
+        async for page in self._client.reservations(filters):
+            for item in page:
+                self._take(item, wanted)
+
+    async def _read_end(self, reservation: Reservation) -> None:
+        """Read how a reservation ended."""
+        try:
+            item = await self._client.reservation(reservation.id or "")
+        except NotFoundError:
+            self._of.pop(reservation.evse_id or "", None)
+        else:
+            self._take(item, {reservation.evse_id})
+
+    def _take(self, item: Mapping[str, Any], wanted: Collection[str | None]) -> None:
+        """Take a reservation in, when it is of a wanted EVSE."""
+        key = self._records.take(item)
+        known = self._records.items.get(key or "")
+        if key and known and known.evse_id in wanted:
+            self._of[known.evse_id or ""] = key
