@@ -1,15 +1,16 @@
 """EV Charger Cloud: chargers that live in a vendor's cloud."""
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN, PLATFORMS
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
-from .memory import Memory
-from .repairs import report
+from .repairs import async_update_issues
 from .services import async_setup_services
+from .store import AccountStore
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -22,12 +23,22 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> bool:
     """Set up an account."""
-    coordinator = ChargingCoordinator(hass, entry, await Memory.load(hass, entry))
-    await coordinator.async_config_entry_first_refresh()
+    store = await AccountStore.load(hass, entry)
+    coordinator = ChargingCoordinator(hass, entry, store)
+    try:
+        await coordinator.async_config_entry_first_refresh()
+    except BaseException:
+        await coordinator.async_close()
+        raise
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     # Keeps polls going where no entity listens: chargers may come.
     entry.async_on_unload(coordinator.async_add_listener(lambda: None))
+
+    async def close(_: Event) -> None:
+        await coordinator.async_close()
+
+    entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, close))
     return True
 
 
@@ -35,14 +46,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
     """Unload an account."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        await entry.runtime_data.memory.save()
+        await entry.runtime_data.async_close()
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> None:
-    """Forget an account's wishes, and what was to be mended."""
-    await Memory(hass, entry).remove()
-    report(hass, entry, ())
+    """Forget what an account asked for, and what was to be mended."""
+    await AccountStore(hass, entry).remove()
+    async_update_issues(hass, entry, ())
 
 
 async def async_remove_config_entry_device(

@@ -40,7 +40,7 @@ class ReadingDescription(ChargerBinarySensorDescription):
 
     @override
     def offered(self, device: Device) -> bool:
-        """Tell whether a device has the reading."""
+        """Return whether a device has the reading."""
         return self.reading in device.readings
 
     @override
@@ -56,7 +56,7 @@ class OnlineDescription(ChargerBinarySensorDescription):
 
     @override
     def offered(self, device: Device) -> bool:
-        """Tell whether the cloud says anything of it; a connector has no line."""
+        """Return whether the cloud says anything of it; a connector has no line."""
         return device.online is not None and device.parent is None
 
     @override

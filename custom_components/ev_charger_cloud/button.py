@@ -30,7 +30,7 @@ from .charging import (
 from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 
-# The coordinator lets one command at a time at each charger.
+# The command queue sends one command at a time at each charger.
 PARALLEL_UPDATES = 0
 
 
@@ -42,7 +42,7 @@ class ChargerButtonDescription(ChargerEntityDescription, ButtonEntityDescription
 
     @override
     def offered(self, device: Device) -> bool:
-        """Tell whether a device takes the command."""
+        """Return whether a device takes the command."""
         return self.command in device.commands
 
 
@@ -131,6 +131,6 @@ class ChargerButton(ChargerEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Have the command carried out."""
-        await self.coordinator.execute(
+        await self.coordinator.commands.request(
             self.entity_description.command(device_id=self.device_id)
         )

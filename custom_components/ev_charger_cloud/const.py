@@ -18,10 +18,12 @@ PLATFORMS = [
 ]
 
 CONF_PROVIDER = "provider"
+CONF_ACCOUNT_ID = "account_id"
 CONF_ALL_CHARGERS = "all_chargers"
 CONF_CHARGERS = "chargers"
 CONF_ENTITIES = "entities"
 CONF_GROUPS = "groups"
+CONF_KEY = "key"
 CONF_PACE = "pace"
 
 # What the user's choice of pace does to the interval that a provider proposes.
@@ -36,14 +38,25 @@ ENTITIES_AUTOMATIC = "automatic"
 ENTITIES_ALL = "all"
 ENTITIES_ESSENTIAL = "essential"
 
-# After a command the charger is read at once and then at these times (s).
-FOLLOW_UPS = (2, 5, 15)
+# After a command the charger is read at once and then at these times (s), until what
+# was asked shows.
+FOLLOW_UPS = (2, 5, 15, 30)
+
+# How long a request that moves money is refused after its answer was lost.
+MONEY_GUARD = timedelta(minutes=10)
+
+# How long after a first "not authorized" a second one is believed.
+SECOND_OPINION = timedelta(seconds=20)
+
+# What happened at a charger, on Home Assistant's event bus.
+EVENT_CHARGING = f"{DOMAIN}_event"
 
 # A cloud in trouble: how many polls in a row, and for how long, may fail before
 # entities are unavailable; and how far polls are spread meanwhile.
 TOLERATED_FAILURES = 2
 TOLERATED_SILENCE = timedelta(minutes=15)
 MAXIMUM_INTERVAL = timedelta(minutes=15)
+LONGEST_WAIT = timedelta(hours=1)
 
 # How many things are done in one go before others get their turn on the event loop.
 SLICE = 40

@@ -1,35 +1,34 @@
-"""The life of a poll and of a command."""
+"""The life of a poll."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
 import logging
 import time
 from typing import Any, override
 
+from aiohttp import DummyCookieJar
+
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.aiohttp_client import async_create_clientsession
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
 from .charging import (
     AuthenticationError,
     ChargingError,
-    Command,
-    CommandResult,
-    Control,
-    ControlState,
-    ControlValue,
     Device,
+    DeviceKind,
+    Event,
+    EventLog,
     Fleet,
     RateLimitedError,
-    SetControl,
-    StartCharging,
-    StopCharging,
-    Verdict,
+    events_between,
 )
+from .command_queue import CommandQueue
 from .const import (
     CONF_ALL_CHARGERS,
     CONF_CHARGERS,
@@ -41,24 +40,40 @@ from .const import (
     DOMAIN,
     ENTITIES_AUTOMATIC,
     ENTITIES_ESSENTIAL,
-    FOLLOW_UPS,
+    EVENT_CHARGING,
     LARGE_FLEET,
+    LONGEST_WAIT,
     MAXIMUM_INTERVAL,
     MINIMUM_INTERVAL,
     PACES,
+    SECOND_OPINION,
     TOLERATED_FAILURES,
     TOLERATED_SILENCE,
 )
-from .devices import RegisteredDevices
-from .exceptions import command_failed, invalid, placeholders_of, translation_of
-from .memory import Memory
+from .device_registry import RegisteredDevices
+from .error_translation import command_failed, placeholders_of, translation_of
 from .providers import PROVIDERS
 from .providers.base import Context, Selection
-from .repairs import report
+from .providers.transport import command_lane
+from .repairs import async_update_issues
+from .store import AccountStore
 
 _LOGGER = logging.getLogger(__name__)
 
 type ChargerConfigEntry = ConfigEntry[ChargingCoordinator]
+
+# When accounts were first refused; it outlives an entry that could not be set up.
+_REFUSED_SINCE: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_refused_since")
+
+_NEVER = float("-inf")
+
+# Reads that were asked for together, as of many entities of one charger, are one.
+_TOGETHER = 1.0  # s
+
+
+def _monotonic() -> float:
+    """Return the time (s) that spans are measured by."""
+    return time.monotonic()
 
 
 def selection_of(options: Mapping[str, Any]) -> Selection:
@@ -71,7 +86,7 @@ def selection_of(options: Mapping[str, Any]) -> Selection:
 
 
 class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
-    """Polls one account, wakes whom it concerns, carries out commands."""
+    """Polls one account, keeps the newer observation of each device, wakes entities."""
 
     config_entry: ChargerConfigEntry
 
@@ -79,7 +94,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self,
         hass: HomeAssistant,
         entry: ChargerConfigEntry,
-        memory: Memory,
+        store: AccountStore,
     ) -> None:
         """Prepare the provider of an entry."""
         super().__init__(
@@ -92,83 +107,136 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self.description = PROVIDERS[entry.data[CONF_PROVIDER]]
         self.provider = self.description.factory(
             Context(
-                session=async_get_clientsession(hass),
+                # A session of its own: no account sends another's cookies.
+                session=async_create_clientsession(hass, cookie_jar=DummyCookieJar()),
                 settings={**entry.data, **entry.options},
                 selection=selection_of(entry.options),
-                memory=memory.content,
-                remember=memory.remember,
+                memory=store.content,
+                save=store.save,
+                flush=store.flush,
+                now=dt_util.utcnow,
+                monotonic=_monotonic,
             )
         )
-        self.memory = memory
+        self.store = store
         self.devices = RegisteredDevices(hass, entry, self.description.name)
         self._pace = PACES[entry.options.get(CONF_PACE, DEFAULT_PACE)]
         self._interval = MINIMUM_INTERVAL
         self._failures = 0
         self._last_success = time.monotonic()
         # Whom the present update concerns; None is everybody.
-        self._concerned: frozenset[str] | None = None
+        self._updated_device_ids: frozenset[str] | None = None
         self._offer_listeners: list[CALLBACK_TYPE] = []
-        self._pending: dict[tuple[str, Control], ControlValue] = {}
-        self._latest: dict[tuple[str, Control], SetControl] = {}
-        self._lapsing: set[tuple[str, Control]] = set()
-        self._turns: dict[str, asyncio.Lock] = {}
-        self._follow_ups: dict[str, CALLBACK_TYPE] = {}
+        # When (monotonic) devices were seen, and when they were last read alone.
+        self._observed_at: dict[str, float] = {}
+        self._read_at: dict[str, float] = {}
+        self._applying = asyncio.Lock()
+        # What was known of devices that could not be read since.
+        self._before_stale: dict[str, Device] = {}
+        self._reads: dict[str, tuple[float, asyncio.Task[None]]] = {}
+        self._event_log = EventLog()
         self._unloaded = False
-        entry.async_on_unload(self._unload)
+        self.commands = CommandQueue(hass, self)
+
+    async def async_close(self) -> None:
+        """End what runs beside the polls, and write what must not be forgotten."""
+        if self._unloaded:
+            return
+        self._unloaded = True
+        self.commands.close()
+        for _, task in self._reads.values():
+            task.cancel()
+        await self.provider.close()
+        await self.store.flush()
 
     # The life of a poll.
 
     @property
     def has_polled(self) -> bool:
-        """Tell whether there are data: before the first poll they are None."""
+        """Return whether there are data: before the first poll they are None."""
         return bool(self.data is not None)
 
     @property
     def essential_only(self) -> bool:
-        """Tell whether only the essential entities are made."""
-        wish = self.config_entry.options.get(CONF_ENTITIES, ENTITIES_AUTOMATIC)
-        if wish == ENTITIES_AUTOMATIC:
+        """Return whether only the essential entities are made."""
+        choice = self.config_entry.options.get(CONF_ENTITIES, ENTITIES_AUTOMATIC)
+        if choice == ENTITIES_AUTOMATIC:
             return len(self.data) > LARGE_FLEET
-        return bool(wish == ENTITIES_ESSENTIAL)
+        return bool(choice == ENTITIES_ESSENTIAL)
+
+    @override
+    async def _async_setup(self) -> None:
+        """Begin what runs beside the polls."""
+        await self.provider.start()
 
     @override
     async def _async_update_data(self) -> Fleet:
         """Poll the account."""
         recovered = not self.last_update_success
+        started = time.monotonic()
         try:
             poll = await self.provider.poll()
         except AuthenticationError as err:
+            if not self.doubt_credentials():
+                return self._handle_failed_update(err)
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN,
                 translation_key=translation_of(err),
                 translation_placeholders=placeholders_of(err, self.name),
             ) from err
         except ChargingError as err:
-            return self._bridge(err)
+            return self._handle_failed_update(err)
+        self.hass.data.setdefault(_REFUSED_SINCE, {}).pop(
+            self.config_entry.entry_id, None
+        )
         self._failures = 0
         self._last_success = time.monotonic()
         interval = poll.interval * self._pace
-        if poll.at_most is not None:
-            interval = min(interval, poll.at_most)
+        if poll.max_interval is not None:
+            interval = min(interval, poll.max_interval)
         self._interval = max(MINIMUM_INTERVAL, interval)
         self.update_interval = self._interval
-        report(self.hass, self.config_entry, poll.notices)
-        await self._accept(poll.fleet)
+        async_update_issues(self.hass, self.config_entry, poll.notices)
+        watched = self.has_polled
+        await self._apply_fleet(poll.fleet, started, complete=True)
+        if watched:
+            self.report_events(poll.events)
+        else:
+            # What a cloud tells at the start is from before anybody watched.
+            self._event_log.fresh(poll.events)
         if recovered:
-            self._concerned = None
-        return poll.fleet
+            self._updated_device_ids = None
+        return self.data
 
-    def _bridge(self, err: ChargingError) -> Fleet:
+    def doubt_credentials(self) -> bool:
+        """Note a "not authorized", and return whether it is not the first one.
+
+        Clouds say it in passing troubles too: nobody is asked to sign in before a
+        second opinion, from a poll that comes soon.
+        """
+        since = self.hass.data.setdefault(_REFUSED_SINCE, {})
+        now = time.monotonic()
+        first = since.setdefault(self.config_entry.entry_id, now)
+        if now - first > LONGEST_WAIT.total_seconds():
+            # That was another trouble.
+            first = since[self.config_entry.entry_id] = now
+        return now - first >= SECOND_OPINION.total_seconds()
+
+    def _handle_failed_update(self, err: ChargingError) -> Fleet:
         """Keep the last data through a short trouble, else report it.
 
-        Polls are spread further with each failure, or as the cloud asks.
+        Polls are spread further with each failure, or as the cloud asks; never is the
+        next one sooner than it would have been.
         """
         self._failures += 1
         # Past 2**10 there is nothing to spread, and in days of trouble an overflow.
         wait = min(self._interval * 2 ** min(self._failures, 10), MAXIMUM_INTERVAL)
         told_to_wait = isinstance(err, RateLimitedError)
         if isinstance(err, RateLimitedError) and err.retry_after is not None:
-            wait = timedelta(seconds=max(err.retry_after, 1))
+            wait = timedelta(seconds=err.retry_after)
+        elif isinstance(err, AuthenticationError):
+            wait = 2 * SECOND_OPINION
+        wait = min(max(wait, self._interval), LONGEST_WAIT)
         silent = time.monotonic() - self._last_success
         if (
             self.has_polled
@@ -177,7 +245,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             and silent + wait.total_seconds() <= TOLERATED_SILENCE.total_seconds()
         ):
             self.update_interval = wait
-            self._concerned = frozenset()
+            self._updated_device_ids = frozenset()
             return self.data
         self.update_interval = self._interval
         raise UpdateFailed(
@@ -187,43 +255,123 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             retry_after=wait.total_seconds(),
         ) from err
 
-    async def _accept(self, fleet: Fleet) -> None:
-        """Compare a fleet with the one known, device by device, and note the news."""
-        known: Fleet = self.data or {}
-        changed = [
-            device
-            for device in fleet.values()
-            if (old := known.get(device.id)) is not device and old != device
-        ]
-        gone = known.keys() - fleet.keys()
-        await self.devices.register(changed, known)
-        if not self.has_polled:
-            self.devices.remove_strangers(fleet)
-        for device_id in gone:
-            self.devices.remove(device_id)
-            self._forget(device_id)
-        for device in changed:
-            self._settle(device)
-        if gone or any(
-            _offer(device) != _offer(known.get(device.id)) for device in changed
-        ):
+    async def _apply_fleet(
+        self, seen: Fleet, sent_at: float, *, complete: bool
+    ) -> None:
+        """Keep the newer observation of each device that was seen.
+
+        `sent_at` is when the first of the requests behind it was sent; `complete` says
+        that a device which is missing is gone.
+        """
+        async with self._applying:
+            known: Fleet = self.data or {}
+            fleet = {} if complete else dict(known)
+            changed = []
+            for device in seen.values():
+                old = known.get(device.id)
+                if old is None and not complete:
+                    continue
+                # No answer is older than the poll or read that brought it.
+                observed_at = max(device.observed_at, sent_at)
+                if old is not None and observed_at < self._observed_at[device.id]:
+                    fleet[device.id] = old
+                    continue
+                self._observed_at[device.id] = observed_at
+                fleet[device.id] = device
+                if old is not device and old != device:
+                    changed.append(device)
+                if not complete:
+                    self._read_at[device.id] = sent_at
+                self.commands.observe(device, self.observed_at(device.id))
+            gone = known.keys() - fleet.keys()
+            await self.devices.register(changed, known)
+            if not self.has_polled:
+                self.devices.remove_strangers(fleet)
+            for device_id in gone:
+                self.devices.remove(device_id)
+                self._forget(device_id)
+            new = {device.id for device in changed} - known.keys()
+            offers = bool(gone) or any(
+                _offer(device) != _offer(known.get(device.id)) for device in changed
+            )
+            polled = self.has_polled
             self.data = fleet
-            for listener in self._offer_listeners:
-                listener()
-        self._concerned = frozenset(
-            {device.id for device in changed}
-            | {device.id for device in fleet.values() if device.charging}
-            | gone
+            for device in changed if polled else ():
+                if device.id not in new:
+                    self._report_changes(known[device.id], device)
+            if offers:
+                for listener in list(self._offer_listeners):
+                    listener()
+            self._updated_device_ids = frozenset(
+                {device.id for device in changed}
+                | {device.id for device in seen.values() if device.charging}
+                | gone
+            )
+
+    def _forget(self, device_id: str) -> None:
+        """Drop what is remembered of a device that is gone; it may return."""
+        self._observed_at.pop(device_id, None)
+        self._read_at.pop(device_id, None)
+        self._before_stale.pop(device_id, None)
+        self.commands.forget(device_id)
+
+    def observed_at(self, device_id: str) -> float:
+        """Return when (monotonic) the last request that saw a device was sent."""
+        return max(
+            self._observed_at.get(device_id, _NEVER),
+            self._read_at.get(device_id, _NEVER),
         )
+
+    # Events.
+
+    def _report_changes(self, old: Device, new: Device) -> None:
+        """Report what happened between two observations of a device."""
+        if new.stale:
+            if not old.stale:
+                self._before_stale[new.id] = old
+            return
+        self.report_events(events_between(self._before_stale.pop(new.id, old), new))
+
+    @callback
+    def report_events(self, events: Iterable[Event]) -> None:
+        """Tell Home Assistant what happened, each thing once."""
+        for event in self._event_log.fresh(events):
+            entry = self.devices.entry_of(event.device_id)
+            self.hass.bus.async_fire(
+                EVENT_CHARGING,
+                {
+                    "type": event.kind,
+                    "device_id": entry.id if entry is not None else None,
+                    **{
+                        key: value
+                        for key, value in (
+                            ("at", event.at and event.at.isoformat()),
+                            ("energy", event.energy),
+                            ("duration", event.duration),
+                            ("cost", event.cost and event.cost.amount),
+                            ("currency", event.cost and event.cost.currency),
+                            ("stop_reason", event.stop_reason),
+                            ("id_token", event.id_token),
+                            ("error_code", event.error_code),
+                            ("command", event.command),
+                            ("outcome", event.outcome),
+                            ("reason", event.reason),
+                        )
+                        if value is not None
+                    },
+                },
+            )
+
+    # Whom it concerns.
 
     @callback
     @override
     def async_update_listeners(self) -> None:
         """Wake the entities of the devices that the update concerns."""
         # Once: an update that fails unexpectedly names nobody and concerns everybody.
-        concerned, self._concerned = self._concerned, None
+        updated, self._updated_device_ids = self._updated_device_ids, None
         for update_callback, device_id in list(self._listeners.values()):
-            if concerned is None or device_id in concerned:
+            if updated is None or device_id in updated:
                 try:
                     update_callback()
                 except Exception:  # one entity in trouble must not silence the rest
@@ -240,197 +388,70 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         device_id = self.devices.device_id_of(registry_id)
         return None if device_id is None else self.data.get(device_id)
 
-    # The life of a command.
+    @callback
+    def wake(self, device_id: str) -> None:
+        """Let the entities of one device show what is pending."""
+        self._updated_device_ids = frozenset({device_id})
+        self.async_update_listeners()
 
-    def shown(self, device: Device, control: Control) -> ControlValue:
-        """Return a control's value: what was asked until the cloud has spoken."""
-        if (device.id, control) in self._pending:
-            return self._pending[device.id, control]
-        state = device.controls.get(control)
-        return None if state is None else state.value
+    def name_of(self, device: Device) -> str:
+        """Return a device's name as people see it."""
+        return self.devices.name_of(device)
 
-    async def execute(self, command: Command) -> CommandResult:
-        """Validate a command, send it, judge it and watch it take effect."""
-        device = self._device(command.device_id)
-        if not isinstance(command, SetControl):
-            if type(command) not in device.commands:
-                raise invalid("not_offered", subject=device.name)
-            return await self._send(device, command)
-        key = (device.id, command.control)
-        self._validate(device, command)
-        self._latest[key] = command
-        async with self._turn(device):
-            device = self._device(command.device_id)
-            if self._latest.get(key) is not command:
-                # A later wish for the same control is already waiting.
-                return CommandResult()
-            if (
-                command.duration is None
-                and key not in self._lapsing
-                and self.shown(device, command.control) == command.value
-            ):
-                return CommandResult(verdict=Verdict.COMPLETED)
-            had_pending, before = key in self._pending, self._pending.get(key)
-            self._pending[key] = command.value
-            self._wake(device.id)
-            try:
-                result = await self._perform(device, _concrete(command))
-            except BaseException:
-                if had_pending:
-                    self._pending[key] = before
-                else:
-                    self._pending.pop(key, None)
-                self._wake(device.id)
-                raise
-            # A value that lapses is not the same as one that lasts.
-            if command.duration is None:
-                self._lapsing.discard(key)
-            else:
-                self._lapsing.add(key)
-            return result
+    def charger_id(self, device: Device) -> str:
+        """Return the id of the charger that a device is, or is a part of."""
+        parent = None if device.parent is None else self.data.get(device.parent)
+        if parent is None or parent.kind is not DeviceKind.CHARGER:
+            return device.id
+        return parent.id
 
-    async def _send(self, device: Device, command: Command) -> CommandResult:
-        """Send a command when it is the charger's turn."""
-        async with self._turn(device):
-            return await self._perform(device, command)
-
-    async def _perform(self, device: Device, command: Command) -> CommandResult:
-        """Hand a command to the provider, and read the charger afterwards."""
-        result = await self.ask(device, self.provider.execute(command))
-        await self.read(device.id)
-        self._follow(device.id)
-        return result
+    # What is asked of the provider beside polls.
 
     async def ask[T](self, device: Device, answer: Awaitable[T]) -> T:
         """Await an answer of the provider; explain what goes wrong."""
         try:
-            return await answer
-        except AuthenticationError as err:
-            self.config_entry.async_start_reauth(self.hass)
-            raise command_failed(err, device.name) from err
+            with command_lane():
+                return await answer
         except ChargingError as err:
-            raise command_failed(err, device.name) from err
+            if isinstance(err, AuthenticationError):
+                self.doubt_credentials()
+            raise command_failed(err, self.name_of(device)) from err
 
-    def _device(self, device_id: str) -> Device:
-        """Return a device that commands can reach."""
+    async def read(self, device_id: str, *, since: float | None = None) -> None:
+        """Read one charger anew; the next poll will tell if that fails.
+
+        A read that was sent after `since` (monotonic) and is under way is shared by
+        all who want one.
+        """
         if (device := self.data.get(device_id)) is None:
-            raise invalid("device_gone")
-        return device
-
-    def _turn(self, device: Device) -> asyncio.Lock:
-        """Return the lock that lets one command at a time at a charger."""
-        return self._turns.setdefault(device.parent or device.id, asyncio.Lock())
-
-    def _validate(self, device: Device, command: SetControl) -> None:
-        """Refuse what the device does not offer or cannot take."""
-        state = device.controls.get(command.control)
-        if state is None:
-            raise invalid("not_offered", subject=device.name)
-        value = command.value
-        if isinstance(value, float | int) and not isinstance(value, bool):
-            _check_bounds(state, float(value), device.name)
-        if state.options and value not in state.options:
-            raise invalid(
-                "unknown_option", subject=device.name, options=", ".join(state.options)
+            return
+        charger_id = self.charger_id(device)
+        if since is None:
+            since = time.monotonic() - _TOGETHER
+        started, task = self._reads.get(charger_id, (_NEVER, None))
+        if task is None or task.done() or started < since:
+            task = self.config_entry.async_create_background_task(
+                self.hass, self._read(device_id), f"{DOMAIN} read", eager_start=False
             )
+            self._reads[charger_id] = time.monotonic(), task
+        # Who no longer waits does not end it for the others.
+        await asyncio.wait((task,))
 
-    async def read(self, device_id: str) -> None:
-        """Read one charger anew; the next poll will tell if that fails."""
+    async def _read(self, device_id: str) -> None:
+        """Read a charger and apply what came."""
+        sent_at = time.monotonic()
         try:
-            part = await self.provider.read(device_id)
-        except AuthenticationError:
-            self.config_entry.async_start_reauth(self.hass)
-            return
+            with command_lane():
+                part = await self.provider.read(device_id)
         except ChargingError as err:
-            _LOGGER.debug("Reading after a command failed: %s", err.reason)
+            if isinstance(err, AuthenticationError):
+                self.doubt_credentials()
+            _LOGGER.debug("Reading one charger failed: %s", err.reason)
             return
-        if self._unloaded or device_id not in self.data:
+        if self._unloaded:
             return
-        await self._accept({**self.data, **part})
-        self.data = {**self.data, **part}
+        await self._apply_fleet(part, sent_at, complete=False)
         self.async_update_listeners()
-
-    def _settle(self, device: Device) -> None:
-        """Drop pending values that the cloud has confirmed."""
-        for control, state in device.controls.items():
-            key = (device.id, control)
-            if key in self._pending and self._pending[key] == state.value:
-                del self._pending[key]
-
-    def _wake(self, device_id: str) -> None:
-        """Let the entities of one device show what is pending."""
-        self._concerned = frozenset({device_id})
-        self.async_update_listeners()
-
-    def _follow(self, device_id: str, step: int = 0) -> None:
-        """Read a charger again, and again, until what was asked shows."""
-        self._unfollow(device_id)
-        if self._unloaded or device_id not in self.data:
-            return
-        if step == len(FOLLOW_UPS):
-            self._give_up(device_id)
-            return
-        before = FOLLOW_UPS[step - 1] if step else 0
-
-        async def read_again(_: datetime) -> None:
-            self._follow_ups.pop(device_id, None)
-            if (device := self.data.get(device_id)) is None:
-                return
-            await self.read(device_id)
-            # A command that came meanwhile has a watch of its own, or will have.
-            async with self._turn(device):
-                if device_id not in self._follow_ups:
-                    self._follow(device_id, step + 1)
-
-        self._follow_ups[device_id] = async_call_later(
-            self.hass, FOLLOW_UPS[step] - before, read_again
-        )
-
-    def _give_up(self, device_id: str) -> None:
-        """Show the cloud's truth though it is not what was asked."""
-        pending = [key for key in self._pending if key[0] == device_id]
-        for key in pending:
-            del self._pending[key]
-        if pending:
-            self._wake(device_id)
-
-    def _forget(self, device_id: str) -> None:
-        """Drop what was asked of a device that is gone; it may return."""
-        self._unfollow(device_id)
-        for key in [key for key in self._pending if key[0] == device_id]:
-            del self._pending[key]
-        self._lapsing = {key for key in self._lapsing if key[0] != device_id}
-
-    def _unfollow(self, device_id: str) -> None:
-        """End the watch over an earlier command."""
-        if cancel := self._follow_ups.pop(device_id, None):
-            cancel()
-
-    def _unload(self) -> None:
-        """End all watches, those too whose reading is under way."""
-        self._unloaded = True
-        for device_id in list(self._follow_ups):
-            self._unfollow(device_id)
-
-
-def _concrete(command: SetControl) -> Command:
-    """Turn the charging switch into what the field calls it."""
-    if command.control is not Control.CHARGING:
-        return command
-    kind = StartCharging if command.value else StopCharging
-    return kind(device_id=command.device_id)
-
-
-def _check_bounds(state: ControlState, value: float, subject: str) -> None:
-    """Refuse a number that is out of bounds."""
-    low, high = state.minimum, state.maximum
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise invalid(
-            "out_of_range",
-            subject=subject,
-            minimum="–" if low is None else f"{low:g}",
-            maximum="–" if high is None else f"{high:g}",
-        )
 
 
 def _offer(device: Device | None) -> object:

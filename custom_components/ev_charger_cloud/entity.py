@@ -33,7 +33,7 @@ class ChargerEntityDescription(EntityDescription):
     sampled: bool = False
 
     def offered(self, device: Device) -> bool:
-        """Tell whether a device has this."""
+        """Return whether a device has this."""
         raise NotImplementedError
 
 
@@ -45,7 +45,7 @@ class ControlEntityDescription(ChargerEntityDescription):
 
     @override
     def offered(self, device: Device) -> bool:
-        """Tell whether a device has the control."""
+        """Return whether a device has the control."""
         return self.control in device.controls
 
 
@@ -76,7 +76,7 @@ class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
     @property
     @override
     def available(self) -> bool:
-        """Tell whether what is shown is worth anything now."""
+        """Return whether what is shown is worth anything now."""
         return super().available and self._readable
 
     def show(self, device: Device) -> object:
@@ -127,11 +127,11 @@ class ControlEntity(ChargerEntity):
 
     def shown(self, device: Device) -> ControlValue:
         """Return the control's value, or what was just asked of it."""
-        return self.coordinator.shown(device, self.entity_description.control)
+        return self.coordinator.commands.shown(device, self.entity_description.control)
 
     async def set_control(self, value: ControlValue) -> None:
         """Set the control."""
-        await self.coordinator.execute(
+        await self.coordinator.commands.request(
             SetControl(
                 device_id=self.device_id,
                 control=self.entity_description.control,

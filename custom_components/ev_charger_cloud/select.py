@@ -12,7 +12,7 @@ from .charging import Control, Device
 from .coordinator import ChargerConfigEntry
 from .entity import ControlEntity, ControlEntityDescription, async_add_offered
 
-# The coordinator lets one command at a time at each charger.
+# The command queue sends one command at a time at each charger.
 PARALLEL_UPDATES = 0
 
 

@@ -25,19 +25,7 @@ from homeassistant.const import (
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .charging import (
-    BoostState,
-    ChargingStatus,
-    Device,
-    ErrorCode,
-    Health,
-    Money,
-    Reading,
-    ReservationStatus,
-    SessionStatus,
-    StopReason,
-    SubscriptionStatus,
-)
+from .charging import Device, Money, Reading, Unit
 from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 
@@ -58,30 +46,92 @@ class ChargerSensorDescription(ChargerEntityDescription, SensorEntityDescription
 
     @override
     def offered(self, device: Device) -> bool:
-        """Tell whether a device has the reading."""
+        """Return whether a device has the reading."""
         return self.reading in device.readings
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Quantity:
+    """How Home Assistant shows what comes in a unit."""
+
+    device_class: SensorDeviceClass
+    unit: str
+    shown_in: str | None = None
+    precision: int = 0
+
+
+_QUANTITIES = {
+    Unit.AMPERE: _Quantity(
+        device_class=SensorDeviceClass.CURRENT,
+        unit=UnitOfElectricCurrent.AMPERE,
+        precision=1,
+    ),
+    Unit.CELSIUS: _Quantity(
+        device_class=SensorDeviceClass.TEMPERATURE, unit=UnitOfTemperature.CELSIUS
+    ),
+    Unit.PERCENT: _Quantity(
+        device_class=SensorDeviceClass.BATTERY, unit=UnitOfRatio.PERCENTAGE
+    ),
+    Unit.SECOND: _Quantity(
+        device_class=SensorDeviceClass.DURATION,
+        unit=UnitOfTime.SECONDS,
+        shown_in=UnitOfTime.MINUTES,
+    ),
+    Unit.VOLT: _Quantity(
+        device_class=SensorDeviceClass.VOLTAGE, unit=UnitOfElectricPotential.VOLT
+    ),
+    Unit.WATT: _Quantity(
+        device_class=SensorDeviceClass.POWER,
+        unit=UnitOfPower.WATT,
+        shown_in=UnitOfPower.KILO_WATT,
+        precision=2,
+    ),
+    Unit.WATT_HOUR: _Quantity(
+        device_class=SensorDeviceClass.ENERGY,
+        unit=UnitOfEnergy.WATT_HOUR,
+        shown_in=UnitOfEnergy.KILO_WATT_HOUR,
+        precision=2,
+    ),
+}
 
 
 def _sensor(
     reading: Reading, *, diagnostic: bool = False, enabled: bool = True, **fields: Any
 ) -> ChargerSensorDescription:
-    """Describe the sensor of a reading; the other fields are the description's own."""
+    """Describe the sensor of a reading, by the type and unit of its values.
+
+    The other fields are the description's own.
+    """
+    derived: dict[str, Any] = {}
+    if reading.unit is not None:
+        quantity = _QUANTITIES[reading.unit]
+        derived = {
+            "device_class": quantity.device_class,
+            "native_unit_of_measurement": quantity.unit,
+            "suggested_unit_of_measurement": quantity.shown_in,
+            "suggested_display_precision": quantity.precision,
+        }
+    elif issubclass(reading.kind, StrEnum):
+        derived = {
+            "device_class": SensorDeviceClass.ENUM,
+            "options": list(reading.kind),
+        }
+    elif reading.kind is datetime:
+        derived = {"device_class": SensorDeviceClass.TIMESTAMP, "lasting": True}
+    elif reading.kind is Money:
+        derived = {
+            "device_class": SensorDeviceClass.MONETARY,
+            "suggested_display_precision": 2,
+            "unit_of": str,
+            "lasting": True,
+        }
     return ChargerSensorDescription(
         key=reading,
         translation_key=reading,
         reading=reading,
         entity_category=EntityCategory.DIAGNOSTIC if diagnostic else None,
         entity_registry_enabled_default=enabled,
-        **fields,
-    )
-
-
-def _words(
-    reading: Reading, words: type[StrEnum], **fields: Any
-) -> ChargerSensorDescription:
-    """Describe a sensor that shows one of a closed set of words."""
-    return _sensor(
-        reading, device_class=SensorDeviceClass.ENUM, options=list(words), **fields
+        **{**derived, **fields},
     )
 
 
@@ -90,182 +140,91 @@ def _text(reading: Reading) -> ChargerSensorDescription:
     return _sensor(reading, diagnostic=True, enabled=False, lasting=True)
 
 
-def _time(reading: Reading, **fields: Any) -> ChargerSensorDescription:
-    """Describe a sensor that shows a point in time."""
-    return _sensor(
-        reading, device_class=SensorDeviceClass.TIMESTAMP, lasting=True, **fields
-    )
+def _measured(reading: Reading, **fields: Any) -> ChargerSensorDescription:
+    """Describe a sensor that shows what a meter or the charger measures now."""
+    return _sensor(reading, state_class=SensorStateClass.MEASUREMENT, **fields)
 
 
-def _measured(
-    reading: Reading, device_class: SensorDeviceClass, unit: str, **fields: Any
-) -> ChargerSensorDescription:
-    """Describe a sensor that shows what a meter or the charger measures."""
-    return _sensor(
-        reading,
-        device_class=device_class,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=unit,
-        **fields,
-    )
+def _sampled(reading: Reading, **fields: Any) -> ChargerSensorDescription:
+    """Describe a measurement that helpers integrate while a vehicle charges."""
+    return _measured(reading, sampled=True, **fields)
 
 
-def _current(reading: Reading, **fields: Any) -> ChargerSensorDescription:
-    """Describe a sensor that shows a current."""
-    return _measured(
-        reading,
-        SensorDeviceClass.CURRENT,
-        UnitOfElectricCurrent.AMPERE,
-        suggested_display_precision=1,
-        sampled=not fields.get("diagnostic"),
-        **fields,
-    )
-
-
-def _voltage(reading: Reading) -> ChargerSensorDescription:
-    """Describe a sensor that shows a voltage."""
-    return _measured(
-        reading,
-        SensorDeviceClass.VOLTAGE,
-        UnitOfElectricPotential.VOLT,
-        suggested_display_precision=0,
-        enabled=False,
-    )
-
-
-def _power(reading: Reading, **fields: Any) -> ChargerSensorDescription:
-    """Describe a sensor that shows a power."""
-    return _measured(
-        reading,
-        SensorDeviceClass.POWER,
-        UnitOfPower.WATT,
-        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
-        suggested_display_precision=2,
-        sampled=not fields.get("diagnostic"),
-        **fields,
-    )
-
-
-def _energy(
-    reading: Reading, state_class: SensorStateClass | None, **fields: Any
-) -> ChargerSensorDescription:
-    """Describe a sensor that shows an amount of energy."""
-    return _sensor(
-        reading,
-        device_class=SensorDeviceClass.ENERGY,
-        state_class=state_class,
-        native_unit_of_measurement=UnitOfEnergy.WATT_HOUR,
-        suggested_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        lasting=True,
-        **fields,
-    )
-
-
-def _money(
-    reading: Reading, state_class: SensorStateClass | None = None, **fields: Any
-) -> ChargerSensorDescription:
-    """Describe a sensor that shows an amount of money."""
-    return _sensor(
-        reading,
-        device_class=SensorDeviceClass.MONETARY,
-        state_class=state_class,
-        suggested_display_precision=2,
-        unit_of=str,
-        lasting=True,
-        **fields,
-    )
-
-
-def _duration(reading: Reading) -> ChargerSensorDescription:
-    """Describe a sensor that shows a span of time."""
-    return _sensor(
-        reading,
-        device_class=SensorDeviceClass.DURATION,
-        native_unit_of_measurement=UnitOfTime.SECONDS,
-        suggested_unit_of_measurement=UnitOfTime.MINUTES,
-        suggested_display_precision=0,
-    )
+def _lasting(reading: Reading, **fields: Any) -> ChargerSensorDescription:
+    """Describe a sensor that is still true of a charger which is offline."""
+    return _sensor(reading, lasting=True, **fields)
 
 
 SENSORS: tuple[ChargerSensorDescription, ...] = (
-    _words(Reading.STATUS, ChargingStatus, essential=True),
+    _sensor(Reading.STATUS, essential=True),
     _text(Reading.CLOUD_STATUS),
-    _words(Reading.ERROR_CODE, ErrorCode, diagnostic=True, lasting=True),
+    _lasting(Reading.ERROR_CODE, diagnostic=True),
     _text(Reading.ERROR_DETAIL),
-    _power(Reading.POWER, essential=True),
-    _current(Reading.CURRENT_PHASE_1),
-    _current(Reading.CURRENT_PHASE_2),
-    _current(Reading.CURRENT_PHASE_3),
-    _voltage(Reading.VOLTAGE_PHASE_1),
-    _voltage(Reading.VOLTAGE_PHASE_2),
-    _voltage(Reading.VOLTAGE_PHASE_3),
-    _current(Reading.CURRENT_OFFERED, diagnostic=True),
-    _power(Reading.POWER_OFFERED, diagnostic=True, enabled=False),
-    _current(Reading.MAXIMUM_CURRENT, diagnostic=True, enabled=False),
-    _power(Reading.MAXIMUM_POWER, diagnostic=True, enabled=False),
-    _measured(
-        Reading.STATE_OF_CHARGE,
-        SensorDeviceClass.BATTERY,
-        UnitOfRatio.PERCENTAGE,
-        suggested_display_precision=0,
-    ),
-    _measured(
-        Reading.TEMPERATURE,
-        SensorDeviceClass.TEMPERATURE,
-        UnitOfTemperature.CELSIUS,
-        suggested_display_precision=0,
-        diagnostic=True,
-        enabled=False,
-    ),
-    _energy(Reading.LIFETIME_ENERGY, SensorStateClass.TOTAL_INCREASING),
-    _words(Reading.SESSION_STATUS, SessionStatus, lasting=True),
-    _energy(
+    _sampled(Reading.POWER, essential=True),
+    _sampled(Reading.CURRENT_PHASE_1),
+    _sampled(Reading.CURRENT_PHASE_2),
+    _sampled(Reading.CURRENT_PHASE_3),
+    _measured(Reading.VOLTAGE_PHASE_1, enabled=False),
+    _measured(Reading.VOLTAGE_PHASE_2, enabled=False),
+    _measured(Reading.VOLTAGE_PHASE_3, enabled=False),
+    _measured(Reading.CURRENT_OFFERED, diagnostic=True),
+    _measured(Reading.POWER_OFFERED, diagnostic=True, enabled=False),
+    _measured(Reading.MAXIMUM_CURRENT, diagnostic=True, enabled=False),
+    _measured(Reading.MAXIMUM_POWER, diagnostic=True, enabled=False),
+    _measured(Reading.STATE_OF_CHARGE),
+    _measured(Reading.TEMPERATURE, diagnostic=True, enabled=False),
+    _lasting(Reading.LIFETIME_ENERGY, state_class=SensorStateClass.TOTAL_INCREASING),
+    _lasting(Reading.SESSION_STATUS),
+    _lasting(
         Reading.SESSION_ENERGY,
-        SensorStateClass.TOTAL,
+        state_class=SensorStateClass.TOTAL,
         reset_by=Reading.SESSION_START,
     ),
-    _money(
-        Reading.SESSION_COST, SensorStateClass.TOTAL, reset_by=Reading.SESSION_START
+    _sensor(
+        Reading.SESSION_COST,
+        state_class=SensorStateClass.TOTAL,
+        reset_by=Reading.SESSION_START,
     ),
-    _time(Reading.SESSION_START),
-    _time(Reading.SESSION_END),
-    _duration(Reading.SESSION_DURATION),
-    _duration(Reading.TIME_REMAINING),
-    _words(Reading.STOP_REASON, StopReason, diagnostic=True, lasting=True),
-    _energy(Reading.LAST_SESSION_ENERGY, None),
-    _money(Reading.LAST_SESSION_COST),
-    _words(Reading.RESERVATION, ReservationStatus, lasting=True),
-    _time(Reading.LIMIT_VALID_UNTIL, diagnostic=True),
-    _words(Reading.BOOST_STATE, BoostState),
-    _energy(Reading.SURPLUS_ENERGY, None),
-    _money(Reading.SURPLUS_SAVINGS),
+    _sensor(Reading.SESSION_START),
+    _sensor(Reading.SESSION_END),
+    _sensor(Reading.SESSION_DURATION),
+    _sensor(Reading.TIME_REMAINING),
+    _lasting(Reading.STOP_REASON, diagnostic=True),
+    _lasting(Reading.LAST_SESSION_ENERGY),
+    _sensor(Reading.LAST_SESSION_COST),
+    _lasting(Reading.RESERVATION),
+    _sensor(Reading.LIMIT_VALID_UNTIL, diagnostic=True),
+    _sensor(Reading.BOOST_STATE),
+    _lasting(Reading.SURPLUS_ENERGY),
+    _sensor(Reading.SURPLUS_SAVINGS),
     _sensor(Reading.OPTIMISATION_SCORE, diagnostic=True, enabled=False, lasting=True),
-    _energy(Reading.ENERGY_LAST_DAY, None, enabled=False),
-    _energy(Reading.ENERGY_LAST_WEEK, None, enabled=False),
-    _energy(Reading.ENERGY_LAST_MONTH, None, enabled=False),
-    _time(Reading.LAST_UPDATE, diagnostic=True, enabled=False),
-    _time(Reading.LAST_HEARTBEAT, diagnostic=True, enabled=False),
-    _time(Reading.LAST_BOOT, diagnostic=True, enabled=False),
+    _lasting(Reading.ENERGY_LAST_DAY, enabled=False),
+    _lasting(Reading.ENERGY_LAST_WEEK, enabled=False),
+    _lasting(Reading.ENERGY_LAST_MONTH, enabled=False),
+    _sensor(Reading.LAST_UPDATE, diagnostic=True, enabled=False),
+    _sensor(Reading.LAST_HEARTBEAT, diagnostic=True, enabled=False),
+    _sensor(Reading.LAST_BOOT, diagnostic=True, enabled=False),
     _text(Reading.DATA_SOURCE),
     _text(Reading.SERVER),
     _text(Reading.LICENCE),
     _text(Reading.LAST_ACTION),
     _text(Reading.LAST_ACTION_ERROR),
-    _time(Reading.SCHEDULED_AT, diagnostic=True),
-    _words(Reading.CONNECTION_STATUS, Health, diagnostic=True, lasting=True),
-    _words(Reading.MONITORING_STATUS, Health, diagnostic=True, lasting=True),
-    _words(Reading.STEERING_STATUS, Health, diagnostic=True, lasting=True),
+    _sensor(Reading.SCHEDULED_AT, diagnostic=True),
+    _lasting(Reading.CONNECTION_STATUS, diagnostic=True),
+    _lasting(Reading.MONITORING_STATUS, diagnostic=True),
+    _lasting(Reading.STEERING_STATUS, diagnostic=True),
     _text(Reading.STEERING_STATE),
     _text(Reading.OPERATING_MODE),
     _sensor(
         Reading.ENERGY_PRICE,
+        device_class=None,
+        lasting=False,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=4,
         unit_of=lambda currency: f"{currency}/{UnitOfEnergy.KILO_WATT_HOUR}",
     ),
-    _money(Reading.BALANCE),
-    _words(Reading.SUBSCRIPTION, SubscriptionStatus, lasting=True),
+    _sensor(Reading.BALANCE),
+    _lasting(Reading.SUBSCRIPTION),
 )
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import voluptuous as vol
 
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import (
     HomeAssistant,
@@ -13,14 +15,20 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.helpers import config_validation as cv
+from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.service import (
     async_get_device_and_config_entry,
     async_register_admin_service,
 )
 from homeassistant.util import dt as dt_util
 
-from .actions import (
+from .charging import ChargingProfile, CommandResult, Device, Session
+from .command_queue import raise_for
+from .const import DOMAIN
+from .coordinator import ChargerConfigEntry, ChargingCoordinator
+from .error_translation import invalid
+from .service_commands import (
     ATTR_ACTION_ID,
     ATTR_DURATION,
     ATTR_END,
@@ -33,6 +41,7 @@ from .actions import (
     ATTR_PURPOSE,
     ATTR_RATE_UNIT,
     ATTR_RECURRENCY,
+    ATTR_REPEAT,
     ATTR_STACK_LEVEL,
     ATTR_START,
     ATTR_START_PERIOD,
@@ -44,10 +53,6 @@ from .actions import (
     RATE_UNITS,
     utc,
 )
-from .charging import ChargingProfile, CommandResult, Device, Session
-from .const import DOMAIN
-from .coordinator import ChargerConfigEntry, ChargingCoordinator
-from .exceptions import invalid
 
 _HISTORY = timedelta(days=30)
 
@@ -79,13 +84,25 @@ def async_setup_services(hass: HomeAssistant) -> None:
     async def run_command(call: ServiceCall) -> ServiceResponse:
         """Have a command carried out and tell how it ended."""
         fields = dict(call.data)
-        coordinator, device = _target(hass, fields.pop(ATTR_DEVICE_ID))
-        command = COMMAND_ACTIONS[call.service].build(device, fields)
-        return _result(await coordinator.execute(command))
+        action = COMMAND_ACTIONS[call.service]
+        coordinator, device = await _target(
+            hass, call, fields.pop(ATTR_DEVICE_ID), POLICY_CONTROL
+        )
+        if action.billing & fields.keys():
+            await _require_admin(hass, call)
+        repeat = fields.pop(ATTR_REPEAT, False)
+        command = action.build(device, fields)
+        result = await coordinator.commands.execute(command, repeat=repeat)
+        # Who asks for the response is told there, everybody else by an error.
+        if not call.return_response:
+            raise_for(result, coordinator.name_of(device))
+        return _result(result)
 
     async def get_sessions(call: ServiceCall) -> ServiceResponse:
         """Return the sessions of a charger."""
-        coordinator, device = _target(hass, call.data[ATTR_DEVICE_ID])
+        coordinator, device = await _target(
+            hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+        )
         end = utc(call.data.get(ATTR_END)) or dt_util.utcnow()
         start = utc(call.data.get(ATTR_START)) or end - _HISTORY
         if start >= end:
@@ -98,7 +115,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
     async def get_charging_profiles(call: ServiceCall) -> ServiceResponse:
         """Return the charging profiles of a charger."""
-        coordinator, device = _target(hass, call.data[ATTR_DEVICE_ID])
+        coordinator, device = await _target(
+            hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+        )
         profiles = await coordinator.ask(
             device, coordinator.provider.charging_profiles(device.id)
         )
@@ -106,8 +125,10 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
     async def get_command(call: ServiceCall) -> ServiceResponse:
         """Return how far an earlier command came."""
-        coordinator, device = _target(hass, call.data[ATTR_DEVICE_ID])
-        return _result(
+        coordinator, device = await _target(
+            hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+        )
+        return _command(
             await coordinator.ask(
                 device,
                 coordinator.provider.follow(device.id, call.data[ATTR_ACTION_ID]),
@@ -138,16 +159,44 @@ def async_setup_services(hass: HomeAssistant) -> None:
         )
 
 
-def _target(
-    hass: HomeAssistant, registry_id: str
+async def _target(
+    hass: HomeAssistant, call: ServiceCall, registry_id: str, policy: str
 ) -> tuple[ChargingCoordinator, Device]:
-    """Return the device that an action is aimed at, and who serves it."""
+    """Return the device that an action is aimed at, and who serves it.
+
+    Whoever calls needs the same right to the device's entities as to use them.
+    """
     entry: ChargerConfigEntry
     found, entry = async_get_device_and_config_entry(hass, DOMAIN, registry_id)
+    if (user := await _user(hass, call)) is not None and not user.is_admin:
+        entities = er.async_entries_for_device(
+            er.async_get(hass), found.id, include_disabled_entities=True
+        )
+        if not entities or not all(
+            user.permissions.check_entity(entity.entity_id, policy)
+            for entity in entities
+        ):
+            raise Unauthorized(context=call.context, permission=policy)
     coordinator = entry.runtime_data
     if (device := coordinator.device_of(found.id)) is None:
         raise invalid("device_gone")
     return coordinator, device
+
+
+async def _user(hass: HomeAssistant, call: ServiceCall) -> User | None:
+    """Return who calls; automations and Home Assistant itself are nobody."""
+    if call.context.user_id is None:
+        return None
+    if (user := await hass.auth.async_get_user(call.context.user_id)) is None:
+        raise UnknownUser(context=call.context)
+    return user
+
+
+async def _require_admin(hass: HomeAssistant, call: ServiceCall) -> None:
+    """Let only administrators name whom to bill."""
+    user = await _user(hass, call)
+    if user is not None and not user.is_admin:
+        raise Unauthorized(context=call.context)
 
 
 def _iso(when: datetime | None) -> str | None:
@@ -158,10 +207,27 @@ def _iso(when: datetime | None) -> str | None:
 def _result(result: CommandResult) -> dict[str, Any]:
     """Tell how a command ended."""
     return {
-        "verdict": str(result.verdict),
-        "id": result.id,
+        "outcome": result.outcome,
+        "reason": result.reason,
         "message": result.message,
-        "at": _iso(result.at),
+        "id": result.id,
+        "due_at": _iso(result.due_at),
+        "sent_at": _iso(result.sent_at),
+        "finished_at": _iso(result.finished_at),
+    }
+
+
+def _command(result: CommandResult) -> dict[str, Any]:
+    """Tell what a cloud has on record of a command."""
+    return {
+        **_result(result),
+        "action": result.action,
+        "parameters": dict(result.parameters),
+        "created_at": _iso(result.created_at),
+        "updated_at": _iso(result.updated_at),
+        "acknowledged_at": _iso(result.acknowledged_at),
+        "error_code": result.error_code,
+        "vendor_result": result.vendor_result,
     }
 
 

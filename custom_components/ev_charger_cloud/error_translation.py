@@ -6,6 +6,7 @@ from .charging import (
     AuthenticationError,
     ChargingError,
     CommandRefusedError,
+    CommandResult,
     NotFoundError,
     NotSupportedError,
     PermissionDeniedError,
@@ -30,6 +31,8 @@ _KEYS: tuple[tuple[type[ChargingError], str], ...] = (
     (CommandRefusedError, "command_refused"),
 )
 
+_EXPLAINED = (CommandRefusedError, NotFoundError)
+
 
 def general_translation_of(err: ChargingError) -> str:
     """Return the key of the text that explains a kind of error."""
@@ -38,8 +41,10 @@ def general_translation_of(err: ChargingError) -> str:
 
 def translation_of(err: ChargingError) -> str:
     """Return the key of the text that explains an error, with its reason if known."""
-    if isinstance(err, CommandRefusedError) and err.reason in Refusal:
+    if isinstance(err, _EXPLAINED) and err.reason in Refusal:
         return f"refused_{err.reason}"
+    if isinstance(err, RateLimitedError) and not round(err.retry_after or 0):
+        return "rate_limited_soon"
     return general_translation_of(err)
 
 
@@ -49,6 +54,8 @@ def placeholders_of(err: ChargingError, subject: str) -> dict[str, str]:
     return {
         "subject": subject,
         "message": err.message or err.reason or type(err).__name__,
+        # The cloud's own words beside ours.
+        "words": f" (“{err.message}”)" if err.message else "",
         "seconds": str(round(wait or 0)),
     }
 
@@ -59,6 +66,18 @@ def command_failed(err: ChargingError, subject: str) -> HomeAssistantError:
         translation_domain=DOMAIN,
         translation_key=translation_of(err),
         translation_placeholders=placeholders_of(err, subject),
+    )
+
+
+def uncertain(result: CommandResult, subject: str) -> HomeAssistantError:
+    """Translate that the answer to a command was lost."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="uncertain",
+        translation_placeholders={
+            "subject": subject,
+            "message": result.message or result.reason or "",
+        },
     )
 
 

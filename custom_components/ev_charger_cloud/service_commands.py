@@ -1,4 +1,4 @@
-"""Which actions there are, and the commands they are made into."""
+"""The actions that are commands, and how the commands are made of their fields."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ from .charging import (
     SyncConfiguration,
     TriggerMessage,
 )
-from .exceptions import invalid
+from .error_translation import invalid
 
 ATTR_ACTION_ID = "action_id"
 ATTR_AMOUNT = "amount"
@@ -79,6 +79,7 @@ ATTR_PURPOSE = "purpose"
 ATTR_RATE_UNIT = "rate_unit"
 ATTR_REASON = "reason"
 ATTR_RECURRENCY = "recurrency"
+ATTR_REPEAT = "repeat"
 ATTR_RESERVATION_ID = "reservation_id"
 ATTR_STACK_LEVEL = "stack_level"
 ATTR_START = "start"
@@ -97,7 +98,9 @@ MEASURABLE = 0.5
 NOMINAL_VOLTAGE = 230.0
 
 _NATURAL = vol.All(vol.Coerce(int), vol.Range(min=0))
-_AMOUNT = vol.All(vol.Coerce(float), vol.Range(min=0))
+# Larger than anything a charger or an account could mean.
+_HUGE = 1e9
+_AMOUNT = vol.All(vol.Coerce(float), vol.Range(min=0, max=_HUGE))
 _PERCENT = vol.All(vol.Coerce(float), vol.Range(min=0, max=100))
 # Further ahead nobody plans, and clouds take no more.
 _SPAN = vol.All(cv.positive_time_period, vol.Range(max=timedelta(days=30)))
@@ -128,12 +131,14 @@ PERIOD_SCHEMA = vol.Schema(
 class CommandAction:
     """An action that is a command: its fields, and how the command is made of them.
 
-    Those that move money or rights are for administrators.
+    Those that move money or rights are for administrators; so are the fields that
+    name whom to bill (`billing`).
     """
 
     fields: dict[vol.Marker, Any]
     build: Callable[[Device, dict[str, Any]], Command]
     admin: bool = False
+    billing: frozenset[str] = frozenset()
 
 
 def utc(when: datetime | None) -> datetime | None:
@@ -175,18 +180,35 @@ def _limit(device: Device, fields: dict[str, Any]) -> Command:
 
 
 def _watts_per_ampere(device: Device) -> float:
-    """Return what an ampere per phase means now, with three phases unless measured."""
+    """Return the most that an ampere per phase can mean at a charger.
+
+    With the phases that are in use now or, while nothing is drawn, all that it has: a
+    limit in watts must hold whatever car comes. Which it has, is told by the phases it
+    measures and by what it is made for.
+    """
     voltage = device.readings.get(Reading.VOLTAGE_PHASE_1)
     if not isinstance(voltage, float) or voltage <= 0:
         voltage = NOMINAL_VOLTAGE
     drawn = [device.readings.get(current) for current in CURRENTS]
     phases = sum(isinstance(each, float) and each > MEASURABLE for each in drawn)
-    return voltage * (phases or 3)
+    return voltage * (phases or _phases_of(device))
+
+
+def _phases_of(device: Device) -> int:
+    """Return how many phases a charger has, three unless it tells otherwise."""
+    power = device.readings.get(Reading.MAXIMUM_POWER)
+    current = device.readings.get(Reading.MAXIMUM_CURRENT)
+    if isinstance(power, int | float) and isinstance(current, int | float) and current:
+        return min(max(round(power / (current * NOMINAL_VOLTAGE)), 1), 3)
+    measured = sum(current in device.readings for current in CURRENTS)
+    return measured or 3
 
 
 def _pause(device: Device, fields: dict[str, Any]) -> Command:
     """Build the command of pause_charging."""
     until = utc(fields.get(ATTR_UNTIL))
+    if until is not None and ATTR_DURATION in fields:
+        raise invalid("pause_ambiguous")
     if until is None and (duration := fields.get(ATTR_DURATION)) is not None:
         until = dt_util.utcnow() + duration
     if until is None:
@@ -231,6 +253,10 @@ def _set_profile(device: Device, fields: dict[str, Any]) -> Command:
     recurrency = fields.get(ATTR_RECURRENCY)
     if (kind is ProfileKind.RECURRING) != (recurrency is not None):
         raise invalid("recurrency_mismatch")
+    valid_from = utc(fields.get(ATTR_VALID_FROM))
+    valid_to = utc(fields.get(ATTR_VALID_TO))
+    if valid_from and valid_to and valid_from >= valid_to:
+        raise invalid("validity_reversed")
     start = utc(fields.get(ATTR_START_SCHEDULE))
     if kind is not ProfileKind.RELATIVE and start is None:
         raise invalid("start_schedule_required")
@@ -246,8 +272,8 @@ def _set_profile(device: Device, fields: dict[str, Any]) -> Command:
             start_schedule=start,
             duration=fields.get(ATTR_DURATION),
             minimum_rate=fields.get(ATTR_MINIMUM_RATE),
-            valid_from=utc(fields.get(ATTR_VALID_FROM)),
-            valid_to=utc(fields.get(ATTR_VALID_TO)),
+            valid_from=valid_from,
+            valid_to=valid_to,
             id=fields.get(ATTR_PROFILE_ID),
         ),
     )
@@ -273,6 +299,7 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
             vol.Optional(ATTR_DELAY): _SPAN,
         },
         _start,
+        billing=frozenset({ATTR_ID_TOKEN, ATTR_USER_ID}),
     ),
     "stop_charging": CommandAction(
         {
@@ -287,8 +314,8 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
     ),
     "set_charging_limit": CommandAction(
         {
-            vol.Exclusive(ATTR_CURRENT, "limit"): _AMOUNT,
-            vol.Exclusive(ATTR_POWER, "limit"): _AMOUNT,
+            vol.Optional(ATTR_CURRENT): _AMOUNT,
+            vol.Optional(ATTR_POWER): _AMOUNT,
             vol.Optional(ATTR_DURATION): _SPAN,
         },
         _limit,
@@ -301,8 +328,8 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
     ),
     "pause_charging": CommandAction(
         {
-            vol.Exclusive(ATTR_UNTIL, "end"): cv.datetime,
-            vol.Exclusive(ATTR_DURATION, "end"): _SPAN,
+            vol.Optional(ATTR_UNTIL): cv.datetime,
+            vol.Optional(ATTR_DURATION): _SPAN,
         },
         _pause,
     ),
@@ -357,6 +384,7 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
             user_id=fields.get(ATTR_USER_ID),
             reason=fields.get(ATTR_REASON),
         ),
+        billing=frozenset({ATTR_USER_ID}),
     ),
     "cancel_reservation": CommandAction(
         {vol.Optional(ATTR_RESERVATION_ID): _WORD},
@@ -410,6 +438,7 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
             vol.Optional(ATTR_END): cv.datetime,
             vol.Optional(ATTR_AUTO_RENEWAL): cv.boolean,
             vol.Optional(ATTR_REASON): _WORD,
+            vol.Optional(ATTR_REPEAT, default=False): cv.boolean,
         },
         lambda device, fields: ActivateSubscription(
             device_id=device.id,
@@ -429,8 +458,11 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
     ),
     "add_balance": CommandAction(
         {
-            vol.Required(ATTR_AMOUNT): vol.Coerce(float),
+            vol.Required(ATTR_AMOUNT): vol.All(
+                vol.Coerce(float), vol.Range(min=-_HUGE, max=_HUGE)
+            ),
             vol.Required(ATTR_REASON): _WORD,
+            vol.Optional(ATTR_REPEAT, default=False): cv.boolean,
         },
         lambda device, fields: AddBalance(
             device_id=device.id,
@@ -442,10 +474,11 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
     "apply_fee": CommandAction(
         {
             vol.Required(ATTR_AMOUNT): vol.All(
-                vol.Coerce(float), vol.Range(min=0, min_included=False)
+                vol.Coerce(float), vol.Range(min=0, min_included=False, max=_HUGE)
             ),
             vol.Required(ATTR_DESCRIPTION): _WORD,
             vol.Optional(ATTR_PAYMENT_METHOD_ID): _WORD,
+            vol.Optional(ATTR_REPEAT, default=False): cv.boolean,
         },
         lambda device, fields: ApplyFee(
             device_id=device.id,
@@ -456,7 +489,10 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
         admin=True,
     ),
     "redeem_voucher": CommandAction(
-        {vol.Required(ATTR_CODE): _WORD},
+        {
+            vol.Required(ATTR_CODE): _WORD,
+            vol.Optional(ATTR_REPEAT, default=False): cv.boolean,
+        },
         lambda device, fields: RedeemVoucher(
             device_id=device.id, code=fields[ATTR_CODE]
         ),
