@@ -1,11 +1,13 @@
 """Config flow: which cloud, whose account, which chargers."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partialmethod
-from hashlib import sha256
 import logging
+from types import MappingProxyType
 from typing import Any, override
 
+from aiohttp import DummyCookieJar
 import voluptuous as vol
 
 from homeassistant.config_entries import (
@@ -17,8 +19,7 @@ from homeassistant.config_entries import (
     OptionsFlowWithReload,
 )
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.aiohttp_client import async_create_clientsession
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -34,12 +35,14 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .charging import ChargingError, DeviceKind
+from .charging import ChargingError, DeviceKind, Name
 from .const import (
+    CONF_ACCOUNT_ID,
     CONF_ALL_CHARGERS,
     CONF_CHARGERS,
     CONF_ENTITIES,
     CONF_GROUPS,
+    CONF_KEY,
     CONF_PACE,
     CONF_PROVIDER,
     DEFAULT_PACE,
@@ -50,7 +53,9 @@ from .const import (
     PACES,
 )
 from .coordinator import ChargerConfigEntry
-from .exceptions import general_translation_of
+from .error_translation import general_translation_of
+from .identity import entry_of, is_account_of, new_key
+from .names import async_device_name, async_load_names
 from .providers import PROVIDERS
 from .providers.base import (
     Account,
@@ -91,16 +96,23 @@ def _selector(field: Field) -> Selector[Any]:
 
 
 def _schema(
-    fields: Sequence[Field], known: Mapping[str, Any], *, keep_secrets: bool = False
+    fields: Sequence[Field],
+    typed: Mapping[str, Any] | None,
+    stored: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    keep_secrets: bool = False,
 ) -> vol.Schema:
-    """Return the form of some settings, filled with what is known.
+    """Return the form of some settings, filled with what was typed or is stored.
 
-    A secret is never shown again; with `keep_secrets` it may be left empty.
+    A secret that is stored is never shown; with `keep_secrets` it may be left empty.
     """
     schema: dict[vol.Marker, Selector[Any]] = {}
     for field in fields:
         secret = field.kind is FieldKind.SECRET
-        value = None if secret else known.get(field.key, field.default)
+        if typed is not None:
+            value = typed.get(field.key)
+        else:
+            value = field.default if secret else stored.get(field.key, field.default)
         required = field.required and not (secret and keep_secrets)
         if field.kind is FieldKind.BOOLEAN:
             marker: vol.Marker = vol.Required(field.key, default=bool(value))
@@ -113,12 +125,35 @@ def _schema(
     return vol.Schema(schema)
 
 
-def _choice(candidates: Sequence[Candidate], *, custom: bool = False) -> Selector[Any]:
+@contextmanager
+def _provider(
+    hass: HomeAssistant, description: ProviderDescription, settings: Mapping[str, Any]
+) -> Iterator[Provider]:
+    """Give a provider with some settings, for as long as it is needed."""
+    # A session of its own: no account sends another's cookies.
+    session = async_create_clientsession(
+        hass, auto_cleanup=False, cookie_jar=DummyCookieJar()
+    )
+    try:
+        yield description.factory(Context(session=session, settings=settings))
+    finally:
+        session.detach()
+
+
+def _label(hass: HomeAssistant, name: str | Name) -> str:
+    """Return a name as people see it."""
+    return name if isinstance(name, str) else async_device_name(hass, name)
+
+
+def _choice(
+    hass: HomeAssistant, candidates: Sequence[Candidate], *, custom: bool = False
+) -> Selector[Any]:
     """Return a choice among candidates; `custom` lets one be typed in instead."""
     options = [
-        SelectOptionDict(value=candidate.id, label=candidate.name)
-        for candidate in sorted(candidates, key=lambda each: each.name.casefold())
+        SelectOptionDict(value=candidate.id, label=_label(hass, candidate.name))
+        for candidate in candidates
     ]
+    options.sort(key=lambda option: option["label"].casefold())
     return SelectSelector(
         SelectSelectorConfig(
             options=options,
@@ -130,6 +165,7 @@ def _choice(candidates: Sequence[Candidate], *, custom: bool = False) -> Selecto
 
 
 def _chargers_schema(
+    hass: HomeAssistant,
     candidates: Sequence[Candidate],
     known: Mapping[str, Any],
     places: Sequence[str] = (),
@@ -154,15 +190,15 @@ def _chargers_schema(
     if groups:
         chosen = [key for key in known.get(CONF_GROUPS, ()) if key in groups]
         schema[vol.Optional(CONF_GROUPS, default=chosen)] = _choice(
-            list(groups.values())
+            hass, list(groups.values())
         )
     chosen = [key for key in known.get(CONF_CHARGERS, ()) if key in there]
-    schema[vol.Optional(CONF_CHARGERS, default=chosen)] = _choice(candidates)
+    schema[vol.Optional(CONF_CHARGERS, default=chosen)] = _choice(hass, candidates)
     return schema
 
 
 def _nothing_chosen(user_input: Mapping[str, Any]) -> bool:
-    """Tell whether a choice of chargers leaves none."""
+    """Return whether a choice of chargers leaves none."""
     return not (
         user_input[CONF_ALL_CHARGERS]
         or user_input.get(CONF_CHARGERS)
@@ -190,6 +226,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         self._settings: dict[str, Any] = {}
         self._account: Account
         self._candidates: Sequence[Candidate] = ()
+        self._new: dict[str, Any] = {}
 
     @staticmethod
     @callback
@@ -223,7 +260,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
                     for field in self._description.fields
                     if field.key != self._description.account_field
                 ],
-                user_input or {},
+                user_input,
             ),
             errors=errors,
             description_placeholders=self._placeholders,
@@ -242,7 +279,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id="account",
             data_schema=vol.Schema(
-                {vol.Required(key): _choice(self._candidates, custom=True)}
+                {vol.Required(key): _choice(self.hass, self._candidates, custom=True)}
             ),
             errors=errors,
             description_placeholders=self._placeholders,
@@ -260,7 +297,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id="chargers",
             data_schema=vol.Schema(
-                _chargers_schema(self._candidates, user_input or {})
+                _chargers_schema(self.hass, self._candidates, user_input or {})
             ),
             errors=errors,
             description_placeholders={
@@ -314,24 +351,27 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
             # What is left empty is no longer set, but a secret is kept.
             shown = {
                 field.key for field in fields if field.kind is not FieldKind.SECRET
-            }
+            } | {CONF_PROVIDER, CONF_KEY, CONF_ACCOUNT_ID}
             kept = {key: entry.data[key] for key in entry.data if key not in shown}
             self._settings = {**kept, **_present(user_input)}
             if await self._attempt(errors, self._prove):
-                if not self._is_account_of(entry):
+                if not is_account_of(self.hass, entry, self._account, self._candidates):
                     return self.async_abort(
                         reason="wrong_account",
                         description_placeholders=self._placeholders,
                     )
                 return self.async_update_reload_and_abort(
                     entry,
-                    data={CONF_PROVIDER: self._description.key, **self._settings},
+                    data=self._data(
+                        entry.data[CONF_KEY], entry.data.get(CONF_ACCOUNT_ID)
+                    ),
                 )
         return self.async_show_form(
             step_id=step_id,
             data_schema=_schema(
                 fields,
-                {**entry.data, **(user_input or {})},
+                user_input,
+                entry.data,
                 keep_secrets=self.source != SOURCE_REAUTH,
             ),
             errors=errors,
@@ -362,28 +402,25 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
             errors["base"] = "failed"
         return not errors
 
-    def _provider(self) -> Provider:
-        """Return a provider with the settings as typed in."""
-        return self._description.factory(
-            Context(session=async_get_clientsession(self.hass), settings=self._settings)
-        )
-
     async def _prove(self) -> None:
         """Prove the credentials."""
-        provider = self._provider()
-        self._account = await provider.account()
-        self._candidates = await provider.candidates()
+        with _provider(self.hass, self._description, self._settings) as provider:
+            self._account = await provider.account()
+            self._candidates = await provider.candidates()
+        await async_load_names(self.hass)
 
     async def _settle_account(self) -> None:
         """Prove the credentials, or learn whose chargers they reach."""
-        if self._account_missing:
-            self._candidates = await self._provider().subaccounts()
-        else:
+        if not self._account_missing:
             await self._prove()
+            return
+        with _provider(self.hass, self._description, self._settings) as provider:
+            self._candidates = await provider.subaccounts()
+        await async_load_names(self.hass)
 
     @property
     def _account_missing(self) -> bool:
-        """Tell whether it is still to be chosen whose chargers are meant."""
+        """Return whether it is still to be chosen whose chargers are meant."""
         key = self._description.account_field
         return key is not None and not self._settings.get(key)
 
@@ -391,58 +428,34 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         """Go on to what is still to be asked."""
         if self._account_missing:
             return await self.async_step_account()
-        await self.async_set_unique_id(self._unique_id())
-        self._abort_if_unique_id_configured()
-        if self._account.id is None and any(
-            self._shares_charger(entry)
-            for entry in self._async_current_entries(include_ignore=False)
-            if entry.data[CONF_PROVIDER] == self._description.key
-        ):
+        known = self._async_current_entries(include_ignore=False)
+        key = new_key(self._description.key, self._account, self._candidates, known)
+        self._new = self._data(key, None)
+        if entry_of(self.hass, self._account, self._candidates, self._new, known):
             return self.async_abort(reason="already_configured")
+        await self.async_set_unique_id(key)
         if len(self._candidates) > 1:
             return await self.async_step_chargers()
         return self._create({CONF_ALL_CHARGERS: True})
 
-    def _unique_id(self) -> str:
-        """Return what tells this account from all others.
+    def _data(self, key: str, account_id: str | None) -> dict[str, Any]:
+        """Return the data of an entry: what it is called, and how it is reached.
 
-        Where the cloud names no account, a one-way hash of the settings must do.
+        `account_id` is what the cloud called the account when it last told.
         """
-        known = self._account.id
-        if known is None:
-            settings = sorted(f"{key}={value}" for key, value in self._settings.items())
-            known = sha256("\n".join(settings).encode()).hexdigest()[:24]
-        return f"{self._description.key}_{known}"
-
-    def _shares_charger(self, entry: ChargerConfigEntry) -> bool | None:
-        """Tell whether the account proved has a charger in common with an entry.
-
-        None when the entry has no charger to tell by.
-        """
-        prefix = f"{entry.unique_id}_"
-        known = {
-            identifier.removeprefix(prefix)
-            for device in dr.async_entries_for_config_entry(
-                dr.async_get(self.hass), entry.entry_id
-            )
-            for domain, identifier in device.identifiers
-            if domain == DOMAIN
+        data = {
+            CONF_PROVIDER: self._description.key,
+            CONF_KEY: key,
+            **self._settings,
         }
-        found = {candidate.id for candidate in self._candidates}
-        return bool(known & found) if known else None
-
-    def _is_account_of(self, entry: ChargerConfigEntry) -> bool:
-        """Tell whether the account proved is the one of an entry being renewed."""
-        if self._account.id is not None:
-            return entry.unique_id == self._unique_id()
-        return self._shares_charger(entry) is not False
+        if (known := self._account.id or account_id) is not None:
+            data[CONF_ACCOUNT_ID] = known
+        return data
 
     def _create(self, chosen: Mapping[str, Any]) -> ConfigFlowResult:
         """Create the entry."""
         return self.async_create_entry(
-            title=self._account.title,
-            data={CONF_PROVIDER: self._description.key, **self._settings},
-            options=dict(chosen),
+            title=self._account.title, data=self._new, options=dict(chosen)
         )
 
 
@@ -480,7 +493,7 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
                 errors["base"] = "nothing_chosen"
         known = {**entry.options, **(user_input or {})}
         candidates, places = await _candidates(self.hass, entry)
-        schema = _chargers_schema(candidates, known, places)
+        schema = _chargers_schema(self.hass, candidates, known, places)
         schema[vol.Required(CONF_PACE, default=known.get(CONF_PACE, DEFAULT_PACE))] = (
             SelectSelector(
                 SelectSelectorConfig(options=list(PACES), translation_key=CONF_PACE)
@@ -496,7 +509,7 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
                 translation_key=CONF_ENTITIES,
             )
         )
-        schema |= _schema(description.options, known).schema
+        schema |= _schema(description.options, user_input, entry.options).schema
         return self.async_show_form(
             step_id="init",
             data_schema=vol.Schema(schema),
@@ -513,14 +526,10 @@ async def _candidates(
     When the cloud is silent these are the known ones, and the places chosen before.
     """
     description = PROVIDERS[entry.data[CONF_PROVIDER]]
-    provider = description.factory(
-        Context(
-            session=async_get_clientsession(hass),
-            settings={**entry.data, **entry.options},
-        )
-    )
+    await async_load_names(hass)
     try:
-        return await provider.candidates(), ()
+        with _provider(hass, description, {**entry.data, **entry.options}) as provider:
+            return await provider.candidates(), ()
     except ChargingError:
         chosen = [
             Candidate(id=key, name=key) for key in entry.options.get(CONF_CHARGERS, ())
@@ -528,7 +537,7 @@ async def _candidates(
         if entry.state is not ConfigEntryState.LOADED:
             return chosen, entry.options.get(CONF_GROUPS, ())
         known = [
-            Candidate(id=device.id, name=device.name)
+            Candidate(id=device.id, name=entry.runtime_data.name_of(device))
             for device in entry.runtime_data.data.values()
             if device.kind is DeviceKind.CHARGER
         ]

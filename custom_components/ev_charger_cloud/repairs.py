@@ -7,18 +7,18 @@ from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .charging import ChargingError, Notice, NoticeKind
+from .charging import ChargingError, Name, Notice, NoticeKind
 from .const import DOMAIN
-from .exceptions import general_translation_of, placeholders_of
+from .error_translation import general_translation_of, placeholders_of
+from .names import async_device_name, async_feature_name
 
 
-def report(hass: HomeAssistant, entry: ConfigEntry, notices: Iterable[Notice]) -> None:
+def async_update_issues(
+    hass: HomeAssistant, entry: ConfigEntry, notices: Iterable[Notice]
+) -> None:
     """Raise an issue for each notice, and end those that no longer stand."""
     prefix = f"{entry.entry_id}_"
-    standing = {
-        f"{prefix}{notice.kind}_{notice.device_id or notice.subject}": notice
-        for notice in notices
-    }
+    standing = {f"{prefix}{_id_of(notice)}": notice for notice in notices}
     registry = ir.async_get(hass)
     for domain, issue_id in list(registry.issues):
         if (
@@ -41,11 +41,32 @@ def report(hass: HomeAssistant, entry: ConfigEntry, notices: Iterable[Notice]) -
             severity=ir.IssueSeverity.WARNING,
             translation_key=f"{notice.kind}_link" if fixable else str(notice.kind),
             translation_placeholders={
-                "subject": notice.subject,
+                "subject": _subject_of(hass, entry, notice),
                 "account": entry.title,
             },
             data={"entry_id": entry.entry_id, "device_id": notice.device_id},
         )
+
+
+def _id_of(notice: Notice) -> str:
+    """Return what tells a notice from all others of its account."""
+    subject = notice.subject
+    named = subject.key if isinstance(subject, Name) else subject
+    if notice.device_id is None:
+        return f"{notice.kind}_{named}"
+    # The name of a device may change, a feature of it is another matter.
+    feature = f"_{named}" if isinstance(subject, Name) else ""
+    return f"{notice.kind}_{notice.device_id}{feature}"
+
+
+def _subject_of(hass: HomeAssistant, entry: ConfigEntry, notice: Notice) -> str:
+    """Return the name of what a notice is about, as people know it."""
+    subject = notice.subject
+    if isinstance(subject, str):
+        return subject
+    if (feature := async_feature_name(hass, subject)) is not None:
+        return feature
+    return async_device_name(hass, subject, entry.title)
 
 
 async def async_create_fix_flow(
@@ -75,10 +96,11 @@ class RelinkFlow(RepairsFlow):
         entry = self.hass.config_entries.async_get_entry(self._entry_id)
         if entry is None or entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        device = entry.runtime_data.data.get(self._device_id)
-        subject = entry.title if device is None else device.name
+        coordinator = entry.runtime_data
+        device = coordinator.data.get(self._device_id)
+        subject = entry.title if device is None else coordinator.name_of(device)
         try:
-            url = await entry.runtime_data.provider.relink_url(self._device_id)
+            url = await coordinator.provider.relink_url(self._device_id)
         except ChargingError as err:
             return self.async_abort(
                 reason=general_translation_of(err),

@@ -1,0 +1,47 @@
+"""Names that come from us rather than from a cloud, in the language of the house."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import translation
+
+from .charging import Name
+from .const import DOMAIN
+
+# Hassfest knows no section for features: they are options of a selector without a form.
+_FEATURE = f"component.{DOMAIN}.selector.feature.options."
+
+
+async def async_load_names(hass: HomeAssistant) -> None:
+    """Have the texts at hand, also before there is any account."""
+    await translation.async_get_translations(
+        hass, hass.config.language, "device", {DOMAIN}
+    )
+
+
+@callback
+def async_device_name(hass: HomeAssistant, name: Name, charger: str = "") -> str:
+    """Return the name of a device; `charger` is what its parent is called."""
+    texts = _texts(hass, "device")
+    text = texts.get(f"component.{DOMAIN}.device.{name.key}.name", name.key)
+    return _filled(text, {"charger": charger, **name.placeholders})
+
+
+@callback
+def async_feature_name(hass: HomeAssistant, name: Name) -> str | None:
+    """Return the name of a feature of a cloud, None if there is no such feature."""
+    text = _texts(hass, "selector").get(f"{_FEATURE}{name.key}")
+    return None if text is None else _filled(text, name.placeholders)
+
+
+def _texts(hass: HomeAssistant, category: str) -> Mapping[str, str]:
+    """Return the texts of a section."""
+    return translation.async_get_cached_translations(
+        hass, hass.config.language, category, DOMAIN
+    )
+
+
+def _filled(text: str, placeholders: Mapping[str, str]) -> str:
+    """Fill in what a name is made of."""
+    return text.format_map(defaultdict(str, placeholders)).strip()
