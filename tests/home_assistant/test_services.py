@@ -8,7 +8,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
-from custom_components.ev_charger_cloud.actions import COMMAND_ACTIONS
 from custom_components.ev_charger_cloud.charging import (
     ActivateSubscription,
     AddBalance,
@@ -24,11 +23,14 @@ from custom_components.ev_charger_cloud.charging import (
     CommandRefusedError,
     CommandResult,
     Control,
+    ControlState,
     Money,
     NotSupportedError,
+    Outcome,
     Pause,
     ProfileKind,
     ProfilePurpose,
+    RateLimitedError,
     RateUnit,
     Reading,
     Recurrency,
@@ -49,14 +51,16 @@ from custom_components.ev_charger_cloud.charging import (
     SyncConfiguration,
     TriggerMessage,
     UnreachableError,
-    Verdict,
 )
 from custom_components.ev_charger_cloud.const import DOMAIN
+from custom_components.ev_charger_cloud.service_commands import COMMAND_ACTIONS
+from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.core import Context, HomeAssistant, ServiceResponse
 from homeassistant.exceptions import (
     HomeAssistantError,
     ServiceValidationError,
     Unauthorized,
+    UnknownUser,
 )
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
@@ -389,17 +393,17 @@ class TestCommands:
         [
             (
                 CommandResult(),
-                {"verdict": "accepted", "id": None, "message": None, "at": None},
+                {"outcome": "completed", "id": None, "message": None, "due_at": None},
             ),
             (
                 CommandResult(
-                    verdict=Verdict.DEFERRED, id="a1", message="Later", at=NOW
+                    outcome=Outcome.DEFERRED, id="a1", message="Later", due_at=NOW
                 ),
                 {
-                    "verdict": "deferred",
+                    "outcome": "deferred",
                     "id": "a1",
                     "message": "Later",
-                    "at": "2026-11-02T07:30:00+01:00",
+                    "due_at": "2026-11-02T07:30:00+01:00",
                 },
             ),
         ],
@@ -414,7 +418,10 @@ class TestCommands:
     ) -> None:
         """The answer tells how far the command came, times in the home's zone."""
         fake.result = result
-        assert await call(home, "start_charging", device_id) == response
+        told = await call(home, "start_charging", device_id)
+        assert told is not None
+        assert told["sent_at"]
+        assert {key: told[key] for key in response} == response
 
     async def test_response_is_optional(
         self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
@@ -445,9 +452,53 @@ class TestCommands:
         """A refusal is told in the user's words."""
         fake.refusal = CommandRefusedError(reason=Refusal.NO_SESSION)
         with pytest.raises(HomeAssistantError) as caught:
-            await call(home, "stop_charging", device_id)
+            await home.services.async_call(
+                DOMAIN, "stop_charging", {"device_id": device_id}, blocking=True
+            )
         assert caught.value.translation_domain == DOMAIN
         assert caught.value.translation_key == "refused_no_session"
+        told = await call(home, "stop_charging", device_id)
+        assert told is not None
+        assert (told["outcome"], told["reason"]) == ("refused", "no_session")
+
+
+class TestLostAnswer:
+    """Nobody knows whether a command took effect."""
+
+    @pytest.fixture(autouse=True)
+    def lost(self, fake: type[FakeProvider]) -> None:
+        """Have requests arrive and answers be lost."""
+        fake.refusal = UnreachableError("reset", uncertain=True)
+
+    async def test_raised_unless_the_response_is_asked_for(
+        self, home: HomeAssistant, device_id: str
+    ) -> None:
+        """An automation stops there; who reads the response decides by itself."""
+        fields = {"device_id": device_id, "message": "Heartbeat"}
+        with pytest.raises(HomeAssistantError) as caught:
+            await home.services.async_call(
+                DOMAIN, "trigger_message", fields, blocking=True
+            )
+        assert caught.value.translation_key == "uncertain"
+        told = await call(home, "trigger_message", device_id, message="Heartbeat")
+        assert told is not None
+        assert told["outcome"] == "uncertain"
+
+    async def test_money_moves_again_only_when_told_so(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """The same amount is not added twice by a script that tries again."""
+        fields = {"amount": 10, "reason": "Gift"}
+        told = await call(home, "add_balance", device_id, **fields)
+        assert told is not None
+        assert told["outcome"] == "uncertain"
+        fake.refusal = None
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(home, "add_balance", device_id, **fields)
+        assert caught.value.translation_key == "money_uncertain"
+        assert len(fake.executed) == 1
+        await call(home, "add_balance", device_id, **fields, repeat=True)
+        assert len(fake.executed) == 2
 
 
 class TestLimit:
@@ -481,15 +532,16 @@ class TestLimit:
             SetControl(device_id="c1", control=Control.POWER_LIMIT, value=7050.0)
         ]
 
-    async def test_lasting_limit_after_one_that_lapses(
+    async def test_each_limit_is_sent(
         self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
     ) -> None:
-        """The same value is sent again, since it now is to stay."""
+        """The same value is sent again, whatever is shown."""
         await call(home, "set_charging_limit", device_id, current=10, duration=900)
         await call(home, "set_charging_limit", device_id, current=10)
         await call(home, "set_charging_limit", device_id, current=10)
         assert [command.duration for command in fake.executed] == [
             timedelta(minutes=15),
+            None,
             None,
         ]
 
@@ -532,14 +584,35 @@ class TestAdministrators:
 async def test_earlier_command(
     home: HomeAssistant, fake: type[FakeProvider], device_id: str
 ) -> None:
-    """The cloud tells how far it came."""
-    fake.result = CommandResult(verdict=Verdict.COMPLETED)
+    """The cloud tells how far it came; one that failed is told, not raised."""
+    fake.told = CommandResult(
+        outcome=Outcome.REFUSED,
+        id="a1",
+        reason=Refusal.OFFLINE,
+        message="No answer",
+        finished_at=NOW,
+        action="charge",
+        parameters={"power": 7},
+        created_at=NOW,
+        error_code="DEVICE_OFFLINE",
+        vendor_result="E5",
+    )
     answer = await call(home, "get_command", device_id, action_id="a1")
     assert answer == {
-        "verdict": "completed",
+        "outcome": "refused",
+        "reason": "offline",
+        "message": "No answer",
         "id": "a1",
-        "message": None,
-        "at": None,
+        "due_at": None,
+        "sent_at": None,
+        "finished_at": "2026-11-02T07:30:00+01:00",
+        "action": "charge",
+        "parameters": {"power": 7},
+        "created_at": "2026-11-02T07:30:00+01:00",
+        "updated_at": None,
+        "acknowledged_at": None,
+        "error_code": "DEVICE_OFFLINE",
+        "vendor_result": "E5",
     }
 
 
@@ -549,6 +622,27 @@ class TestWrongUse:
     @pytest.mark.parametrize(
         ("action", "fields", "key"),
         [
+            (
+                "pause_charging",
+                {"until": "2026-11-03 07:00:00", "duration": 60},
+                "pause_ambiguous",
+            ),
+            (
+                "set_charging_limit",
+                {"current": 10, "power": 7000},
+                "limit_ambiguous",
+            ),
+            (
+                "set_charging_profile",
+                {
+                    "periods": PERIODS,
+                    "valid_from": "2026-12-02 00:00:00",
+                    "valid_to": "2026-12-01 00:00:00",
+                },
+                "validity_reversed",
+            ),
+            ("start_charging", {"current": 500}, "out_of_range"),
+            ("start_charging", {"current": 0}, "out_of_range"),
             ("pause_charging", {}, "pause_without_end"),
             (
                 "pause_charging",
@@ -648,10 +742,11 @@ class TestWrongUse:
             ("start_charging", {"delay": -5}),
             ("start_charging", {"delay": {"days": 31}}),
             ("start_charging", {"volts": 230}),
-            ("pause_charging", {"until": "2026-11-03 07:00:00", "duration": 60}),
             ("pause_charging", {"until": "soon"}),
             ("set_charge_policy", {"target_maximum": 101}),
-            ("set_charging_limit", {"current": 10, "power": 7000}),
+            ("set_charging_limit", {"current": 1e300}),
+            ("set_charging_limit", {"power": ".inf"}),
+            ("add_balance", {"amount": ".nan", "reason": "x"}),
             ("apply_fee", {"amount": 0, "description": "Nothing"}),
             ("add_balance", {"amount": 10}),
             ("set_charging_profile", {}),
@@ -738,7 +833,7 @@ class TestWrongUse:
         self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
     ) -> None:
         """Only what a charger offers can be asked of it."""
-        fake.change("c1", commands=frozenset())
+        fake.change("c1", commands={})
         await home.config_entries.async_entries(DOMAIN)[0].runtime_data.async_refresh()
         with pytest.raises(ServiceValidationError) as caught:
             await call(home, "reserve", device_id)
@@ -932,7 +1027,7 @@ async def test_cloud_does_not_tell(
     key: str,
 ) -> None:
     """What goes wrong is told in the user's words."""
-    fake.failure = error
+    fake.failure = fake.told = error
     with pytest.raises(HomeAssistantError) as caught:
         await call(home, action, device_id, **fields)
     assert caught.value.translation_domain == DOMAIN
@@ -944,13 +1039,12 @@ async def test_cloud_does_not_tell(
 async def test_credentials_are_refused(
     home: HomeAssistant, fake: type[FakeProvider], device_id: str
 ) -> None:
-    """Whoever only asks finds out too that new credentials are needed."""
+    """Whoever only asks is told, and nobody is asked to sign in for one refusal."""
     fake.failure = AuthenticationError()
-    with pytest.raises(HomeAssistantError):
+    with pytest.raises(HomeAssistantError) as caught:
         await call(home, "get_sessions", device_id)
-    await home.async_block_till_done()
-    (flow,) = home.config_entries.flow.async_progress_by_handler(DOMAIN)
-    assert flow["context"]["source"] == "reauth"
+    assert caught.value.translation_key == "authentication_failed"
+    assert not home.config_entries.flow.async_progress()
 
 
 async def test_actions_are_there_without_an_account(home: HomeAssistant) -> None:
@@ -960,3 +1054,195 @@ async def test_actions_are_there_without_an_account(home: HomeAssistant) -> None
         "start_charging",
         "get_sessions",
     }
+
+
+class TestRights:
+    """Actions ask for the same rights as the entities of a charger."""
+
+    @pytest.fixture
+    async def device(self, home: HomeAssistant, device_id: str) -> str:
+        """Return the charger, with the groups of users in place."""
+        return device_id
+
+    @pytest.mark.parametrize(
+        ("action", "fields"),
+        [
+            ("start_charging", {}),
+            ("stop_charging", {}),
+            ("set_charging_limit", {"current": 10}),
+            ("resume_charging", {}),
+            ("reserve", {}),
+            ("clear_charging_profile", {}),
+            ("trigger_message", {"message": "Heartbeat"}),
+        ],
+    )
+    async def test_who_may_only_look_steers_nothing(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device: str,
+        hass_read_only_user: MockUser,
+        action: str,
+        fields: dict[str, Any],
+    ) -> None:
+        """What a switch refuses, no action does."""
+        with pytest.raises(Unauthorized):
+            await home.services.async_call(
+                DOMAIN,
+                action,
+                {"device_id": device, **fields},
+                blocking=True,
+                context=Context(user_id=hass_read_only_user.id),
+            )
+        assert fake.executed == []
+
+    @pytest.mark.parametrize(
+        ("action", "fields"),
+        [
+            ("get_sessions", {}),
+            ("get_charging_profiles", {}),
+            ("get_command", {"action_id": "a1"}),
+        ],
+    )
+    async def test_who_may_see_nothing_asks_nothing(
+        self, home: HomeAssistant, device: str, action: str, fields: dict[str, Any]
+    ) -> None:
+        """Sessions and commands are for those who may see the charger."""
+        user = MockUser(groups=[])
+        user.add_to_hass(home)
+        with pytest.raises(Unauthorized):
+            await home.services.async_call(
+                DOMAIN,
+                action,
+                {"device_id": device, **fields},
+                blocking=True,
+                return_response=True,
+                context=Context(user_id=user.id),
+            )
+
+    async def test_only_administrators_reserve_for_somebody(
+        self, home: HomeAssistant, fake: type[FakeProvider], device: str
+    ) -> None:
+        """A user reserves for the account, not under another's name."""
+        user = MockUser(groups=[await home.auth.async_get_group(GROUP_ID_USER)])
+        user.add_to_hass(home)
+        context = Context(user_id=user.id)
+        with pytest.raises(Unauthorized):
+            await home.services.async_call(
+                DOMAIN,
+                "reserve",
+                {"device_id": device, "user_id": "7"},
+                blocking=True,
+                context=context,
+            )
+        assert fake.executed == []
+        await home.services.async_call(
+            DOMAIN, "reserve", {"device_id": device}, blocking=True, context=context
+        )
+        assert fake.executed == [Reserve(device_id="c1")]
+
+    async def test_who_may_look_may_ask(
+        self,
+        home: HomeAssistant,
+        device: str,
+        hass_read_only_user: MockUser,
+    ) -> None:
+        """Reading needs the right to read."""
+        answer = await home.services.async_call(
+            DOMAIN,
+            "get_sessions",
+            {"device_id": device},
+            blocking=True,
+            return_response=True,
+            context=Context(user_id=hass_read_only_user.id),
+        )
+        assert answer is not None
+        assert answer["sessions"]
+
+    @pytest.mark.parametrize("fields", [{"user_id": "7"}, {"id_token": "A1B2"}])
+    async def test_only_administrators_name_whom_to_bill(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        device: str,
+        hass_admin_user: MockUser,
+        fields: dict[str, Any],
+    ) -> None:
+        """A user may start charging, but not under somebody's name."""
+        user = MockUser(groups=[await home.auth.async_get_group(GROUP_ID_USER)])
+        user.add_to_hass(home)
+        for who, allowed in ((user, False), (hass_admin_user, True)):
+            context = Context(user_id=who.id)
+            await home.services.async_call(
+                DOMAIN,
+                "start_charging",
+                {"device_id": device},
+                blocking=True,
+                context=context,
+            )
+            sent = len(fake.executed)
+            named = home.services.async_call(
+                DOMAIN,
+                "start_charging",
+                {"device_id": device, **fields},
+                blocking=True,
+                context=context,
+            )
+            if allowed:
+                await named
+            else:
+                with pytest.raises(Unauthorized):
+                    await named
+            assert len(fake.executed) == sent + allowed
+
+    async def test_nobody_known(self, home: HomeAssistant, device: str) -> None:
+        """A user who was deleted has no rights."""
+        with pytest.raises(UnknownUser):
+            await home.services.async_call(
+                DOMAIN,
+                "start_charging",
+                {"device_id": device},
+                blocking=True,
+                context=Context(user_id="gone"),
+            )
+
+
+async def test_cloud_that_wants_to_be_left_alone_for_a_moment(
+    home: HomeAssistant, fake: type[FakeProvider], device_id: str
+) -> None:
+    """No zero seconds are told to anybody."""
+    fake.refusal = RateLimitedError(retry_after=0.2)
+    with pytest.raises(HomeAssistantError) as caught:
+        await home.services.async_call(
+            DOMAIN, "stop_charging", {"device_id": device_id}, blocking=True
+        )
+    assert caught.value.translation_key == "rate_limited_soon"
+
+
+@pytest.mark.parametrize(
+    ("readings", "current"),
+    [
+        # Made for 16 A and 3.7 kW: one phase, whatever it measures.
+        ({Reading.MAXIMUM_POWER: 3680.0, Reading.MAXIMUM_CURRENT: 16.0}, 16.0),
+        ({Reading.MAXIMUM_POWER: 11040.0, Reading.MAXIMUM_CURRENT: 16.0}, 5.0),
+    ],
+)
+async def test_power_of_a_charger_that_draws_nothing(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    readings: dict[Reading, Any],
+    current: float,
+) -> None:
+    """What a charger is made for tells what an ampere of it can mean."""
+    limit = ControlState(value=16.0, minimum=0, maximum=16, step=1)
+    fake.fleet = {
+        "c1": charger(readings=readings, controls={Control.CURRENT_LIMIT: limit})
+    }
+    await set_up()
+    device = device_entry(home, "c1")
+    assert device is not None
+    await call(home, "set_charging_limit", device.id, power=3680)
+    assert fake.executed == [
+        SetControl(device_id="c1", control=Control.CURRENT_LIMIT, value=current)
+    ]

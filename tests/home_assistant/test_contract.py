@@ -4,10 +4,9 @@ A car is plugged in, charges, is held to a limit, stops, leaves; then the charge
 breaks, goes offline and recovers. The physical world of the simulator is the judge.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-import sys
+from datetime import timedelta
 from typing import Any
 
 from aiolimiter import AsyncLimiter
@@ -18,7 +17,6 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.ev_charger_cloud import providers
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.providers import PROVIDERS, transport
 from homeassistant.config_entries import ConfigEntryState
@@ -26,6 +24,8 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from simulator.cloud import Cloud
+from simulator.clouds.clemap import Clemap
+from simulator.clouds.podero import Podero
 from simulator.server import Simulator
 from simulator.world import Car, Connector
 
@@ -149,34 +149,12 @@ class Story:
         }
 
 
-class StoryTime:
-    """The asyncio that providers see: a pause moves the story's clock, not ours."""
-
-    def __init__(self, freezer: FrozenDateTimeFactory) -> None:
-        """Keep the clock."""
-        self._freezer = freezer
-
-    def __getattr__(self, name: str) -> Any:
-        """Leave everything else as it is."""
-        return getattr(asyncio, name)
-
-    async def sleep(self, delay: float) -> None:
-        """Let time pass at once."""
-        self._freezer.tick(max(delay, 0.0))
-        await asyncio.sleep(0)
-
-
 @pytest.fixture(autouse=True)
-def no_real_waits(
-    freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Take real waits out of the providers."""
+def no_real_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the story not wait for its turn in real time."""
     monkeypatch.setattr(
         transport, "AsyncLimiter", lambda rate, period: AsyncLimiter(1000, 1)
     )
-    for name, module in list(sys.modules.items()):
-        if name.startswith(providers.__name__) and hasattr(module, "asyncio"):
-            monkeypatch.setattr(module, "asyncio", StoryTime(freezer))
 
 
 @pytest.fixture
@@ -261,6 +239,86 @@ async def test_story(story: Story, account: Account) -> None:
     connector.unplug()
     await story.until(lambda: story.state("binary_sensor", "plug") == "off")
     assert story.state("sensor", "status") == "disconnected"
+
+
+def behind_our_back(cloud: Cloud, connector: Connector, charging: bool) -> None:
+    """Start or stop charging on site, or by somebody else's hand."""
+    match cloud:
+        case Clemap() if charging:
+            cloud.reset_target(connector.station)
+        case Clemap():
+            cloud.set_target(connector.station, 0, 900)
+        case Podero():
+            box = next(b for b in cloud.wallboxes.values() if b.connector is connector)
+            box.change(
+                {
+                    "is_pause_power_active": not charging,
+                    "pause_power_until": None
+                    if charging
+                    else cloud.world.now + timedelta(hours=9),
+                }
+            )
+        case _ if charging and connector.session is None:
+            connector.start()
+        case _ if charging:
+            # A session that is paused by a limit goes on.
+            for source in list(connector.limits):
+                connector.set_limit(source, None)
+        case _:
+            connector.stop("Local")
+    connector.world.settle()
+
+
+async def test_what_is_asked_reaches_hardware_that_changed_behind_our_back(
+    story: Story, account: Account, cloud: Cloud
+) -> None:
+    """Home Assistant shows what it last read; what is asked is sent all the same."""
+    connector = story.connector
+    connector.plug_in(Car(soc=0.2, max_current=16.0, phases=3))
+
+    def plugged() -> list[str]:
+        return [
+            plug.device_id
+            for plug in story.entities("binary_sensor", "plug")
+            if story.home.states.get(plug.entity_id).state == "on"
+        ]
+
+    await story.until(lambda: len(plugged()) == 1)
+    (story.device_id,) = plugged()
+    if story.state("switch", "charging") != "on":
+        await story.call("switch", "turn_on", "charging")
+    await story.until(lambda: story.state("switch", "charging") == "on")
+    await story.until(lambda: connector.power_w > 3000)
+
+    # Somebody stops it: it is still shown as on, and turning it on starts it again.
+    behind_our_back(cloud, connector, charging=False)
+    story.freezer.tick(15)
+    connector.world.settle()
+    assert connector.power_w == 0
+    assert story.state("switch", "charging") == "on"
+    await story.call("switch", "turn_on", "charging")
+    await story.until(lambda: connector.power_w > 3000, within=300)
+
+    # A limit that is shown already is set again.
+    limit = 8 if account.limit == "charging_current" else 5000
+    await story.call("number", "set_value", account.limit, value=limit)
+    await story.until(lambda: story.number("number", account.limit) == limit)
+    story.freezer.tick(15)
+    before = len(cloud.requests)
+    await story.call("number", "set_value", account.limit, value=limit)
+    assert any(method != "GET" for method, _ in list(cloud.requests)[before:])
+
+    # It is stopped from here, and started by somebody: turning it off stops it.
+    story.freezer.tick(15)
+    await story.call("switch", "turn_off", "charging")
+    await story.until(lambda: story.state("switch", "charging") == "off")
+    await story.until(lambda: connector.power_w == 0)
+    behind_our_back(cloud, connector, charging=True)
+    story.freezer.tick(15)
+    connector.world.settle()
+    assert story.state("switch", "charging") == "off"
+    await story.call("switch", "turn_off", "charging")
+    await story.until(lambda: connector.power_w == 0, within=300)
 
 
 async def test_fault(story: Story, account: Account) -> None:

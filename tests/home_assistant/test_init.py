@@ -13,7 +13,7 @@ from custom_components.ev_charger_cloud.charging import (
 )
 from custom_components.ev_charger_cloud.const import DOMAIN, PLATFORMS
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE, Platform
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import (
     device_registry as dr,
@@ -107,6 +107,54 @@ async def test_set_up_goes_well_later(
     assert home.states.get("sensor.garage_status")
 
 
+async def test_provider_lives_as_long_as_its_account(
+    home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+) -> None:
+    """It is started once and closed once, however the account ends."""
+    entry = await set_up()
+    assert (fake.started, fake.closed) == (1, 0)
+    await home.config_entries.async_unload(entry.entry_id)
+    assert (fake.started, fake.closed) == (1, 1)
+    home.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await home.async_block_till_done()
+    assert fake.closed == 1
+
+
+async def test_home_assistant_stops(
+    home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+) -> None:
+    """Nothing of an account runs on, and nothing is closed twice."""
+    entry = await set_up()
+    home.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await home.async_block_till_done()
+    assert (fake.started, fake.closed) == (1, 1)
+    await home.config_entries.async_unload(entry.entry_id)
+    assert fake.closed == 1
+
+
+@pytest.mark.parametrize("err", [UnreachableError(), RuntimeError("a fault of ours")])
+async def test_set_up_that_fails_leaves_nothing_running(
+    home: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    err: Exception,
+) -> None:
+    """Each attempt has a provider of its own, which ends with it."""
+
+    async def fail() -> None:
+        raise err
+
+    fake.polling = fail
+    entry = await set_up()
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert (fake.started, fake.closed) == (1, 1)
+    fake.polling = None
+    await tick(home, freezer, 61)
+    assert entry.state is ConfigEntryState.LOADED
+    assert (fake.started, fake.closed) == (2, 1)
+
+
 async def test_two_accounts(
     home: HomeAssistant, set_up: SetUp, fake_entry: MockConfigEntry
 ) -> None:
@@ -116,7 +164,7 @@ async def test_two_accounts(
         domain=DOMAIN,
         title="Second account",
         unique_id="fake_account-2",
-        data=dict(fake_entry.data),
+        data={**fake_entry.data, "key": "fake_account-2"},
     )
     other.add_to_hass(home)
     assert await home.config_entries.async_setup(other.entry_id)

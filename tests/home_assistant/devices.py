@@ -1,6 +1,7 @@
 """Devices for tests with the fake provider, and what tests do with their entities."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from datetime import UTC, datetime
 from unittest.mock import patch
 
@@ -155,7 +156,9 @@ CONTROLS: dict[Control, ControlState] = {
     Control.OVER_CHARGE: ControlState(value=False),
     Control.BOOST: ControlState(value=False),
     Control.LOCK: ControlState(value=False),
-    Control.CURRENT_LIMIT: ControlState(value=10.0, minimum=6, maximum=16, step=1),
+    Control.CURRENT_LIMIT: ControlState(
+        value=10.0, minimum=6, maximum=16, step=1, timed=True
+    ),
     Control.POWER_LIMIT: ControlState(value=7400.0, minimum=0, maximum=11000, step=100),
     Control.CIRCUIT_LIMIT: ControlState(value=50.0),
     Control.TARGET_MINIMUM: ControlState(value=20.0),
@@ -170,8 +173,11 @@ CONTROLS: dict[Control, ControlState] = {
 }
 
 # Each command there is but SetControl, which the controls stand for.
-COMMANDS = frozenset(
-    {
+COMMANDS = {
+    command: frozenset(
+        each.name for each in fields(command) if each.name != "device_id"
+    )
+    for command in (
         Boost,
         CancelReservation,
         CancelScheduled,
@@ -197,8 +203,8 @@ COMMANDS = frozenset(
         SyncConfiguration,
         TriggerMessage,
         Unlock,
-    }
-)
+    )
+}
 
 
 def charger(device_id: str = "c1", **changes: object) -> Device:
@@ -217,10 +223,13 @@ def charger(device_id: str = "c1", **changes: object) -> Device:
             "controls": {
                 Control.CHARGING: ControlState(value=False),
                 Control.CURRENT_LIMIT: ControlState(
-                    value=16.0, minimum=6, maximum=16, step=1
+                    value=16.0, minimum=6, maximum=16, step=1, timed=True
                 ),
             },
-            "commands": frozenset({StartCharging, StopCharging, ClearLimit}),
+            "commands": {
+                command: COMMANDS[command]
+                for command in (StartCharging, StopCharging, ClearLimit)
+            },
             **changes,
         }  # type: ignore[arg-type]
     )

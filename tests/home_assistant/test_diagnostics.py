@@ -1,7 +1,9 @@
 """Diagnostics: all that is needed to help, and nothing that is secret."""
 
+from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -128,6 +130,64 @@ async def test_account_field_is_private(
     diagnostics: Any = await get_diagnostics_for_config_entry(home, hass_client, entry)
     assert diagnostics["settings"]["user_id"] == "**REDACTED**"
     assert private_parts(diagnostics) == []
+
+
+async def test_only_the_harmless_of_a_provider_is_told(
+    home: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    set_up: SetUp,
+) -> None:
+    """A field nobody has said to be harmless is left out, whatever a cloud sends."""
+    answers = {
+        "chargers": [
+            {
+                "uuid": "5f0d7a52-1111",
+                "chargePointId": 4711,
+                "hardwareStatus": "available",
+                "maxPower": 11000,
+                "lastUpdatedAt": "2026-05-04T06:04:00Z",
+                "enabled": True,
+                "current_card": "A1B2C3D4",
+                "nickname": "Grandma",
+                "name": "Garage",
+                "location": "Garage",
+                "session": 4711,
+                "sessions": 3,
+                "latitude": 59.9139,
+                "pin": 4711,
+                "error_code": None,
+                "status": "Mail to grandma@example.org",
+                "reason": "Grandma " * 20,
+                "tags": ["Garage", "Grandma"],
+                "phases": ("L1", "L2"),
+            }
+        ],
+        "/chargers/5f0d7a52-1111": {"state": "ok"},
+        "grandma@example.org": {"state": "ok"},
+        "settings": {1: timedelta(seconds=5)},
+        "updated_at": datetime(2026, 5, 4, tzinfo=UTC),
+    }
+    entry = await set_up()
+    with patch.object(FakeProvider, "diagnostics", return_value=answers):
+        diagnostics: Any = await get_diagnostics_for_config_entry(
+            home, hass_client, entry
+        )
+    provider = diagnostics["provider"]
+    assert private_parts(provider) == []
+    for word in ("4711", "59.9", "5f0d7a52", "grandma", "Grandma"):
+        assert word not in json.dumps(provider)
+    [told] = provider["chargers"]
+    assert told["hardwareStatus"] == "available"
+    assert told["maxPower"] == 11000
+    assert told["lastUpdatedAt"] == "2026-05-04T06:04:00Z"
+    assert told["enabled"] is True
+    assert told["error_code"] is None
+    assert told["sessions"] == 3
+    assert told["phases"] == ["L1", "L2"]
+    # What belongs together can be seen.
+    assert told["session"] == told["chargePointId"]
+    assert provider["updated_at"] == "2026-05-04 00:00:00+00:00"
+    assert provider["settings"] == {"1": "0:00:05"}
 
 
 async def test_trouble_is_told(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import DummyCookieJar
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -16,6 +17,7 @@ from custom_components.ev_charger_cloud.charging import (
     ChargingError,
     CommandRefusedError,
     DeviceKind,
+    Name,
     NotFoundError,
     NotSupportedError,
     PermissionDeniedError,
@@ -33,15 +35,9 @@ from custom_components.ev_charger_cloud.providers.base import (
     FieldKind,
     InvalidSettingError,
 )
-from homeassistant.config_entries import (
-    SOURCE_IGNORE,
-    SOURCE_USER,
-    ConfigEntryState,
-    ConfigFlowResult,
-)
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -54,6 +50,8 @@ from .devices import SetUp, charger
 from .fake_provider import DESCRIPTION, FakeProvider
 
 CREDENTIALS = {"base_url": "https://fake.example", "token": "s3cret-token"}
+# What an entry holds beside what was typed in.
+MADE = {"provider": "fake", "key": "fake_account-1", "account_id": "account-1"}
 ONE = Candidate(id="c1", name="Garage")
 TWO = Candidate(id="c2", name="carport")
 HERE = Candidate(id="c3", name="Yard", group="p1", group_name="Office")
@@ -167,11 +165,27 @@ class TestCredentials:
         result = await go_on(home, result, CREDENTIALS)
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert result["title"] == "Fake account"
-        assert result["data"] == {"provider": "fake", **CREDENTIALS}
+        assert result["data"] == {**MADE, **CREDENTIALS}
         assert result["options"] == {"all_chargers": True}
         assert result["result"].unique_id == "fake_account-1"
         assert result["result"].state is ConfigEntryState.LOADED
         assert fake.contexts[0].settings == CREDENTIALS
+
+    async def test_own_session(
+        self, home: HomeAssistant, fake: type[FakeProvider], loaded: MockConfigEntry
+    ) -> None:
+        """No account sends another's cookies, and no session is left open."""
+        result = await go_on(
+            home, await begin(home), {**CREDENTIALS, "token": "another"}
+        )
+        assert result["type"] is FlowResultType.ABORT
+        first, *others = fake.contexts
+        for context in others:
+            assert isinstance(context.session.cookie_jar, DummyCookieJar)
+            assert context.session.closed
+            assert context.session is not first.session
+        assert others
+        assert not first.session.closed
 
     async def test_account_without_chargers(
         self, home: HomeAssistant, fake: type[FakeProvider]
@@ -207,9 +221,9 @@ class TestCredentials:
         assert result["type"] is FlowResultType.FORM
         assert result["step_id"] == "fake"
         assert result["errors"] == {"base": key}
-        # What was typed is still there, but for the secret.
+        # What was typed is still there.
         assert suggested(result, "base_url") == "https://fake.example"
-        assert suggested(result, "token") is None
+        assert suggested(result, "token") == "s3cret-token"
         setattr(fake, stage, good)
         result = await go_on(home, result, CREDENTIALS)
         assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -241,29 +255,29 @@ class TestCredentials:
         ("field", "selector", "config"),
         [
             (
-                Field(key="key"),
+                Field(key="word"),
                 TextSelector,
                 {"type": "text", "autocomplete": "off"},
             ),
             (
-                Field(key="key", kind=FieldKind.URL),
+                Field(key="word", kind=FieldKind.URL),
                 TextSelector,
                 {"type": "url"},
             ),
             (
-                Field(key="key", kind=FieldKind.SECRET),
+                Field(key="word", kind=FieldKind.SECRET),
                 TextSelector,
                 {"type": "password", "autocomplete": "off"},
             ),
-            (Field(key="key", kind=FieldKind.BOOLEAN), BooleanSelector, {}),
+            (Field(key="word", kind=FieldKind.BOOLEAN), BooleanSelector, {}),
             (
-                Field(key="key", kind=FieldKind.NUMBER),
+                Field(key="word", kind=FieldKind.NUMBER),
                 NumberSelector,
                 {"mode": "box", "step": 1},
             ),
             (
                 Field(
-                    key="key",
+                    key="word",
                     kind=FieldKind.NUMBER,
                     minimum=0,
                     maximum=9,
@@ -286,18 +300,18 @@ class TestCredentials:
         row = replace(DESCRIPTION, fields=(field,))
         with patch.dict(PROVIDERS, {"fake": row}):
             result = await begin(home)
-        found = field_of(result, "key")
+        found = field_of(result, "word")
         assert isinstance(found, selector)
         assert found.config.items() >= config.items()
 
     @pytest.mark.parametrize(
         ("field", "user_input", "stored"),
         [
-            (Field(key="key", required=False), {}, None),
-            (Field(key="key", required=False), {"key": ""}, None),
-            (Field(key="key", kind=FieldKind.BOOLEAN, default=True), {}, True),
-            (Field(key="key", kind=FieldKind.BOOLEAN), {}, False),
-            (Field(key="key", kind=FieldKind.NUMBER), {"key": 0}, 0),
+            (Field(key="word", required=False), {}, None),
+            (Field(key="word", required=False), {"word": ""}, None),
+            (Field(key="word", kind=FieldKind.BOOLEAN, default=True), {}, True),
+            (Field(key="word", kind=FieldKind.BOOLEAN), {}, False),
+            (Field(key="word", kind=FieldKind.NUMBER), {"word": 0}, 0),
         ],
     )
     async def test_what_is_left_empty_is_left_out(
@@ -312,8 +326,8 @@ class TestCredentials:
         with patch.dict(PROVIDERS, {"fake": row}):
             result = await go_on(home, await begin(home), user_input)
         assert result["type"] is FlowResultType.CREATE_ENTRY
-        assert result["data"].get("key") == stored
-        assert ("key" in result["data"]) is (stored is not None)
+        assert result["data"].get("word") == stored
+        assert ("word" in result["data"]) is (stored is not None)
 
     async def test_required_field(self, home: HomeAssistant) -> None:
         """A required field cannot be left out."""
@@ -356,6 +370,8 @@ class TestAccountStep:
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert result["data"] == {
             "provider": "personal",
+            "key": "personal_account-1",
+            "account_id": "account-1",
             **CREDENTIALS,
             "user_id": "u1",
         }
@@ -469,6 +485,25 @@ class TestChargersStep:
         assert selector.config["custom_value"] is False
         assert default_of(result, "all_chargers") is True
 
+    async def test_names_of_ours(
+        self, home: HomeAssistant, fake: type[FakeProvider]
+    ) -> None:
+        """What a cloud gives no name has one of ours, before any account is set up."""
+        nameless = Name(key="charger", placeholders={"id": "A7"})
+        place = Name(key="site", placeholders={"id": "12"})
+        fake.reachable = (
+            ONE,
+            Candidate(id="c5", name=nameless, group="p5", group_name=place),
+        )
+        result = await self.to_choice(home)
+        for key, shown in (
+            ("chargers", {"value": "c5", "label": "Charger A7"}),
+            ("groups", {"value": "p5", "label": "Site 12"}),
+        ):
+            selector = field_of(result, key)
+            assert isinstance(selector, SelectSelector)
+            assert shown in selector.config["options"]
+
     async def test_places(self, home: HomeAssistant, fake: type[FakeProvider]) -> None:
         """Where chargers are sorted by place, whole places can be taken."""
         fake.reachable = (ONE, HERE, THERE)
@@ -498,7 +533,7 @@ class TestChargersStep:
         result = await go_on(home, await self.to_choice(home), chosen)
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert result["options"] == {"groups": [], **chosen}
-        assert result["data"] == {"provider": "fake", **CREDENTIALS}
+        assert result["data"] == {**MADE, **CREDENTIALS}
 
     async def test_nothing_chosen(
         self, home: HomeAssistant, fake: type[FakeProvider]
@@ -514,119 +549,6 @@ class TestChargersStep:
         result = await go_on(home, result, {"all_chargers": False, "chargers": ["c1"]})
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert result["options"]["chargers"] == ["c1"]
-
-
-class TestDuplicates:
-    """An account is set up once."""
-
-    async def test_same_account(
-        self, home: HomeAssistant, fake_entry: MockConfigEntry
-    ) -> None:
-        """An account is known by what its cloud calls it, whatever the credentials."""
-        result = await go_on(
-            home, await begin(home), {**CREDENTIALS, "token": "another"}
-        )
-        assert result["type"] is FlowResultType.ABORT
-        assert result["reason"] == "already_configured"
-
-    async def test_another_account(
-        self,
-        home: HomeAssistant,
-        fake_entry: MockConfigEntry,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A second account at the same cloud is welcome."""
-        fake.identity = Account(id="account-2", title="Second account")
-        result = await go_on(home, await begin(home), CREDENTIALS)
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-
-    async def test_same_name_at_another_cloud(
-        self,
-        home: HomeAssistant,
-        fake_entry: MockConfigEntry,
-        fake: type[FakeProvider],
-    ) -> None:
-        """Two clouds may give the same id to different accounts."""
-        fake.persons = (ONE,)
-        result = await go_on(home, await begin(home, "personal"), CREDENTIALS)
-        result = await go_on(home, result, {"user_id": "u1"})
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-
-    async def test_nameless_account_is_known_by_its_settings(
-        self, home: HomeAssistant, fake: type[FakeProvider]
-    ) -> None:
-        """The unique id gives nothing of the settings away."""
-        fake.identity = Account(id=None, title="Nameless")
-        result = await go_on(home, await begin(home), CREDENTIALS)
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-        unique_id = result["result"].unique_id
-        assert unique_id is not None
-        assert unique_id.startswith("fake_")
-        assert "s3cret" not in unique_id
-        result = await go_on(home, await begin(home), CREDENTIALS)
-        assert result["type"] is FlowResultType.ABORT
-        assert result["reason"] == "already_configured"
-
-    @pytest.mark.parametrize(
-        ("found", "kind"),
-        [
-            ((ONE,), FlowResultType.ABORT),
-            ((TWO,), FlowResultType.CREATE_ENTRY),
-            ((), FlowResultType.CREATE_ENTRY),
-        ],
-    )
-    async def test_nameless_account_is_known_by_its_chargers(
-        self,
-        home: HomeAssistant,
-        fake: type[FakeProvider],
-        loaded: MockConfigEntry,
-        found: tuple[Candidate, ...],
-        kind: FlowResultType,
-    ) -> None:
-        """Other credentials that reach the same charger reach the same account."""
-        fake.identity = Account(id=None, title="Nameless")
-        fake.reachable = found
-        result = await go_on(
-            home, await begin(home), {**CREDENTIALS, "token": "another"}
-        )
-        assert result["type"] is kind
-        assert result.get("reason") in (None, "already_configured")
-
-    async def test_charger_of_another_cloud_is_no_duplicate(
-        self, home: HomeAssistant, fake: type[FakeProvider], loaded: MockConfigEntry
-    ) -> None:
-        """Two clouds may give the same id to different chargers."""
-        fake.identity = Account(id=None, title="Nameless")
-        fake.persons = (ONE,)
-        result = await go_on(home, await begin(home, "personal"), CREDENTIALS)
-        result = await go_on(home, result, {"user_id": "u1"})
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-
-    async def test_device_of_another_integration_is_no_duplicate(
-        self, home: HomeAssistant, fake: type[FakeProvider], loaded: MockConfigEntry
-    ) -> None:
-        """Only our own identifiers count."""
-        dr.async_get(home).async_get_or_create(
-            config_entry_id=loaded.entry_id,
-            identifiers={("elsewhere", "fake_account-1_c2")},
-        )
-        fake.identity = Account(id=None, title="Nameless")
-        fake.reachable = (TWO,)
-        result = await go_on(
-            home, await begin(home), {**CREDENTIALS, "token": "another"}
-        )
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-
-    async def test_ignored_account_is_no_duplicate(
-        self, home: HomeAssistant, fake: type[FakeProvider]
-    ) -> None:
-        """What was ignored has no data to compare with."""
-        MockConfigEntry(
-            domain=DOMAIN, unique_id="ignored", source=SOURCE_IGNORE
-        ).add_to_hass(home)
-        fake.identity = Account(id=None, title="Nameless")
-        result = await go_on(home, await begin(home), CREDENTIALS)
-        assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
 class TestReauth:
@@ -653,7 +575,7 @@ class TestReauth:
         assert result["type"] is FlowResultType.ABORT
         assert result["reason"] == "reauth_successful"
         await home.async_block_till_done()
-        assert loaded.data == {"provider": "fake", **CREDENTIALS, "token": "new-token"}
+        assert loaded.data == {**MADE, **CREDENTIALS, "token": "new-token"}
         assert loaded.options == {"all_chargers": True}
         assert loaded.unique_id == "fake_account-1"
         assert loaded.state is ConfigEntryState.LOADED
@@ -694,6 +616,7 @@ class TestReauth:
     ) -> None:
         """Credentials of someone else change nothing."""
         fake.identity = Account(id="account-2", title="Second account")
+        fake.reachable = (TWO,)
         result = await loaded.start_reauth_flow(home)
         result = await go_on(home, result, {"token": "new-token"})
         assert result["type"] is FlowResultType.ABORT
@@ -701,44 +624,6 @@ class TestReauth:
         assert result["description_placeholders"] is not None
         assert result["description_placeholders"]["provider"] == "Fake"
         assert loaded.data["token"] == "s3cret-token"
-
-    @pytest.mark.parametrize(
-        ("found", "reason"),
-        [
-            ((ONE, TWO), "reauth_successful"),
-            ((TWO,), "wrong_account"),
-            ((), "wrong_account"),
-        ],
-    )
-    async def test_nameless_account(
-        self,
-        home: HomeAssistant,
-        fake: type[FakeProvider],
-        loaded: MockConfigEntry,
-        found: tuple[Candidate, ...],
-        reason: str,
-    ) -> None:
-        """An account without a name is known by its chargers."""
-        fake.identity = Account(id=None, title="Nameless")
-        fake.reachable = found
-        result = await loaded.start_reauth_flow(home)
-        result = await go_on(home, result, {"token": "new-token"})
-        assert result["type"] is FlowResultType.ABORT
-        assert result["reason"] == reason
-        assert (loaded.data["token"] == "new-token") is (reason != "wrong_account")
-
-    async def test_nameless_account_that_never_had_chargers(
-        self,
-        home: HomeAssistant,
-        fake: type[FakeProvider],
-        fake_entry: MockConfigEntry,
-    ) -> None:
-        """Where there is nothing to know it by, the user is believed."""
-        fake.identity = Account(id=None, title="Nameless")
-        result = await fake_entry.start_reauth_flow(home)
-        result = await go_on(home, result, {"token": "new-token"})
-        assert result["reason"] == "reauth_successful"
-        assert fake_entry.data["token"] == "new-token"
 
 
 class TestReconfigure:
@@ -778,7 +663,7 @@ class TestReconfigure:
         assert result["reason"] == "reconfigure_successful"
         await home.async_block_till_done()
         assert loaded.data == {
-            "provider": "fake",
+            **MADE,
             "base_url": "https://other.example",
             "token": token,
         }
@@ -801,7 +686,7 @@ class TestReconfigure:
             result = await go_on(home, result, {"base_url": "https://fake.example"})
             assert result["reason"] == "reconfigure_successful"
             await home.async_block_till_done()
-        assert loaded.data == {"provider": "fake", **CREDENTIALS}
+        assert loaded.data == {**MADE, **CREDENTIALS}
 
     async def test_account_field_is_not_asked_for(
         self, home: HomeAssistant, fake: type[FakeProvider]
@@ -836,6 +721,8 @@ class TestReconfigure:
         assert result["type"] is FlowResultType.FORM
         assert result["errors"] == {"base": key}
         assert suggested(result, "base_url") == "https://other.example"
+        # What is stored is not shown, only what was typed just now.
+        assert suggested(result, "token") is None
         fake.identity = good
         result = await go_on(home, result, {"base_url": "https://other.example"})
         assert result["reason"] == "reconfigure_successful"
@@ -855,6 +742,7 @@ class TestReconfigure:
     ) -> None:
         """Another account would be another entry."""
         fake.identity = Account(id="account-2", title="Second account")
+        fake.reachable = (TWO,)
         result = await loaded.start_reconfigure_flow(home)
         result = await go_on(home, result, {"base_url": "https://other.example"})
         assert result["type"] is FlowResultType.ABORT

@@ -1,6 +1,6 @@
 """A provider whose every answer a test decides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, override
@@ -13,11 +13,15 @@ from custom_components.ev_charger_cloud.charging import (
     Control,
     ControlState,
     Device,
+    Event,
     Fleet,
     Notice,
+    Outcome,
     Reading,
     Session,
     SetControl,
+    StartCharging,
+    StopCharging,
     Value,
 )
 from custom_components.ev_charger_cloud.providers.base import (
@@ -47,7 +51,14 @@ class FakeProvider(Provider):
     refusal: ChargingError | None
     result: CommandResult
     obeys: bool
+    # Whether commands change the fleet, and what is awaited while one is sent.
     executed: list[Command]
+    sending: Callable[[Command], Awaitable[None]] | None
+    polling: Callable[[], Awaitable[None]] | None
+    told: CommandResult | ChargingError | None
+    events: tuple[Event, ...]
+    started: int
+    closed: int
     reads: list[str]
     polls: int
     contexts: list[Context]
@@ -67,6 +78,12 @@ class FakeProvider(Provider):
         cls.result = CommandResult()
         cls.obeys = True
         cls.executed = []
+        cls.sending = None
+        cls.polling = None
+        cls.told = None
+        cls.events = ()
+        cls.started = 0
+        cls.closed = 0
         cls.reads = []
         cls.polls = 0
         cls.contexts = []
@@ -122,9 +139,17 @@ class FakeProvider(Provider):
     @override
     async def poll(self) -> Poll:
         type(self).polls += 1
+        fleet = self._seen(self.fleet)
+        if polling := type(self).polling:
+            await polling()
         if self.failure:
             raise self.failure
-        return Poll(fleet=self.fleet, interval=self.interval, notices=self.notices)
+        return Poll(
+            fleet=fleet,
+            interval=self.interval,
+            notices=self.notices,
+            events=self.events,
+        )
 
     @override
     async def read(self, device_id: str) -> Fleet:
@@ -132,26 +157,63 @@ class FakeProvider(Provider):
         if self.read_failure:
             raise self.read_failure
         top = self.fleet[device_id].parent or device_id
-        return {
-            device.id: device
-            for device in self.fleet.values()
-            if top in (device.id, device.parent)
-        }
+        return self._seen(
+            {
+                device.id: device
+                for device in self.fleet.values()
+                if top in (device.id, device.parent)
+            }
+        )
 
     @override
     async def execute(self, command: Command) -> CommandResult:
         self.executed.append(command)
+        if sending := type(self).sending:
+            await sending(command)
+        if self.refusal and not self.refusal.uncertain:
+            raise self.refusal
+        if self.obeys:
+            self._obey(command)
         if self.refusal:
             raise self.refusal
-        if self.obeys and isinstance(command, SetControl):
-            self.set_control(command.device_id, command.control, value=command.value)
         return self.result
+
+    def _obey(self, command: Command) -> None:
+        """Have a command take effect."""
+        match command:
+            case SetControl():
+                self.set_control(
+                    command.device_id, command.control, value=command.value
+                )
+            case StartCharging() | StopCharging():
+                self.set_control(
+                    command.device_id,
+                    Control.CHARGING,
+                    value=isinstance(command, StartCharging),
+                )
+
+    def _seen(self, fleet: Fleet) -> dict[str, Device]:
+        """Return devices as they are seen by a request that is sent now."""
+        now = self.context.monotonic()
+        return {key: replace(device, observed_at=now) for key, device in fleet.items()}
+
+    @override
+    async def start(self) -> None:
+        type(self).started += 1
+
+    @override
+    async def close(self) -> None:
+        type(self).closed += 1
 
     @override
     async def follow(self, device_id: str, command_id: str) -> CommandResult:
-        if self.failure:
-            raise self.failure
-        return replace(self.result, id=command_id)
+        if isinstance(self.told, ChargingError):
+            raise self.told
+        return self.told or replace(self.result, id=command_id)
+
+    @override
+    def follows(self, result: CommandResult) -> bool:
+        return self.told is not None and result.outcome is Outcome.ACCEPTED
 
     @override
     async def sessions(

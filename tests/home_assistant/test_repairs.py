@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.ev_charger_cloud.charging import (
     ChargingError,
     CommandRefusedError,
+    Name,
     NotFoundError,
     Notice,
     NoticeKind,
@@ -186,3 +187,63 @@ async def test_issue_of_an_account_that_is_gone(
     result = await flow.async_step_init()
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "not_loaded"
+
+
+class TestSubjects:
+    """What an issue is about is named as people know it."""
+
+    @pytest.mark.parametrize(
+        ("subject", "device_id", "shown"),
+        [
+            ("Garage", "c1", "Garage"),
+            (Name(key="surplus_sessions"), None, "Solar surplus sessions"),
+            (Name(key="current_limit"), "c1", "Current limit"),
+            (Name(key="charger", placeholders={"id": "A7"}), "c1", "Charger A7"),
+            (Name(key="gadget"), None, "gadget"),
+        ],
+    )
+    async def test_name(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        set_up: SetUp,
+        subject: str | Name,
+        device_id: str | None,
+        shown: str,
+    ) -> None:
+        """Features and devices that a cloud does not name have names of ours."""
+        fake.notices = (
+            Notice(
+                kind=NoticeKind.PERMISSION_MISSING, subject=subject, device_id=device_id
+            ),
+        )
+        await set_up()
+        issue = issue_of(home)
+        assert issue.translation_placeholders == {
+            "subject": shown,
+            "account": "Fake account",
+        }
+        assert not issue.is_fixable
+
+    async def test_each_feature_has_its_issue(
+        self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
+    ) -> None:
+        """Two features of a charger are two issues; each ends by itself."""
+        notices = [
+            Notice(
+                kind=NoticeKind.PERMISSION_MISSING,
+                subject=Name(key=key),
+                device_id="c1",
+            )
+            for key in ("reset", "unlock")
+        ]
+        fake.notices = tuple(notices)
+        entry = await set_up()
+        registry = ir.async_get(home)
+        assert len([each for each in registry.issues if each[0] == DOMAIN]) == 2
+        fake.notices = tuple(notices[1:])
+        await entry.runtime_data.async_refresh()
+        assert issue_of(home).translation_placeholders == {
+            "subject": "Unlocking cables",
+            "account": "Fake account",
+        }

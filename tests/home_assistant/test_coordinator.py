@@ -1,7 +1,6 @@
-"""The life of a poll and of a command."""
+"""The life of a poll."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 import logging
@@ -10,25 +9,16 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.ev_charger_cloud.charging import (
     AuthenticationError,
     Boost,
     ChargingError,
     ChargingStatus,
-    ClearLimit,
-    Command,
     CommandRefusedError,
-    CommandResult,
     Control,
-    ControlState,
-    ControlValue,
     DeviceKind,
-    Fleet,
     NotFoundError,
     Notice,
     NoticeKind,
@@ -36,14 +26,10 @@ from custom_components.ev_charger_cloud.charging import (
     PermissionDeniedError,
     RateLimitedError,
     Reading,
-    Refusal,
     ServerFaultError,
     SetControl,
-    StartCharging,
-    StopCharging,
     UnreachableError,
     UnusableAnswerError,
-    Verdict,
 )
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.coordinator import ChargingCoordinator
@@ -51,7 +37,6 @@ from custom_components.ev_charger_cloud.providers.base import Poll
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, Platform
 from homeassistant.core import HomeAssistant, State
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import (
     area_registry as ar,
     device_registry as dr,
@@ -60,7 +45,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.entity import Entity
 
-from .devices import SetUp, charger, device_entry, entity_ids, tick
+from .devices import SetUp, charger, device_entry, entity_ids, everything, tick
 from .fake_provider import FakeProvider
 
 STATUS_1 = "sensor.charger_c1_status"
@@ -278,7 +263,7 @@ class TestPolls:
         assert entry.runtime_data.update_interval == timedelta(seconds=interval)
 
     @pytest.mark.parametrize(
-        ("pace", "at_most", "interval"),
+        ("pace", "max_interval", "interval"),
         [("relaxed", 45, 45), ("relaxed", 300, 120), ("quick", 45, 30)],
     )
     async def test_interval_is_never_beyond_what_must_be_held(
@@ -288,7 +273,7 @@ class TestPolls:
         fake: type[FakeProvider],
         fake_entry: MockConfigEntry,
         pace: str,
-        at_most: int,
+        max_interval: int,
         interval: int,
     ) -> None:
         """No pace lets something lapse that a provider renews with its polls."""
@@ -298,7 +283,7 @@ class TestPolls:
             return Poll(
                 fleet=provider.fleet,
                 interval=timedelta(seconds=60),
-                at_most=timedelta(seconds=at_most),
+                max_interval=timedelta(seconds=max_interval),
             )
 
         with patch.object(fake, "poll", poll):
@@ -370,11 +355,18 @@ class TestTrouble:
         assert entry.state is ConfigEntryState.LOADED
 
     async def test_first_poll_is_not_authorised(
-        self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
     ) -> None:
-        """New credentials are asked for."""
+        """New credentials are asked for after a second opinion, also over attempts."""
         fake.failure = AuthenticationError()
         entry = await set_up()
+        assert entry.state is ConfigEntryState.SETUP_RETRY
+        assert not home.config_entries.flow.async_progress()
+        await tick(home, freezer, 61)
         assert entry.state is ConfigEntryState.SETUP_ERROR
         [flow] = home.config_entries.flow.async_progress_by_handler(DOMAIN)
         assert flow["context"]["source"] == SOURCE_REAUTH
@@ -387,16 +379,60 @@ class TestTrouble:
         freezer: FrozenDateTimeFactory,
         fake: type[FakeProvider],
     ) -> None:
-        """Entities are unavailable, new credentials are asked for, polling ends."""
+        """One refusal is bridged; after a second one new credentials are asked for."""
         await set_up()
         fake.failure = AuthenticationError()
+        await tick(home, freezer, 61)
+        assert shown(home, STATUS_1) == "connected"
+        assert not home.config_entries.flow.async_progress()
         await tick(home, freezer, 61)
         assert shown(home, STATUS_1) == STATE_UNAVAILABLE
         assert shown(home, STATUS_2) == STATE_UNAVAILABLE
         [flow] = home.config_entries.flow.async_progress_by_handler(DOMAIN)
         assert flow["context"]["source"] == SOURCE_REAUTH
         await tick(home, freezer, 600)
+        assert fake.polls == 3
+
+    async def test_passing_refusal_asks_nobody_to_sign_in(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Refusals that are hours apart are no two in a row."""
+        await set_up()
+        for _ in range(3):
+            fake.failure = AuthenticationError()
+            await tick(home, freezer, 61)
+            fake.failure = None
+            await tick(home, freezer, 61)
+        assert not home.config_entries.flow.async_progress()
+        assert shown(home, STATUS_1) == "connected"
+
+    @pytest.mark.parametrize(
+        ("retry_after", "soonest", "latest"), [(0.0, 60, 60), (1e12, 3600, 3600)]
+    )
+    async def test_absurd_retry_after(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+        retry_after: float,
+        soonest: float,
+        latest: float,
+    ) -> None:
+        """No cloud makes polls come sooner, or stay away for more than an hour."""
+        await set_up()
+        fake.failure = RateLimitedError(retry_after=retry_after)
+        await tick(home, freezer, 61)
         assert fake.polls == 2
+        await tick(home, freezer, soonest - 5)
+        assert fake.polls == 2
+        fake.failure = None
+        await tick(home, freezer, latest - soonest + 15)
+        assert fake.polls == 3
 
     async def test_short_trouble_is_bridged(
         self,
@@ -560,7 +596,7 @@ class TestTrouble:
         with patch.object(fake, "poll", poll):
             refresh = asyncio.create_task(coordinator.async_refresh())
             await asyncio.sleep(0)
-            await coordinator.execute(set_limit(10.0))
+            await coordinator.commands.execute(set_limit(10.0))
             polled.set()
             await refresh
         assert shown(home, STATUS_1) == STATE_UNAVAILABLE
@@ -572,7 +608,7 @@ class TestTrouble:
         """A poll that fails as no poll should leaves no old data on show."""
         coordinator: ChargingCoordinator = (await set_up()).runtime_data
         await coordinator.async_refresh()
-        await coordinator.execute(set_limit(10.0))
+        await coordinator.commands.execute(set_limit(10.0))
         with patch.object(fake, "poll", side_effect=KeyError):
             await coordinator.async_refresh()
         assert shown(home, STATUS_1) == STATE_UNAVAILABLE
@@ -701,7 +737,7 @@ class TestDevices:
         before = entity_ids(home, Platform.SENSOR, "c1")
         fake.set_reading("c1", Reading.STATE_OF_CHARGE, 54.0)
         fake.set_control("c1", Control.LOCK, value=True)
-        fake.change("c1", commands=fake.fleet["c1"].commands | {Boost})
+        fake.change("c1", commands={**fake.fleet["c1"].commands, Boost: frozenset()})
         await tick(home, freezer, 61)
         assert shown(home, "sensor.charger_c1_state_of_charge") == "54.0"
         assert shown(home, "lock.charger_c1_charger_lock") == "locked"
@@ -1051,723 +1087,7 @@ class TestNotices:
         assert len(self.issues(home)) == 1
 
 
-class TestPendingValues:
-    """What was asked shows until the cloud has spoken."""
-
-    async def test_confirmed(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A value that the cloud shows at once is no longer pending."""
-        await coordinator.execute(set_limit(10.0))
-        assert fake.executed == [set_limit(10.0)]
-        assert shown(home, LIMIT_1) == "10.0"
-        fake.set_control("c1", Control.CURRENT_LIMIT, value=12.0)
-        await coordinator.async_refresh()
-        assert shown(home, LIMIT_1) == "12.0"
-
-    async def test_shown_while_the_command_is_under_way(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-    ) -> None:
-        """The wish shows before the cloud has answered."""
-        gate = Gate(fake)
-        with gate:
-            task = asyncio.create_task(coordinator.execute(set_limit(10.0)))
-            await gate.reached()
-            assert shown(home, LIMIT_1) == "10.0"
-            gate.open()
-            await task
-
-    async def test_kept_until_a_follow_up_confirms(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A cloud that is slow to show the effect is read again and again."""
-        fake.obeys = False
-        await coordinator.execute(set_limit(10.0))
-        assert fake.reads == ["c1"]
-        assert shown(home, LIMIT_1) == "10.0"
-        await tick(home, freezer, 2)
-        assert fake.reads == ["c1"] * 2
-        assert shown(home, LIMIT_1) == "10.0"
-        fake.set_control("c1", Control.CURRENT_LIMIT, value=10.0)
-        await tick(home, freezer, 3)
-        assert fake.reads == ["c1"] * 3
-        # Confirmed: from now on the cloud's word counts.
-        fake.set_control("c1", Control.CURRENT_LIMIT, value=12.0)
-        await tick(home, freezer, 10)
-        assert fake.reads == ["c1"] * 4
-        assert shown(home, LIMIT_1) == "12.0"
-
-    async def test_given_up(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """After the last follow-up the truth shows, though it is not the wish."""
-        fake.obeys = False
-        await coordinator.execute(set_limit(10.0))
-        for seconds in (2, 3):
-            await tick(home, freezer, seconds)
-            assert shown(home, LIMIT_1) == "10.0"
-        await tick(home, freezer, 10)
-        assert fake.reads == ["c1"] * 4
-        assert shown(home, LIMIT_1) == "16.0"
-        await tick(home, freezer, 30)
-        assert fake.reads == ["c1"] * 4
-
-    async def test_refused(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A refused wish no longer shows."""
-        fake.refusal = CommandRefusedError(reason=Refusal.REJECTED)
-        with pytest.raises(HomeAssistantError):
-            await coordinator.execute(set_limit(10.0))
-        assert shown(home, LIMIT_1) == "16.0"
-
-    async def test_refused_while_another_is_pending(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A refusal brings back the wish before, which still may take effect."""
-        fake.obeys = False
-        await coordinator.execute(set_limit(10.0))
-        fake.refusal = CommandRefusedError(reason=Refusal.REJECTED)
-        with pytest.raises(HomeAssistantError):
-            await coordinator.execute(set_limit(12.0))
-        assert shown(home, LIMIT_1) == "10.0"
-
-    async def test_charger_that_returns_shows_the_truth(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """What was asked of a charger before it went is not shown for ever."""
-        fake.obeys = False
-        await coordinator.execute(set_limit(10.0))
-        whole = fake.fleet
-        fake.fleet = {"c2": whole["c2"]}
-        await coordinator.async_refresh()
-        fake.fleet = whole
-        await coordinator.async_refresh()
-        await tick(home, freezer, 30)
-        assert shown(home, LIMIT_1) == "16.0"
-
-    async def test_poll_does_not_undo_it(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A poll that comes too early does not make the control jump back."""
-        fake.obeys = False
-        await coordinator.execute(set_limit(10.0))
-        fake.set_reading("c1", Reading.POWER, 1.0)
-        await coordinator.async_refresh()
-        assert shown(home, LIMIT_1) == "10.0"
-
-
-class Gate:
-    """Holds commands back on their way to the cloud."""
-
-    def __init__(self, fake: type[FakeProvider]) -> None:
-        """Prepare the gate."""
-        self.sent: list[Command] = []
-        self._event = asyncio.Event()
-        execute = fake.execute
-
-        async def held(provider: FakeProvider, command: Command) -> CommandResult:
-            self.sent.append(command)
-            await self._event.wait()
-            return await execute(provider, command)
-
-        self._patch = patch.object(fake, "execute", held)
-
-    def __enter__(self) -> None:
-        self._patch.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._patch.stop()
-
-    def open(self) -> None:
-        """Let all pass."""
-        self._event.set()
-
-    async def reached(self, count: int = 1) -> None:
-        """Wait until some commands are held."""
-        for _ in range(20):
-            await asyncio.sleep(0)
-        assert len(self.sent) == count
-
-
-class HeldReading:
-    """Holds the readings of chargers back until they are let go."""
-
-    def __init__(self, fake: type[FakeProvider]) -> None:
-        """Prepare to hold."""
-        event = self._event = asyncio.Event()
-        read = fake.read
-
-        async def held(provider: FakeProvider, device_id: str) -> Fleet:
-            await event.wait()
-            return await read(provider, device_id)
-
-        self._patch = patch.object(fake, "read", held)
-
-    def __enter__(self) -> asyncio.Event:
-        self._patch.start()
-        return self._event
-
-    def __exit__(self, *_: object) -> None:
-        self._patch.stop()
-
-
-async def tick_without_waiting(
-    home: HomeAssistant, freezer: FrozenDateTimeFactory, seconds: float
-) -> None:
-    """Let time pass and begin what is due, without waiting until it is done."""
-    freezer.tick(seconds)
-    async_fire_time_changed(home)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-
-class TestCommands:
-    """One place validates, sends and judges all commands."""
-
-    async def test_result_and_follow_ups(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """The charger is read at once and after 2, 5 and 15 s, and nobody else."""
-        fake.result = CommandResult(verdict=Verdict.DEFERRED, id="a1")
-        command = ClearLimit(device_id="c1")
-        assert await coordinator.execute(command) is fake.result
-        assert fake.executed == [command]
-        assert fake.reads == ["c1"]
-        for seconds, reads in ((1, 1), (1, 2), (2, 2), (1, 3), (9, 3), (1, 4), (30, 4)):
-            await tick(home, freezer, seconds)
-            assert fake.reads == ["c1"] * reads
-        assert fake.polls == 1
-
-    async def test_later_command_begins_the_watch_anew(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """There is one watch for a charger, over the latest command."""
-        await coordinator.execute(ClearLimit(device_id="c1"))
-        await tick(home, freezer, 1)
-        await coordinator.execute(ClearLimit(device_id="c1"))
-        assert fake.reads == ["c1"] * 2
-        await tick(home, freezer, 1)
-        assert fake.reads == ["c1"] * 2
-        await tick(home, freezer, 1)
-        assert fake.reads == ["c1"] * 3
-
-    async def test_watch_ends_when_the_charger_goes(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A charger that has left is not read."""
-        await coordinator.execute(ClearLimit(device_id="c1"))
-        fake.fleet = {"c2": charger("c2")}
-        await coordinator.async_refresh()
-        await tick(home, freezer, 30)
-        assert fake.reads == ["c1"]
-
-    async def test_charger_that_goes_while_it_is_read_stays_gone(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """An answer that comes after its charger has left brings nothing back."""
-        await coordinator.execute(ClearLimit(device_id="c1"))
-        answer = {"c1": fake.fleet["c1"]}
-        with HeldReading(fake) as reading:
-            await tick_without_waiting(home, freezer, 2)
-            fake.fleet = {"c2": charger("c2")}
-            await coordinator.async_refresh()
-            assert device_entry(home, "c1") is None
-            fake.fleet = {**fake.fleet, **answer}
-            reading.set()
-            await tick(home, freezer, 0)
-        assert device_entry(home, "c1") is None
-        await tick(home, freezer, 30)
-        assert fake.reads == ["c1"] * 2
-
-    async def test_watch_ends_with_the_entry(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """Nothing is read for an account that is unloaded."""
-        await coordinator.execute(ClearLimit(device_id="c1"))
-        await home.config_entries.async_unload(coordinator.config_entry.entry_id)
-        await tick(home, freezer, 600)
-        assert fake.reads == ["c1"]
-        assert fake.polls == 1
-
-    async def test_watch_whose_reading_is_under_way_ends_with_the_entry(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """What is read while the account is unloaded is neither taken nor followed."""
-        await coordinator.execute(ClearLimit(device_id="c1"))
-        before = coordinator.data
-        with HeldReading(fake) as reading:
-            await tick_without_waiting(home, freezer, 2)
-            await home.config_entries.async_unload(coordinator.config_entry.entry_id)
-            fake.set_reading("c1", Reading.POWER, 1.0)
-            reading.set()
-            await tick(home, freezer, 600)
-        assert fake.reads == ["c1"] * 2
-        assert coordinator.data is before
-
-    async def test_watch_of_a_command_during_the_reading_of_another(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A wish is not given up because the watch over an earlier one ends."""
-        fake.obeys = False
-        await coordinator.execute(set_limit(10.0))
-        await tick(home, freezer, 2)
-        await tick(home, freezer, 3)
-        with HeldReading(fake) as reading:
-            await tick_without_waiting(home, freezer, 10)
-            gate = Gate(fake)
-            with gate:
-                task = asyncio.create_task(coordinator.execute(set_limit(12.0)))
-                await gate.reached()
-                reading.set()
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-                assert shown(home, LIMIT_1) == "12.0"
-                gate.open()
-                await task
-        assert shown(home, LIMIT_1) == "12.0"
-        reads = len(fake.reads)
-        for seconds in (2, 3):
-            await tick(home, freezer, seconds)
-            assert shown(home, LIMIT_1) == "12.0"
-        await tick(home, freezer, 10)
-        assert len(fake.reads) == reads + 3
-        assert shown(home, LIMIT_1) == "16.0"
-
-    async def test_failed_reading_leaves_it_to_the_next_poll(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        freezer: FrozenDateTimeFactory,
-        fake: type[FakeProvider],
-    ) -> None:
-        """A command that succeeded does not fail because of what follows."""
-        fake.read_failure = UnreachableError()
-        await coordinator.execute(set_limit(10.0))
-        assert shown(home, LIMIT_1) == "10.0"
-        assert shown(home, STATUS_1) == "connected"
-        fake.read_failure = None
-        await tick(home, freezer, 61)
-        assert shown(home, LIMIT_1) == "10.0"
-
-    async def test_reading_that_is_not_authorised_asks_for_credentials(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-    ) -> None:
-        """Lost credentials are noticed wherever they are used."""
-        fake.read_failure = AuthenticationError()
-        await coordinator.execute(set_limit(10.0))
-        await home.async_block_till_done()
-        [flow] = home.config_entries.flow.async_progress_by_handler(DOMAIN)
-        assert flow["context"]["source"] == SOURCE_REAUTH
-
-    @pytest.mark.parametrize(
-        ("wish", "command"), [(True, StartCharging), (False, StopCharging)]
-    )
-    async def test_charging_switch_starts_and_stops(
-        self,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-        wish: bool,
-        command: type[Command],
-    ) -> None:
-        """The charging switch is what the field calls start and stop."""
-        fake.set_control("c1", Control.CHARGING, value=not wish)
-        await coordinator.async_refresh()
-        await coordinator.execute(
-            SetControl(device_id="c1", control=Control.CHARGING, value=wish)
-        )
-        assert fake.executed == [command(device_id="c1")]
-
-    async def test_unchanged_write_is_not_sent(
-        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
-    ) -> None:
-        """What is so already is not asked for."""
-        result = await coordinator.execute(set_limit(16.0))
-        assert result.verdict is Verdict.COMPLETED
-        assert fake.executed == []
-        assert fake.reads == []
-
-    async def test_wish_that_is_pending_is_not_sent_twice(
-        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
-    ) -> None:
-        """What was asked already is not asked again; another value is."""
-        fake.obeys = False
-        await coordinator.execute(set_limit(10.0))
-        await coordinator.execute(set_limit(10.0))
-        assert fake.executed == [set_limit(10.0)]
-        await coordinator.execute(set_limit(16.0))
-        assert fake.executed == [set_limit(10.0), set_limit(16.0)]
-
-    @pytest.mark.parametrize(
-        ("control", "state", "value", "key", "placeholders"),
-        [
-            (
-                Control.CURRENT_LIMIT,
-                ControlState(value=10.0, minimum=6, maximum=16),
-                5.9,
-                "out_of_range",
-                {"minimum": "6", "maximum": "16"},
-            ),
-            (
-                Control.CURRENT_LIMIT,
-                ControlState(value=10.0, minimum=6, maximum=16),
-                17,
-                "out_of_range",
-                {"minimum": "6", "maximum": "16"},
-            ),
-            (
-                Control.CURRENT_LIMIT,
-                ControlState(value=10.0, minimum=6),
-                1.0,
-                "out_of_range",
-                {"minimum": "6", "maximum": "–"},
-            ),
-            (
-                Control.CURRENT_LIMIT,
-                ControlState(value=10.0, maximum=16),
-                17.0,
-                "out_of_range",
-                {"minimum": "–", "maximum": "16"},
-            ),
-            (
-                Control.START_CARD,
-                ControlState(value="Mine", options=("Mine", "Yours")),
-                "Theirs",
-                "unknown_option",
-                {"options": "Mine, Yours"},
-            ),
-            (Control.LOCK, None, True, "not_offered", {}),
-        ],
-    )
-    async def test_validation(
-        self,
-        set_up: SetUp,
-        fake: type[FakeProvider],
-        control: Control,
-        state: ControlState | None,
-        value: ControlValue,
-        key: str,
-        placeholders: Mapping[str, str],
-    ) -> None:
-        """What a charger does not offer or cannot take is never sent."""
-        fake.change("c1", controls={} if state is None else {control: state})
-        coordinator = (await set_up()).runtime_data
-        with pytest.raises(ServiceValidationError) as caught:
-            await coordinator.execute(
-                SetControl(device_id="c1", control=control, value=value)
-            )
-        assert caught.value.translation_domain == DOMAIN
-        assert caught.value.translation_key == key
-        assert caught.value.translation_placeholders == {
-            "subject": "Charger c1",
-            **placeholders,
-        }
-        assert fake.executed == []
-
-    @pytest.mark.parametrize("value", [6.0, 16, 7.5])
-    async def test_bounds_are_included(
-        self,
-        set_up: SetUp,
-        fake: type[FakeProvider],
-        value: float,
-    ) -> None:
-        """The bounds themselves are fine."""
-        fake.set_control("c1", Control.CURRENT_LIMIT, value=10.0)
-        coordinator = (await set_up()).runtime_data
-        await coordinator.execute(set_limit(value))
-        assert fake.executed == [set_limit(value)]
-
-    async def test_bounds_are_not_for_switches(
-        self, set_up: SetUp, fake: type[FakeProvider]
-    ) -> None:
-        """A switch is no number, though Python says so."""
-        fake.change("c1", controls={Control.LOCK: ControlState(value=False, minimum=6)})
-        coordinator = (await set_up()).runtime_data
-        command = SetControl(device_id="c1", control=Control.LOCK, value=True)
-        await coordinator.execute(command)
-        assert fake.executed == [command]
-
-    async def test_command_that_is_not_offered(
-        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
-    ) -> None:
-        """Only what a charger offers can be asked of it."""
-        with pytest.raises(ServiceValidationError) as caught:
-            await coordinator.execute(Boost(device_id="c1"))
-        assert caught.value.translation_key == "not_offered"
-        assert fake.executed == []
-
-    @pytest.mark.parametrize("command", [set_limit(10.0), ClearLimit(device_id="c1")])
-    async def test_device_that_is_gone(
-        self,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-        command: Command,
-    ) -> None:
-        """A charger that has left the account takes no commands."""
-        fake.fleet = {"c2": charger("c2")}
-        await coordinator.async_refresh()
-        with pytest.raises(ServiceValidationError) as caught:
-            await coordinator.execute(command)
-        assert caught.value.translation_key == "device_gone"
-        assert fake.executed == []
-
-    @pytest.mark.parametrize(
-        ("error", "key"),
-        [
-            *ERRORS,
-            *(
-                (CommandRefusedError(reason=refusal), f"refused_{refusal}")
-                for refusal in Refusal
-            ),
-        ],
-        ids=lambda value: value if isinstance(value, str) else "",
-    )
-    @pytest.mark.parametrize("command", [set_limit(10.0), ClearLimit(device_id="c1")])
-    async def test_errors_are_translated(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-        command: Command,
-        error: ChargingError,
-        key: str,
-    ) -> None:
-        """Whatever goes wrong is told in the user's words; the next one may go well."""
-        fake.refusal = error
-        with pytest.raises(HomeAssistantError) as caught:
-            await coordinator.execute(command)
-        assert caught.value.translation_domain == DOMAIN
-        assert caught.value.translation_key == key
-        assert caught.value.translation_placeholders is not None
-        assert caught.value.translation_placeholders["subject"] == "Charger c1"
-        assert fake.executed == [command]  # nothing is retried by itself
-        fake.refusal = None
-        await coordinator.execute(command)
-
-    @pytest.mark.parametrize(
-        ("error", "placeholders"),
-        [
-            (ServerFaultError("Down"), {"message": "Down", "seconds": "0"}),
-            (ServerFaultError(reason="http_502"), {"message": "http_502"}),
-            (ServerFaultError(), {"message": "ServerFaultError"}),
-            (RateLimitedError(retry_after=12.4), {"seconds": "12"}),
-        ],
-    )
-    async def test_words_of_the_cloud(
-        self,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-        error: ChargingError,
-        placeholders: Mapping[str, str],
-    ) -> None:
-        """The cloud's own words are passed on, where it gave some."""
-        fake.refusal = error
-        with pytest.raises(HomeAssistantError) as caught:
-            await coordinator.execute(ClearLimit(device_id="c1"))
-        assert caught.value.translation_placeholders is not None
-        assert (
-            caught.value.translation_placeholders.items() >= dict(placeholders).items()
-        )
-
-    async def test_command_that_is_not_authorised_asks_for_credentials(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        fake: type[FakeProvider],
-    ) -> None:
-        """The user need not wait for the next poll to learn of it."""
-        fake.refusal = AuthenticationError()
-        with pytest.raises(HomeAssistantError):
-            await coordinator.execute(ClearLimit(device_id="c1"))
-        await home.async_block_till_done()
-        [flow] = home.config_entries.flow.async_progress_by_handler(DOMAIN)
-        assert flow["context"]["source"] == SOURCE_REAUTH
-
-
-class TestTurns:
-    """Commands that meet."""
-
-    @pytest.fixture
-    async def gate(self, fake: type[FakeProvider]) -> AsyncGenerator[Gate]:
-        """Hold commands back."""
-        gate = Gate(fake)
-        with gate:
-            yield gate
-
-    async def test_one_at_a_time_at_a_charger(
-        self, coordinator: ChargingCoordinator, gate: Gate, fake: type[FakeProvider]
-    ) -> None:
-        """A second command waits for the first to be done with."""
-        first, second = set_limit(10.0), ClearLimit(device_id="c1")
-        tasks = [
-            asyncio.create_task(coordinator.execute(each)) for each in (first, second)
-        ]
-        await gate.reached(1)
-        assert gate.sent == [first]
-        gate.open()
-        await asyncio.gather(*tasks)
-        assert fake.executed == [first, second]
-
-    async def test_chargers_do_not_wait_for_each_other(
-        self, coordinator: ChargingCoordinator, gate: Gate
-    ) -> None:
-        """Two chargers are commanded at once."""
-        tasks = [
-            asyncio.create_task(coordinator.execute(set_limit(10.0, key)))
-            for key in ("c1", "c2")
-        ]
-        await gate.reached(2)
-        gate.open()
-        await asyncio.gather(*tasks)
-
-    async def test_connectors_of_a_charger_wait_for_each_other(
-        self, set_up: SetUp, fake: type[FakeProvider], gate: Gate
-    ) -> None:
-        """A charger with two connectors is one charger."""
-        fake.fleet = {
-            "c1": charger(),
-            **{
-                key: charger(key, kind=DeviceKind.CONNECTOR, parent="c1")
-                for key in ("c1-1", "c1-2")
-            },
-        }
-        coordinator = (await set_up()).runtime_data
-        tasks = [
-            asyncio.create_task(coordinator.execute(set_limit(10.0, key)))
-            for key in ("c1-1", "c1-2")
-        ]
-        await gate.reached(1)
-        gate.open()
-        await asyncio.gather(*tasks)
-        assert len(gate.sent) == 2
-
-    async def test_later_wish_takes_the_place_of_a_waiting_one(
-        self,
-        home: HomeAssistant,
-        coordinator: ChargingCoordinator,
-        gate: Gate,
-        fake: type[FakeProvider],
-    ) -> None:
-        """Of a slider that is dragged, only the ends are sent."""
-        tasks = [
-            asyncio.create_task(coordinator.execute(set_limit(value)))
-            for value in (10.0, 11.0, 12.0, 13.0)
-        ]
-        await gate.reached(1)
-        gate.open()
-        await asyncio.gather(*tasks)
-        assert fake.executed == [set_limit(10.0), set_limit(13.0)]
-        assert shown(home, LIMIT_1) == "13.0"
-
-    async def test_wishes_for_other_controls_are_not_lost(
-        self, set_up: SetUp, fake: type[FakeProvider], gate: Gate
-    ) -> None:
-        """Only the same control's earlier wish is superseded."""
-        fake.set_control("c1", Control.LOCK, value=False)
-        coordinator = (await set_up()).runtime_data
-        lock = SetControl(device_id="c1", control=Control.LOCK, value=True)
-        commands = [set_limit(10.0), lock, set_limit(11.0)]
-        tasks = [
-            asyncio.create_task(coordinator.execute(command)) for command in commands
-        ]
-        await gate.reached(1)
-        gate.open()
-        await asyncio.gather(*tasks)
-        assert fake.executed == commands
-
-    async def test_charger_that_goes_while_a_wish_waits(
-        self, coordinator: ChargingCoordinator, gate: Gate, fake: type[FakeProvider]
-    ) -> None:
-        """The wait may have been too long."""
-        first = asyncio.create_task(coordinator.execute(set_limit(10.0)))
-        await gate.reached(1)
-        second = asyncio.create_task(coordinator.execute(set_limit(12.0)))
-        await asyncio.sleep(0)
-        fake.read_failure = UnreachableError()
-        fake.obeys = False
-        fake.fleet = {"c2": charger("c2")}
-        await coordinator.async_refresh()
-        gate.open()
-        await first
-        with pytest.raises(ServiceValidationError) as caught:
-            await second
-        assert caught.value.translation_key == "device_gone"
-        assert fake.executed == [set_limit(10.0)]
-
-    async def test_cancelled_wish_no_longer_shows(
-        self, home: HomeAssistant, coordinator: ChargingCoordinator, gate: Gate
-    ) -> None:
-        """A script that is stopped takes its wish along; the charger is free."""
-        task = asyncio.create_task(coordinator.execute(set_limit(10.0)))
-        await gate.reached(1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert shown(home, LIMIT_1) == "16.0"
-        gate.open()
-        await coordinator.execute(set_limit(12.0))
-        assert shown(home, LIMIT_1) == "12.0"
-
-
-class TestMemory:
+class TestStore:
     """A provider's wishes outlive a restart."""
 
     def key(self, entry: MockConfigEntry) -> str:
@@ -1787,7 +1107,7 @@ class TestMemory:
         context = fake.contexts[-1]
         assert context.memory == {}
         context.memory["limits"] = {"c1": 10}
-        context.remember()
+        context.save()
         await tick(home, freezer, 2)
         assert hass_storage[self.key(entry)]["data"] == {"limits": {"c1": 10}}
         await home.config_entries.async_reload(entry.entry_id)
@@ -1805,7 +1125,7 @@ class TestMemory:
         entry = await set_up()
         context = fake.contexts[-1]
         context.memory["limits"] = {"c1": 10}
-        context.remember()
+        context.save()
         await home.config_entries.async_reload(entry.entry_id)
         assert fake.contexts[-1] is not context
         assert fake.contexts[-1].memory == {"limits": {"c1": 10}}
@@ -1821,10 +1141,10 @@ class TestMemory:
         """Nothing of an account remains, not even what was remembered just now."""
         entry = await set_up()
         fake.contexts[-1].memory["limits"] = {"c1": 10}
-        fake.contexts[-1].remember()
+        fake.contexts[-1].save()
         await tick(home, freezer, 2)
         assert self.key(entry) in hass_storage
-        fake.contexts[-1].remember()
+        fake.contexts[-1].save()
         await home.config_entries.async_remove(entry.entry_id)
         await tick(home, freezer, 2)
         assert self.key(entry) not in hass_storage
@@ -1842,3 +1162,91 @@ async def test_update_of_an_entity_reads_its_charger(
     assert fake.reads == ["c1"]
     assert fake.polls == 1
     assert shown(home, STATUS_1) == "charging"
+
+
+class TestReads:
+    """What is seen last is what shows, whatever was asked first."""
+
+    async def test_read_during_a_poll_is_kept(
+        self,
+        home: HomeAssistant,
+        freezer: FrozenDateTimeFactory,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A poll that began before a read and ends after it brings nothing newer."""
+        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        gate = asyncio.Event()
+        fake.polling = gate.wait
+        poll = home.async_create_task(coordinator.async_refresh())
+        await asyncio.sleep(0)
+        assert fake.polls == 2
+        freezer.tick(2)
+        fake.set_reading("c1", Reading.STATUS, ChargingStatus.CHARGING)
+        await coordinator.read("c1")
+        assert shown(home, STATUS_1) == "charging"
+        gate.set()
+        await poll
+        assert shown(home, STATUS_1) == "charging"
+        await coordinator.async_refresh()
+        assert shown(home, STATUS_1) == "charging"
+
+    async def test_older_trouble_does_not_blind_a_newer_read(
+        self,
+        home: HomeAssistant,
+        freezer: FrozenDateTimeFactory,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A charger that an older poll could not read was read since."""
+        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        gate = asyncio.Event()
+        fake.change("c1", stale=True)
+        fake.polling = gate.wait
+        poll = home.async_create_task(coordinator.async_refresh())
+        await asyncio.sleep(0)
+        freezer.tick(2)
+        fake.change("c1", stale=False)
+        fake.set_reading("c1", Reading.STATUS, ChargingStatus.CHARGING)
+        await coordinator.read("c1")
+        gate.set()
+        await poll
+        assert shown(home, STATUS_1) == "charging"
+
+    async def test_eight_entities_of_a_charger_are_one_read(
+        self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """Whoever updates all entities of a charger does not ask for it eight times."""
+        fake.fleet = {"c1": everything(name="Charger c1")}
+        await set_up()
+        wanted = entity_ids(home, Platform.SENSOR, "c1")[:8]
+        assert len(wanted) == 8
+        await home.services.async_call(
+            "homeassistant", "update_entity", {"entity_id": wanted}, blocking=True
+        )
+        assert fake.reads == ["c1"]
+
+    @pytest.mark.parametrize("err", [UnreachableError(), AuthenticationError()])
+    async def test_failed_read_leaves_things_as_they_are(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        err: ChargingError,
+    ) -> None:
+        """The next poll will tell."""
+        entry = await set_up()
+        fake.read_failure = err
+        await home.services.async_call(
+            "homeassistant", "update_entity", {"entity_id": STATUS_1}, blocking=True
+        )
+        assert shown(home, STATUS_1) == "connected"
+        assert not list(entry.async_get_active_flows(home, {SOURCE_REAUTH}))
+
+    async def test_read_of_a_charger_that_is_gone(
+        self, set_up: SetUp, fake: type[FakeProvider]
+    ) -> None:
+        """Nobody is asked for it."""
+        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        await coordinator.read("c9")
+        assert fake.reads == []

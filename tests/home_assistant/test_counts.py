@@ -1,5 +1,6 @@
 """What a poll of many idle chargers costs: counts that the documentation states."""
 
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -11,6 +12,7 @@ from custom_components.ev_charger_cloud.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
+from homeassistant.util import dt as dt_util
 from simulator.cloud import Cloud
 from simulator.clouds.ampeco import Ampeco
 from simulator.clouds.plugchoice import Plugchoice
@@ -39,6 +41,10 @@ async def test_unchanged_poll(
 
     Settings, cards and other slow data come on top now and then, a few a minute.
     """
+    # Within the hour no tariff changes its price.
+    freezer.move_to(
+        (dt_util.utcnow() + timedelta(days=1)).replace(hour=10, minute=0, second=0)
+    )
     async with Simulator([kind], seed=False) as simulator:
         cloud = simulator[kind.name]
         options: dict[str, Any] = {"connectors": 1}
