@@ -35,7 +35,7 @@ from .commands import (
     Unlock,
 )
 from .controls import Control, ControlState, ControlValue
-from .device import Device, DeviceKind, Fleet, Name, Notice, NoticeKind, newer
+from .device import Device, DeviceKind, Fleet, Name, Notice, NoticeKind
 from .errors import (
     AuthenticationError,
     ChargingError,
@@ -153,5 +153,4 @@ __all__ = [
     "UnusableAnswerError",
     "Value",
     "events_between",
-    "newer",
 ]

@@ -83,19 +83,6 @@ class Device:
 type Fleet = Mapping[str, Device]
 
 
-def newer(known: Device | None, seen: Device) -> Device:
-    """Return the newer of two observations of a device, the known object if equal.
-
-    An observation that is merely repeated keeps the object, so that identity makes
-    every later comparison free.
-    """
-    if known is None or known is seen:
-        return seen
-    if seen.observed_at < known.observed_at:
-        return known
-    return seen
-
-
 @unique
 class NoticeKind(StrEnum):
     """What the user should know or do, beyond what readings show."""
