@@ -1043,3 +1043,11 @@ async def test_session_of_another_charge_point_is_no_command_of_this_one(
     assert err.value.reason == Refusal.UNKNOWN_ACTION
     with pytest.raises(NotFoundError):
         await provider.follow(ONE, "999999")
+
+
+async def test_cancel_of_a_reservation_nobody_knows(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    with pytest.raises(NotFoundError) as err:
+        await provider.execute(CancelReservation(device_id=ONE, reservation_id="999"))
+    assert err.value.reason == Refusal.UNKNOWN_RESERVATION

@@ -777,3 +777,11 @@ async def test_another_client_commands(account: Account) -> None:
     readings = (await account.device(301)).readings
     assert readings[Reading.LAST_ACTION] == "scheduled"
     assert readings[Reading.SCHEDULED_AT] is not None
+
+
+async def test_cancel_of_an_action_nobody_knows(account: Account) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        await account.provider.execute(
+            CancelScheduled(device_id=ONE, action_id="act_other")
+        )
+    assert caught.value.reason == Refusal.UNKNOWN_ACTION

@@ -304,7 +304,12 @@ class Commands:
             if held is None or held.status != "active" or held.id is None:
                 raise CommandRefusedError(reason=Refusal.NOT_RESERVED)
             reservation = held.id
-        await self._client.cancel_reservation(reservation)
+        try:
+            await self._client.cancel_reservation(reservation)
+        except NotFoundError as err:
+            raise NotFoundError(
+                err.message, reason=Refusal.UNKNOWN_RESERVATION
+            ) from err
         return CommandResult(id=reservation)
 
     async def _by_number_else[T](

@@ -10,6 +10,7 @@ from ...charging import (
     CommandRefusedError,
     CommandResult,
     Control,
+    NotFoundError,
     NotSupportedError,
     Outcome,
     Refusal,
@@ -101,7 +102,10 @@ async def _cancel(
             "nothing is scheduled", reason=Refusal.NOTHING_SCHEDULED
         )
     for scheduled_id in scheduled:
-        cancelled = await client.cancel(scheduled_id)
+        try:
+            cancelled = await client.cancel(scheduled_id)
+        except NotFoundError as err:
+            raise NotFoundError(err.message, reason=Refusal.UNKNOWN_ACTION) from err
         if known.action and known.action.id == cancelled.id:
             known.action = cancelled
     return CommandResult(outcome=Outcome.COMPLETED, id=scheduled[-1])
