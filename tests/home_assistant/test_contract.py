@@ -55,7 +55,6 @@ ACCOUNTS = (
         provider="podero",
         quirks={"profile": "newer"},  # the older one does not tell who is online
         limit="maximum_power",
-        tells_fault=False,  # nor do these
     ),
 )
 

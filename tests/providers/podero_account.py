@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,26 @@ def payload(name: str) -> Any:
     return json.loads((FIXTURES / f"{name}.json").read_text())
 
 
+class Clock:
+    """The time that providers are given: this machine's, and what was stepped."""
+
+    ahead = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead)
+
+    def monotonic(self) -> float:
+        return monotonic() + self.ahead
+
+
 @dataclass
 class Account:
     """The simulator, and providers for its first user."""
 
     simulator: Simulator
     session: ClientSession
-    monotonic: Callable[[], float] = monotonic
+    clock: Clock = field(default_factory=Clock)
+    monotonic: Callable[[], float] | None = None
 
     @property
     def cloud(self) -> Podero:
@@ -68,13 +82,16 @@ class Account:
                 session=self.session,
                 settings=self.settings | settings,
                 selection=selection,
-                monotonic=self.monotonic,
+                now=self.clock.now,
+                monotonic=self.monotonic or self.clock.monotonic,
             )
         )
         assert isinstance(provider, PoderoProvider)
         return provider
 
     def step(self, seconds: float) -> None:
+        """Let time pass for providers and chargers."""
+        self.clock.ahead += seconds
         self.simulator.world.clock.step(seconds)
         self.simulator.world.settle()
 

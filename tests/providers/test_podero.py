@@ -1,14 +1,14 @@
 """Podero over real sockets: set-up, polls, faults, what lasts longer than a poll."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 import json
 import logging
 from typing import Any
 
 from aiohttp import ClientSession
-from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.ev_charger_cloud.charging import (
@@ -29,6 +29,7 @@ from custom_components.ev_charger_cloud.charging import (
     Reading,
     ServerFaultError,
     Session,
+    SetControl,
     UnreachableError,
     UnusableAnswerError,
 )
@@ -38,11 +39,10 @@ from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
     Selection,
 )
-from custom_components.ev_charger_cloud.providers.podero import (
-    DESCRIPTION,
-    provider as module,
-)
+from custom_components.ev_charger_cloud.providers.podero import DESCRIPTION
+from custom_components.ev_charger_cloud.providers.transport import command_lane
 from simulator.clouds.podero.cloud import CARPORT, GARAGE, NEIGHBOUR, ORG, OWNER
+from simulator.clouds.podero.wallbox import Surplus
 from simulator.world import Car
 
 from .podero_account import Account, podero_account
@@ -257,7 +257,9 @@ async def test_the_life_of_a_charge(account: Account, profile: str) -> None:
     remaining = (await account.garage_device(provider)).readings[Reading.TIME_REMAINING]
     assert remaining == 3600
     account.connector.set_fault("GroundFailure")
-    assert await now() == waiting
+    # The first schema has no field that tells of a fault.
+    status = waiting[0] if profile == "first" else ChargingStatus.FAULTED
+    assert await now() == (status, *waiting[1:])
     account.connector.set_fault(None)
     account.garage.hold(True)
     assert await now() == waiting
@@ -340,9 +342,7 @@ async def test_the_newer_schema_tells_more(account: Account) -> None:
     assert Boost not in device.commands
 
 
-async def test_a_requested_boost_is_watched_closely(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_requested_boost_is_watched_closely(account: Account) -> None:
     account.cloud.quirks["profile"] = "newer"
     account.connector.plug_in()
     account.garage.hold(True)
@@ -350,18 +350,15 @@ async def test_a_requested_boost_is_watched_closely(
     assert (await provider.poll()).interval == timedelta(seconds=60)
     account.garage.boost()
     assert (await provider.poll()).interval == timedelta(seconds=3)
-    monkeypatch.setattr(module, "BOOST_SPELL", timedelta(0))
+    account.clock.ahead += 61
     assert (await provider.poll()).interval == timedelta(seconds=60)
-    monkeypatch.setattr(module, "BOOST_SPELL", timedelta(seconds=60))
     account.step(5)
     poll = await provider.poll()
     assert poll.interval == timedelta(seconds=60)
     assert poll.fleet[GARAGE].readings[Reading.BOOST_STATE] is BoostState.ONGOING
 
 
-async def test_a_deleted_wallbox_is_gone(
-    account: Account, freezer: FrozenDateTimeFactory
-) -> None:
+async def test_a_deleted_wallbox_is_gone(account: Account) -> None:
     provider = account.provider()
     await provider.poll()
     account.cloud.handle_control({"wallbox": GARAGE, "delete": True})
@@ -369,7 +366,7 @@ async def test_a_deleted_wallbox_is_gone(
     assert fleet[GARAGE].stale
     # Three lists must lack it, over at least ten minutes.
     for _ in range(3):
-        freezer.tick(301)
+        account.step(301)
         fleet = (await provider.poll()).fleet
     assert fleet.keys() == {CARPORT}
     with pytest.raises(NotFoundError):
@@ -463,7 +460,7 @@ async def test_a_pause_that_the_cloud_asks_for_is_kept(account: Account) -> None
 
 @pytest.mark.parametrize("status", [404, 405])
 async def test_typed_ids_stand_in_for_a_list_that_is_not_there(
-    account: Account, status: int, monkeypatch: pytest.MonkeyPatch
+    account: Account, status: int
 ) -> None:
     account.cloud.quirks["list_status"] = status
     provider = account.provider(wallbox_ids=BOTH)
@@ -474,7 +471,7 @@ async def test_typed_ids_stand_in_for_a_list_that_is_not_there(
     assert account.requests() == details
     assert provider.diagnostics()["list_missing"] is True
     account.cloud.quirks["list_status"] = 200
-    monkeypatch.setattr(module, "ASK_AGAIN", timedelta(0))
+    account.step(3601)
     await provider.poll()
     assert account.requests() == ["GET U/wallboxes"]
 
@@ -496,9 +493,7 @@ async def test_without_a_list_and_ids_nothing_can_be_said(account: Account) -> N
         await account.provider().poll()
 
 
-async def test_one_wallbox_that_fails_keeps_its_last_readings(
-    account: Account, freezer: FrozenDateTimeFactory
-) -> None:
+async def test_one_wallbox_that_fails_keeps_its_last_readings(account: Account) -> None:
     account.cloud.quirks["list_status"] = 404
     provider = account.provider(wallbox_ids=BOTH)
     account.fail(status=500, path=CARPORT)
@@ -514,7 +509,7 @@ async def test_one_wallbox_that_fails_keeps_its_last_readings(
         await provider.poll()
     account.cloud.handle_control({"wallbox": CARPORT, "delete": True})
     for _ in range(3):
-        freezer.tick(301)
+        account.step(301)
         fleet = (await provider.poll()).fleet
     assert fleet == {GARAGE: before[GARAGE]}
 
@@ -528,6 +523,76 @@ async def test_one_odd_list_removes_nothing(account: Account, body: object) -> N
         assert (await provider.poll()).fleet.keys() == before.keys()
     assert (await provider.poll()).fleet.keys() == before.keys()
     assert not any(device.stale for device in (await provider.poll()).fleet.values())
+
+
+async def test_an_empty_list_is_a_trouble_of_the_cloud(account: Account) -> None:
+    provider = account.provider()
+    before = (await provider.poll()).fleet
+    account.fail(status=200, body=[], path="wallboxes$", times=2)
+    for _ in range(2):
+        account.step(400)
+        with pytest.raises(UnusableAnswerError) as caught:
+            await provider.poll()
+        assert caught.value.reason == "empty_list"
+    assert (await provider.poll()).fleet.keys() == before.keys()
+
+
+async def test_a_list_that_fails_costs_no_wallbox_that_was_not_typed_in(
+    account: Account,
+) -> None:
+    provider = account.provider(wallbox_ids=GARAGE)
+    assert (await provider.poll()).fleet.keys() == {GARAGE, CARPORT}
+    account.cloud.quirks["list_status"] = 404
+    for _ in range(4):
+        account.step(301)
+        fleet = (await provider.poll()).fleet
+        assert fleet.keys() == {GARAGE, CARPORT}
+        assert not any(device.stale for device in fleet.values())
+
+
+async def test_without_a_list_not_found_for_all_proves_nothing(
+    account: Account,
+) -> None:
+    account.cloud.quirks["list_status"] = 404
+    provider = account.provider(wallbox_ids=BOTH)
+    before = (await provider.poll()).fleet
+    account.fail(status=404, path="wallboxes/", times=8)
+    for _ in range(4):
+        account.step(301)
+        with pytest.raises(NotFoundError):
+            await provider.poll()
+    assert (await provider.poll()).fleet.keys() == before.keys()
+
+
+async def test_an_older_poll_does_not_overwrite_what_a_command_showed(
+    account: Account,
+) -> None:
+    provider = account.provider()
+    await provider.poll()
+    old = [account.cloud._present(box) for box in account.cloud.wallboxes.values()]
+    account.fail(status=200, body=old, path="wallboxes$", delay=0.2)
+    poll = asyncio.create_task(provider.poll())
+    await asyncio.sleep(0.05)
+    with command_lane():
+        limit = SetControl(device_id=GARAGE, control=Control.POWER_LIMIT, value=5000)
+        await provider.execute(limit)
+    device = (await poll).fleet[GARAGE]
+    assert device.controls[Control.POWER_LIMIT].value == 5000
+    assert not device.stale
+
+
+async def test_a_wallbox_seen_while_a_list_lacked_it_is_there(
+    account: Account,
+) -> None:
+    provider = account.provider()
+    await provider.poll()
+    carport = account.cloud._present(account.cloud.wallboxes[CARPORT])
+    account.fail(status=200, body=[carport], path="wallboxes$", delay=0.2)
+    poll = asyncio.create_task(provider.poll())
+    await asyncio.sleep(0.05)
+    with command_lane():
+        await provider.read(GARAGE)
+    assert not (await poll).fleet[GARAGE].stale
 
 
 @pytest.mark.parametrize("status", [401, 429])
@@ -577,7 +642,7 @@ async def test_a_lapsed_link_is_repaired_on_demand(
 
 
 async def test_an_action_that_only_the_detail_names_asks_to_link_anew(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: Account,
 ) -> None:
     action = {
         "code": "reauthenticate",
@@ -590,12 +655,11 @@ async def test_an_action_that_only_the_detail_names_asks_to_link_anew(
     provider = account.provider(wanted)
     account.fail(status=500, path=GARAGE)
     assert (await provider.poll()).notices == ()
-    monkeypatch.setattr(module, "ACTIONS_EVERY", timedelta(0))
+    account.step(901)
     detail = account.cloud._present(account.garage) | {"actions": [action]}
     account.fail(body=detail, path=GARAGE, status=200)
     assert (await provider.poll()).notices == (RELINK,)
     assert "secret=s" not in json.dumps(provider.diagnostics())
-    monkeypatch.setattr(module, "ACTIONS_EVERY", timedelta(minutes=15))
     account.requests()
     assert (await provider.poll()).notices == (RELINK,)
     assert account.requests() == ["GET U/wallboxes"]
@@ -650,10 +714,9 @@ async def test_surplus_sessions_are_not_asked_for_unless_wanted(
 
 @pytest.mark.parametrize("surplus_404", [False, True])
 async def test_the_running_surplus_session_is_read(
-    account: Account, monkeypatch: pytest.MonkeyPatch, surplus_404: bool
+    account: Account, surplus_404: bool
 ) -> None:
     account.cloud.quirks["surplus_404"] = surplus_404
-    monkeypatch.setattr(module, "SURPLUS_EVERY", timedelta(0))
     provider = account.provider(surplus_sessions=True)
 
     async def surplus() -> tuple[object, object]:
@@ -669,9 +732,11 @@ async def test_the_running_surplus_session_is_read(
     assert isinstance(savings, Money)
     assert savings.amount == pytest.approx(1.38, abs=0.02)
     assert savings.currency == "EUR"
+    account.step(60)
     account.fail(status=500, path="hems")
     assert await surplus() == (None, None)
     account.garage.shine(None)
+    account.step(60)
     assert await surplus() == (None, None)
 
 
@@ -687,10 +752,7 @@ async def test_surplus_is_asked_for_once_a_minute(account: Account) -> None:
     assert await provider.read(GARAGE) == {GARAGE: poll.fleet[GARAGE]}
 
 
-async def test_forbidden_surplus_is_left_alone(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SURPLUS_EVERY", timedelta(0))
+async def test_forbidden_surplus_is_left_alone(account: Account) -> None:
     provider = account.provider(surplus_sessions=True)
     account.fail(status=403, path="hems")
     poll = await provider.poll()
@@ -702,7 +764,7 @@ async def test_forbidden_surplus_is_left_alone(
     assert sum("hems" in request for request in account.requests()) == 1
     await provider.poll()
     assert account.requests() == ["GET U/wallboxes"]
-    monkeypatch.setattr(module, "ASK_AGAIN", timedelta(0))
+    account.step(3601)
     assert (await provider.poll()).notices == ()
     assert sum("hems" in request for request in account.requests()) == 2
 
@@ -738,22 +800,54 @@ async def test_surplus_sessions_are_listed_newest_first(account: Account) -> Non
     assert await provider.sessions(CARPORT, start, end, 10) == []
 
 
-async def test_long_lists_of_surplus_sessions_are_paged(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_PAGE", 2)
-    start = account.simulator.world.now - timedelta(seconds=1)
-    account.connector.plug_in(Car(capacity_wh=200_000))
-    for _ in range(5):
-        account.garage.shine(6900)
-        account.step(10)
-        account.garage.shine(None)
+def record_surpluses(account: Account, number: int) -> tuple[datetime, datetime]:
+    """Record finished surplus sessions, a second apart; return begin and end."""
+    start = account.simulator.world.now.replace(microsecond=0)
+    account.garage.surpluses += [
+        Surplus(
+            connector=account.connector,
+            started_at=start + timedelta(seconds=index),
+            ended_at=start + timedelta(seconds=index + 1),
+            meter_start_wh=0.0,
+            meter_end_wh=10.0,
+            transaction=None,
+        )
+        for index in range(number)
+    ]
+    return start, start + timedelta(seconds=number)
+
+
+async def test_long_lists_of_surplus_sessions_are_paged(account: Account) -> None:
+    start, end = record_surpluses(account, 450)
     provider = account.provider()
-    end = account.simulator.world.now
-    assert len(await provider.sessions(GARAGE, start, end, 100)) == 5
+    assert len(await provider.sessions(GARAGE, start, end, 1000)) == 450
     assert sum("hems" in request for request in account.requests()) == 3
-    monkeypatch.setattr(module, "_PAGES", 2)
-    assert len(await provider.sessions(GARAGE, start, end, 100)) == 4
+
+
+async def test_paging_stops_when_the_newest_surplus_sessions_are_in(
+    account: Account,
+) -> None:
+    start, end = record_surpluses(account, 450)
+    provider = account.provider()
+    found = await provider.sessions(GARAGE, start, end, 150)
+    assert found[0].started_at == end - timedelta(seconds=1)
+    assert len(found) == 150
+    assert sum("hems" in request for request in account.requests()) == 1
+
+
+async def test_an_oldest_first_list_is_read_to_its_end(account: Account) -> None:
+    start, end = record_surpluses(account, 450)
+    account.garage.surpluses.reverse()
+    provider = account.provider()
+    found = await provider.sessions(GARAGE, start, end, 150)
+    assert found[0].started_at == end - timedelta(seconds=1)
+    assert sum("hems" in request for request in account.requests()) == 3
+
+
+async def test_paging_has_an_end(account: Account) -> None:
+    start, end = record_surpluses(account, 5001)
+    found = await account.provider().sessions(GARAGE, start, end, 6000)
+    assert len(found) == 5000
 
 
 # What may be seen

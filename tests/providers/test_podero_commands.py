@@ -227,7 +227,7 @@ async def test_a_time_that_has_passed_is_not_sent(
         ("charge_target_max", Control.TARGET_MAXIMUM, 90.0),
         ("charge_power_max_w", Control.POWER_LIMIT, 5000.0),
         ("charge_deadline_at", Control.DEADLINE, later(hours=3)),
-        ("is_pause_power_active", Control.PAUSE_UNTIL, later(hours=3)),
+        ("pause_power_until", Control.PAUSE_UNTIL, later(hours=3)),
     ],
 )
 async def test_a_value_that_does_not_come_back_is_for_a_later_reading_to_tell(
@@ -309,9 +309,14 @@ async def test_what_is_not_offered_is_not_supported(
     assert account.requests() == []
 
 
-async def test_a_command_before_the_first_poll_reads_first(account: Account) -> None:
+async def test_a_command_before_the_first_poll_reads_only_what_bounds_it(
+    account: Account,
+) -> None:
     provider = account.provider()
     await provider.execute(set_to(Control.OVER_CHARGE, True))
+    assert account.requests()[1:] == [PUT]
+    provider = account.provider()
+    await provider.execute(set_to(Control.TARGET_MINIMUM, 30.0))
     assert account.requests()[1:] == [f"GET U/wallboxes/{GARAGE}", PUT]
 
 
@@ -326,7 +331,7 @@ async def test_stop_pauses_and_start_resumes(
     account.requests()
     stop, start = StopCharging(device_id=GARAGE), StartCharging(device_id=GARAGE)
     assert await provider.execute(stop) == DONE
-    assert account.requests() == [PUT]
+    assert account.requests() == [PUT, NO_BOOST]
     device = await seen(provider)
     assert device.readings[Reading.STATUS] is ChargingStatus.PAUSED
     assert device.readings[Reading.PAUSED] is True
@@ -426,13 +431,13 @@ async def test_stop_ends_a_boost(account: Account, provider: PoderoProvider) -> 
     await provider.poll()
     account.requests()
     await provider.execute(StopCharging(device_id=GARAGE))
-    assert account.requests() == [NO_BOOST, PUT]
+    assert account.requests() == [PUT, NO_BOOST]
     device = await seen(provider)
     assert device.controls[Control.BOOST].value is False
     assert not device.charging
 
 
-@pytest.mark.parametrize("status", [204, 404, 405])
+@pytest.mark.parametrize("status", [204, 403, 404, 405])
 async def test_stop_ends_a_boost_that_the_first_schema_would_not_show(
     account: Account, status: int
 ) -> None:
@@ -441,7 +446,7 @@ async def test_stop_ends_a_boost_that_the_first_schema_would_not_show(
     account.requests()
     account.fail(status=status, method="DELETE")
     assert await provider.execute(StopCharging(device_id=GARAGE)) == DONE
-    assert account.requests() == [NO_BOOST, PUT]
+    assert account.requests() == [PUT, NO_BOOST]
 
 
 async def test_a_pause_ends_by_itself(
@@ -546,7 +551,7 @@ async def test_start_reaches_a_wallbox_that_was_paused_behind_our_back(
     account.connector.plug_in()
     await provider.poll()
     account.garage.settings["is_pause_power_active"] = True
-    account.garage.settings["pause_power_until_at"] = later(hours=9).isoformat()
+    account.garage.settings["pause_power_until"] = later(hours=9)
     await provider.execute(StartCharging(device_id=GARAGE))
     assert account.garage.settings["is_pause_power_active"] is False
 
@@ -563,3 +568,175 @@ async def test_start_after_a_stop_is_sent_though_the_reading_between_failed(
     assert account.requests()[0] == PUT
     assert result.outcome is not Outcome.REFUSED
     assert account.garage.settings["is_pause_power_active"] is False
+
+
+async def test_stop_ends_a_boost_that_began_behind_our_back(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.garage.hold(True)
+    account.connector.plug_in()
+    await provider.poll()
+    account.garage.boost()
+    account.requests()
+    await provider.execute(StopCharging(device_id=GARAGE))
+    assert account.requests() == [PUT, NO_BOOST]
+
+
+async def test_start_without_a_boost_endpoint_lifts_the_pause(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.garage.hold(True)
+    account.connector.plug_in()
+    account.fail(status=404, method="POST")
+    assert await provider.execute(StartCharging(device_id=GARAGE)) == DONE
+    assert account.garage.settings["is_pause_power_active"] is False
+
+
+async def test_start_before_the_first_poll_is_sent(account: Account) -> None:
+    account.connector.plug_in()
+    account.garage.hold(True)
+    provider = account.provider()
+    assert await provider.execute(StartCharging(device_id=GARAGE)) == ACCEPTED
+    assert account.requests()[1:] == [PUT, BOOST]
+
+
+async def test_commands_name_the_fields_that_are_honoured(
+    provider: PoderoProvider,
+) -> None:
+    commands = (await seen(provider)).commands
+    assert commands[StartCharging] == commands[StopCharging] == frozenset()
+
+
+# Servers that answer late, little or other than they were asked
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+async def test_what_is_no_number_is_refused(
+    account: Account, provider: PoderoProvider, value: float
+) -> None:
+    error = await refused(provider, set_to(Control.POWER_LIMIT, value))
+    assert error.message == "charge_power_max_w: 0 to 22000 W"
+    policy = SetChargePolicy(device_id=GARAGE, deadline_level=value)
+    assert (await refused(provider, policy)).message.endswith("0 to 100 %")
+    assert account.requests() == []
+
+
+async def test_a_power_is_rounded_down(
+    account: Account, provider: PoderoProvider
+) -> None:
+    await provider.execute(set_to(Control.POWER_LIMIT, 3680.9))
+    assert account.garage.settings["charge_power_max_w"] == 3680
+
+
+@pytest.mark.parametrize(
+    ("quirk", "kept"), [({"power_step": 50}, 5050), ({"power_most": 4000}, 4000)]
+)
+async def test_a_power_that_the_server_rounds_or_bounds_is_no_refusal(
+    account: Account, provider: PoderoProvider, quirk: dict[str, int], kept: int
+) -> None:
+    account.cloud.quirks.update(quirk)
+    assert await provider.execute(set_to(Control.POWER_LIMIT, 5080.0)) == ACCEPTED
+    assert (await seen(provider)).controls[Control.POWER_LIMIT].value == kept
+
+
+@pytest.mark.parametrize("lag", [0.0, 5.0])
+async def test_a_derived_flag_of_a_pause_is_no_refusal(
+    account: Account, provider: PoderoProvider, lag: float
+) -> None:
+    account.cloud.quirks.update(pause_derived=True, pause_flag_lag=lag)
+    account.connector.plug_in()
+    assert await provider.execute(StopCharging(device_id=GARAGE)) == DONE
+    device = await seen(provider)
+    assert device.readings[Reading.STATUS] is ChargingStatus.PAUSED
+    assert device.controls[Control.CHARGING].value is False
+    account.step(10)
+    assert await provider.execute(Resume(device_id=GARAGE)) == DONE
+    account.step(10)
+    assert (await seen(provider)).controls[Control.CHARGING].value is True
+
+
+async def test_an_echo_that_lags_is_left_to_a_later_reading(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.cloud.quirks["put_lag"] = 5.0
+    account.connector.plug_in()
+    assert await provider.execute(StopCharging(device_id=GARAGE)) == ACCEPTED
+    assert (await seen(provider)).charging
+    account.step(6)
+    device = await seen(provider)
+    assert device.readings[Reading.STATUS] is ChargingStatus.PAUSED
+    # The answer shows the old pause: whether it charges is not known from it.
+    account.requests()
+    assert await provider.execute(StartCharging(device_id=GARAGE)) == ACCEPTED
+    assert account.requests() == [PUT, BOOST]
+
+
+async def test_start_boosts_where_an_old_answer_still_shows_charging(
+    account: Account, provider: PoderoProvider
+) -> None:
+    old = {"is_charging": True, "pause_power_until": later(hours=9).isoformat()}
+    account.cloud.quirks["fields"] = old
+    account.connector.plug_in()
+    account.garage.hold(True)
+    assert await provider.execute(StartCharging(device_id=GARAGE)) == ACCEPTED
+    assert account.requests() == [PUT, BOOST]
+    account.step(5)
+    # It does charge now, which is what the boost is refused for.
+    assert await provider.execute(StartCharging(device_id=GARAGE)) == ACCEPTED
+    assert account.requests() == [PUT, BOOST]
+
+
+async def test_an_empty_answer_is_accepted_without_waiting_for_a_reading(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.cloud.quirks["put_empty"] = True
+    account.connector.plug_in()
+    account.fail(status=500, method="GET", times=None)
+    assert await provider.execute(set_to(Control.POWER_LIMIT, 5000.0)) == ACCEPTED
+    assert await provider.execute(StopCharging(device_id=GARAGE)) == ACCEPTED
+    assert account.requests() == [PUT, PUT, NO_BOOST]
+    assert account.garage.settings["is_pause_power_active"] is True
+
+
+async def test_start_reads_what_an_empty_answer_does_not_tell(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.cloud.quirks["put_empty"] = True
+    account.connector.plug_in()
+    account.garage.hold(True)
+    assert await provider.execute(StartCharging(device_id=GARAGE)) == ACCEPTED
+    assert account.requests() == [PUT, f"GET U/wallboxes/{GARAGE}", BOOST]
+
+
+async def test_start_is_no_refusal_where_nothing_can_be_read(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.cloud.quirks["put_empty"] = True
+    account.fail(status=500, method="GET", times=None)
+    # It was without a vehicle when it was last read: no boost is kept for one.
+    assert await provider.execute(StartCharging(device_id=GARAGE)) == ACCEPTED
+    assert account.requests() == [PUT, f"GET U/wallboxes/{GARAGE}"]
+
+
+async def test_power_that_is_left_over_is_not_shown(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.cloud.quirks["power_left_over"] = True
+    account.connector.plug_in()
+    assert (await seen(provider)).readings[Reading.POWER] == 11_000
+    await provider.execute(StopCharging(device_id=GARAGE))
+    assert account.cloud._present(account.garage)["charge_rate_w"] == 11_000
+    assert (await seen(provider)).readings[Reading.POWER] == 0
+
+
+async def test_an_unknown_link_hides_nothing(
+    account: Account, provider: PoderoProvider
+) -> None:
+    account.cloud.quirks["profile"] = "first"
+    account.cloud.quirks["fields"] = {"is_authenticated": None}
+    account.connector.plug_in()
+    poll = await provider.poll()
+    readings = poll.fleet[GARAGE].readings
+    assert readings[Reading.STATUS] is ChargingStatus.CHARGING
+    assert readings[Reading.CHARGING] is True
+    assert poll.notices == ()

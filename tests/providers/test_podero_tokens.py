@@ -148,6 +148,16 @@ async def test_oauths_word_for_bad_credentials_counts(
     assert account.requests() == [TOKEN]
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 500])
+@pytest.mark.parametrize("word", [{"code": "invalid_client"}, ["invalid_client"], 7])
+async def test_an_error_that_is_no_text_is_an_error_like_others(
+    account: Account, status: int, word: object
+) -> None:
+    account.fail(status=status, body={"error": word}, path="token", times=2)
+    with pytest.raises(ChargingError):
+        await account.provider().account()
+
+
 async def test_a_server_that_takes_forms_only_gets_one(account: Account) -> None:
     account.cloud.quirks["token_json"] = False
     await account.provider().account()

@@ -38,8 +38,11 @@ REVISION_D = {
 } | payload("wallbox_later")
 
 
+NOW = datetime(2025, 3, 2, 18, 30, tzinfo=UTC)
+
+
 def device(document: dict[str, Any]) -> Device:
-    return device_of("box", Wallbox.decode(document), SurplusSession())
+    return device_of("box", Wallbox.decode(document), NOW, SurplusSession())
 
 
 # As published
@@ -72,7 +75,7 @@ def test_the_reference_document_is_read_field_by_field() -> None:
 
 
 def test_what_the_reference_document_means() -> None:
-    device = device_of("box", Wallbox.decode(payload("wallbox_reference")))
+    device = device_of("box", Wallbox.decode(payload("wallbox_reference")), NOW)
     when = datetime(2023, 11, 7, 5, 31, 56, tzinfo=UTC)
     assert device.readings == {
         Reading.STATUS: None,
@@ -109,7 +112,7 @@ def test_what_the_reference_document_means() -> None:
 
 
 def test_what_a_charging_wallbox_means() -> None:
-    device = device_of("box", Wallbox.decode(REVISION_A))
+    device = device_of("box", Wallbox.decode(REVISION_A), NOW)
     assert device.name == "Example Chargers HomeBox 11"
     assert (device.maker, device.model) == ("Example Chargers", "HomeBox 11")
     assert (device.serial, device.firmware) == ("EXB-000042", None)
@@ -132,7 +135,7 @@ def test_what_a_charging_wallbox_means() -> None:
 
 
 def test_what_the_newest_revision_means() -> None:
-    device = device_of("box", Wallbox.decode(REVISION_D))
+    device = device_of("box", Wallbox.decode(REVISION_D), NOW)
     readings = device.readings
     assert device.online is True
     assert readings[Reading.STATUS] is ChargingStatus.CHARGING
@@ -157,7 +160,7 @@ def test_the_other_documents_are_read() -> None:
     current = CurrentSurplus.decode({"session": running}).session
     assert current is not None
     assert current.session is not None
-    readings = device_of("box", Wallbox(), current.session).readings
+    readings = device_of("box", Wallbox(), NOW, current.session).readings
     assert readings[Reading.SURPLUS_ENERGY] == 2100
     assert readings[Reading.SURPLUS_SAVINGS] == Money(0.41, "EUR")
     assert CurrentSurplus.decode({"session": None}).session is None
@@ -175,7 +178,8 @@ def test_no_personal_data_shows_in_a_wallbox_that_is_printed() -> None:
 
 STATUSES = {
     "link lapsed": ({"is_authenticated": False}, None),
-    "link unknown": ({"is_authenticated": None}, None),
+    "link unknown": ({"is_authenticated": None}, ChargingStatus.CHARGING),
+    "fault": ({"lifecycle_state": "error"}, ChargingStatus.FAULTED),
     "nothing known": ({"is_plugged_in": None, "is_charging": None}, None),
     "charging": ({}, ChargingStatus.CHARGING),
     "charging, plug unknown": ({"is_plugged_in": None}, ChargingStatus.CHARGING),
@@ -247,8 +251,11 @@ def test_an_offline_charger_has_no_status(connection: str) -> None:
         ("7360.5", True, 7360.5),
         (None, True, None),
         (None, None, None),
+        (7360.5, None, 7360.5),
         (None, False, 0.0),
         (0, False, 0.0),
+        # A rate that is left over from before the vehicle was paused or full.
+        (7360.5, False, 0.0),
     ],
 )
 def test_power_is_zero_only_where_nothing_charges(
@@ -295,15 +302,28 @@ def test_a_boost_is_on_when_it_runs_or_is_armed(
     assert device(REVISION_D | changes).controls[Control.BOOST].value is value
 
 
-def test_the_end_of_a_pause_shows_while_it_lasts() -> None:
-    until = {"pause_power_until": "2025-03-03T06:00:00Z"}
-
-    def value(active: bool | None) -> object:
-        changes = until | {"is_pause_power_active": active}
-        return device(REVISION_A | changes).controls[Control.PAUSE_UNTIL].value
-
-    assert value(True) == value(None) == datetime(2025, 3, 3, 6, tzinfo=UTC)
-    assert value(False) is None
+@pytest.mark.parametrize(
+    ("until", "active", "paused", "shown"),
+    [
+        ("2025-03-03T06:00:00Z", True, True, True),
+        ("2025-03-03T06:00:00Z", None, True, True),
+        # A server that derives the flag may show it later than the end.
+        ("2025-03-03T06:00:00Z", False, True, True),
+        ("2025-03-02T06:00:00Z", False, False, False),
+        ("2025-03-02T06:00:00Z", None, None, True),
+        (None, True, True, False),
+        (None, False, False, False),
+    ],
+)
+def test_a_pause_is_told_by_its_end_and_without_one_by_its_flag(
+    until: str | None, active: bool | None, paused: bool | None, shown: bool
+) -> None:
+    changes = {"pause_power_until": until, "is_pause_power_active": active}
+    found = device(REVISION_A | changes | {"is_charging": False})
+    assert found.readings[Reading.PAUSED] is paused
+    paused_status = found.readings[Reading.STATUS] is ChargingStatus.PAUSED
+    assert paused_status is bool(paused)
+    assert (found.controls[Control.PAUSE_UNTIL].value is not None) is shown
 
 
 def test_the_age_falls_back_on_the_older_stamp() -> None:
@@ -355,15 +375,14 @@ def test_times_are_read_as_utc(written: object, read: datetime | None) -> None:
     assert wallbox.charge_deadline_at == wallbox.pause_power_until == read
 
 
-def test_a_time_of_day_is_its_next_occurrence() -> None:
-    now = datetime.now(UTC).astimezone()
-    for ahead in (-2, 2):
-        due = now + timedelta(hours=ahead)
-        wallbox = Wallbox.decode({"charge_deadline_at": f" {due:%H:%M} "})
-        found = wallbox.charge_deadline_at
-        assert found is not None
-        assert timedelta(0) < found - now <= timedelta(days=1)
-        assert f"{found.astimezone():%H:%M}" == f"{due:%H:%M}"
+@pytest.mark.parametrize("ahead", [-2, 2])
+def test_a_time_of_day_is_its_next_occurrence(ahead: int) -> None:
+    due = NOW.astimezone() + timedelta(hours=ahead)
+    found = device(REVISION_A | {"charge_deadline_at": f" {due:%H:%M} "})
+    value = found.controls[Control.DEADLINE].value
+    assert isinstance(value, datetime)
+    assert timedelta(0) < value - NOW <= timedelta(days=1)
+    assert f"{value.astimezone():%H:%M}" == f"{due:%H:%M}"
 
 
 def test_times_are_written_in_utc() -> None:

@@ -426,6 +426,42 @@ async def test_the_two_fields_of_a_pause(client: Client) -> None:
     assert _times((await client.box("GET"))[1]) == (False, future, True)
 
 
+async def test_settings_may_hold_late_and_be_answered_with_nothing(
+    client: Client,
+) -> None:
+    client.cloud.quirks.update(put_lag=5.0)
+    assert (await client.put(charge_target_max=90))["charge_target_max"] == 80
+    client.step(6)
+    assert (await client.box("GET"))[1]["charge_target_max"] == 90
+    client.cloud.quirks.update(put_lag=0.0, put_empty=True)
+    assert await client.box("PUT", json={"charge_target_max": 85}) == (204, "")
+    assert (await client.box("GET"))[1]["charge_target_max"] == 85
+
+
+async def test_the_flag_of_a_pause_may_be_derived_and_late(client: Client) -> None:
+    client.cloud.quirks.update(pause_derived=True, pause_flag_lag=5.0)
+    client.garage.connector.plug_in()
+    now = client.simulator.world.now.replace(microsecond=0)
+    future = (now + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+    box = await client.put(is_pause_power_active=True)
+    assert _times(box) == (False, None, True)
+    assert _times(await client.put(pause_power_until=future)) == (False, future, False)
+    client.step(6)
+    assert _times((await client.box("GET"))[1]) == (True, future, False)
+    assert _times(await client.put(pause_power_until=None)) == (True, None, True)
+    client.step(6)
+    assert _times((await client.box("GET"))[1]) == (False, None, True)
+
+
+async def test_a_power_may_be_rounded_bounded_and_left_over(client: Client) -> None:
+    client.cloud.quirks.update(power_step=50, power_most=6000, power_left_over=True)
+    client.garage.connector.plug_in()
+    assert (await client.put(charge_power_max_w=5980))["charge_power_max_w"] == 5950
+    assert (await client.put(charge_power_max_w=9000))["charge_rate_w"] == 6000
+    box = await client.put(is_pause_power_active=True)
+    assert (box["is_charging"], box["charge_rate_w"]) == (False, 6000)
+
+
 # Boost
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 import json
 from typing import Any, override
@@ -63,6 +64,20 @@ class Podero(Cloud):
         "nested_conflict": False,
         # Settings that are accepted and silently not taken over.
         "ignored_writes": [],
+        # A change of settings is answered with the wallbox, or with 204 and nothing.
+        "put_empty": False,
+        # How long (simulated s) changed settings take to hold; the old ones are
+        # answered until then.
+        "put_lag": 0.0,
+        # Whether the flag of a pause is derived from its end and never written, and
+        # how long (simulated s) it shows the old value after a change.
+        "pause_derived": False,
+        "pause_flag_lag": 0.0,
+        # What a written power is rounded down to, and what is the most (W).
+        "power_step": 1,
+        "power_most": None,
+        # Whether the last power stays on after the charging has ended.
+        "power_left_over": False,
         # Fields that every wallbox lacks, and fields that are overwritten.
         "missing": [],
         "fields": {},
@@ -307,7 +322,12 @@ class Podero(Cloud):
                 raise invalid("charge_target_min", "must not exceed charge_target_max")
         for key in self.quirks["ignored_writes"]:
             changes.pop(key, None)
-        wallbox.change(changes)
+        if lag := self.quirks["put_lag"]:
+            self.world.call_later(lag, partial(wallbox.change, changes))
+        else:
+            wallbox.change(changes)
+        if self.quirks["put_empty"]:
+            return web.Response(status=204)
         return self._detail(wallbox)
 
     async def _boost(self, request: web.Request) -> web.Response:

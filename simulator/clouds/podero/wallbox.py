@@ -138,6 +138,7 @@ class Wallbox:
             "is_pause_power_active": False,
             "is_smart_optimization_active": not bare,
         }
+        self._flag_before = False, self.created_at
         self.armed = False
         self.held = False
         self.surpluses: list[Surplus] = []
@@ -163,14 +164,28 @@ class Wallbox:
     def change(self, changes: Mapping[str, Any]) -> None:
         """Take over settings that were checked."""
         now = self.world.now
+        changes = self._derived(changes)
         policy = {key: self.settings[key] for key in POLICY}
+        flag = self._pause_flag()
         self.settings |= changes
         if changes.keys() & {"pause_power_until", "is_pause_power_active"}:
             self._pause(changes)
+            self._flag_before = flag, now
         self.updated_at = now
         if policy != {key: self.settings[key] for key in POLICY}:
             self.policy_updated_at = now
         self._adapt()
+
+    def _derived(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return changes as a server takes them that derives, rounds and bounds."""
+        taken = dict(changes)
+        if self._quirks["pause_derived"]:
+            taken.pop("is_pause_power_active", None)
+        if "charge_power_max_w" in taken:
+            step, most = self._quirks["power_step"], self._quirks["power_most"]
+            watts = taken["charge_power_max_w"] // step * step
+            taken["charge_power_max_w"] = watts if most is None else min(watts, most)
+        return taken
 
     def boost(self) -> None:
         """Charge now, or arm for the next plug-in."""
@@ -263,11 +278,12 @@ class Wallbox:
         if not (self._heard and self.authenticated and self.station.online):
             return
         car = self.connector.car
+        left_over = self._quirks["power_left_over"] and not self._charging
         live = Live(
             plugged=car is not None,
             charging=self._charging,
             full=car is not None and car.full,
-            rate_w=round(self.connector.power_w, 1),
+            rate_w=self._live.rate_w if left_over else round(self.connector.power_w, 1),
         )
         if live != self._live:
             self._live, self._live_at = live, self.world.now
@@ -298,7 +314,7 @@ class Wallbox:
             "id": self.id,
             "building": None,
             "pause_power_until": stamp(settings["pause_power_until"]),
-            "is_pause_power_active": settings["is_pause_power_active"],
+            "is_pause_power_active": self._pause_flag(),
             "external_device_id": station.serial if self._heard else None,
             "is_authenticated": self.authenticated,
             "is_smart_optimization_active": settings["is_smart_optimization_active"],
@@ -348,6 +364,13 @@ class Wallbox:
         }
 
     # How it works
+
+    def _pause_flag(self) -> bool:
+        """Return the flag of a pause, which some servers show late."""
+        active: bool = self.settings["is_pause_power_active"]
+        before, changed_at = self._flag_before
+        lag = timedelta(seconds=self._quirks["pause_flag_lag"])
+        return before if self.world.now - changed_at < lag else active
 
     @property
     def _charging(self) -> bool:

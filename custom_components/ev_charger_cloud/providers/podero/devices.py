@@ -1,6 +1,7 @@
 """What a wallbox of Podero is in the common vocabulary."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, time, timedelta
 
 from ...charging import (
     Boost,
@@ -25,6 +26,7 @@ from ..wire import translate
 from .wire import SurplusSession, Wallbox
 
 MAXIMUM_POWER = 22_000.0  # W; the cloud states no bound
+POWER_STEP = 100.0  # W
 
 _HEALTH: Mapping[str, Health | None] = {
     "ok": Health.OK,
@@ -90,13 +92,17 @@ _LATER: Mapping[str, Mapping[Reading, Callable[[Wallbox], Value]]] = {
 
 
 def device_of(
-    wallbox_id: str, wallbox: Wallbox, surplus: SurplusSession | None = None
+    wallbox_id: str,
+    wallbox: Wallbox,
+    now: datetime,
+    surplus: SurplusSession | None = None,
 ) -> Device:
     """Translate a wallbox; `surplus` is its running session, empty for none.
 
     Without it the readings of surplus sessions are not offered.
     """
-    readings = _readings(wallbox)
+    paused = pause_active(wallbox, now)
+    readings = _readings(wallbox, paused=paused)
     if surplus is not None:
         readings |= _surplus_readings(surplus)
     model = wallbox.device_model
@@ -108,7 +114,7 @@ def device_of(
         serial=wallbox.external_device_id,
         online=_online(wallbox),
         readings=readings,
-        controls=_controls(wallbox),
+        controls=_controls(wallbox, now, paused=paused),
         commands=_COMMANDS
         if "boost_state" in wallbox.keys
         else {**_COMMANDS, Boost: frozenset()},
@@ -127,7 +133,7 @@ def name_of(wallbox: Wallbox) -> str | Name:
     )
 
 
-def boosting(wallbox: Wallbox) -> bool | None:
+def _boosting(wallbox: Wallbox) -> bool | None:
     """Return whether a boost is running or armed, None where the cloud does not."""
     if wallbox.boost_for_next_session or wallbox.boost_state in (
         "requested",
@@ -147,10 +153,26 @@ def _live(wallbox: Wallbox) -> bool:
     return wallbox.is_authenticated is not False and _online(wallbox) is not False
 
 
-def _status(wallbox: Wallbox) -> ChargingStatus | None:
-    """Return the cloud's own word, refined, or derive the status from the flags."""
-    if not wallbox.is_authenticated or not _live(wallbox):
+def pause_active(wallbox: Wallbox, now: datetime) -> bool | None:
+    """Return whether a pause is in force.
+
+    Whether the flag is written or derived from the time, and then follows it late,
+    is not published: a time to come is a pause whatever the flag says. Without one
+    the flag tells; it may stand for a pause without an end.
+    """
+    until = wallbox.pause_power_until
+    return True if until and until > now else wallbox.is_pause_power_active
+
+
+def _status(wallbox: Wallbox, *, paused: bool | None) -> ChargingStatus | None:
+    """Return the cloud's own status, refined, or derive it from the flags.
+
+    `is_authenticated` may be null, which says nothing of the link.
+    """
+    if not _live(wallbox):
         return None
+    if wallbox.lifecycle_state == "error":
+        return ChargingStatus.FAULTED
     if wallbox.mode:
         status = translate(_MODES, wallbox.mode.upper(), of="Podero mode")
     elif wallbox.is_plugged_in is None and wallbox.is_charging is None:
@@ -163,16 +185,16 @@ def _status(wallbox: Wallbox) -> ChargingStatus | None:
         status = ChargingStatus.DISCONNECTED
     if status is ChargingStatus.CONNECTED and wallbox.is_fully_charged:
         return ChargingStatus.COMPLETE
-    if status is ChargingStatus.CONNECTED and wallbox.is_pause_power_active:
+    if status is ChargingStatus.CONNECTED and paused:
         return ChargingStatus.PAUSED
     return status
 
 
-def _readings(wallbox: Wallbox) -> dict[Reading, Value]:
+def _readings(wallbox: Wallbox, *, paused: bool | None) -> dict[Reading, Value]:
     """Return everything but surplus sessions."""
     readings: dict[Reading, Value] = {
-        Reading.STATUS: _status(wallbox),
-        Reading.PAUSED: wallbox.is_pause_power_active,
+        Reading.STATUS: _status(wallbox, paused=paused),
+        Reading.PAUSED: paused,
         Reading.ENERGY_LAST_DAY: wh(wallbox.consumption_last_day_kwh),
         Reading.ENERGY_LAST_WEEK: wh(wallbox.consumption_last_week_kwh),
         Reading.ENERGY_LAST_MONTH: wh(wallbox.consumption_last_month_kwh),
@@ -185,8 +207,8 @@ def _readings(wallbox: Wallbox) -> dict[Reading, Value]:
         Reading.CONNECTION_STATUS: _health(wallbox.connection_status),
         Reading.MONITORING_STATUS: _health(wallbox.monitoring_status),
         Reading.STEERING_STATUS: _health(wallbox.steering_status),
-        Reading.STEERING_STATE: _word(wallbox.actual_steering_state),
-        Reading.OPERATING_MODE: _word(wallbox.current_mode),
+        Reading.STEERING_STATE: _known(wallbox.actual_steering_state),
+        Reading.OPERATING_MODE: _known(wallbox.current_mode),
     }
     live: dict[Reading, Value] = {
         Reading.PLUG: wallbox.is_plugged_in,
@@ -211,11 +233,12 @@ def _surplus_readings(surplus: SurplusSession) -> dict[Reading, Value]:
     }
 
 
-def _controls(wallbox: Wallbox) -> dict[Control, ControlState]:
+def _controls(
+    wallbox: Wallbox, now: datetime, *, paused: bool | None
+) -> dict[Control, ControlState]:
     """Return what can be set; all of it stays settable without a vehicle."""
-    until = wallbox.pause_power_until
     controls = {
-        Control.CHARGING: ControlState(value=_may_charge(wallbox)),
+        Control.CHARGING: ControlState(value=_may_charge(wallbox, paused=paused)),
         Control.SMART_OPTIMISATION: ControlState(
             value=wallbox.is_smart_optimization_active
         ),
@@ -228,24 +251,35 @@ def _controls(wallbox: Wallbox) -> dict[Control, ControlState]:
             value=wallbox.charge_power_max_w,
             minimum=0,
             maximum=MAXIMUM_POWER,
-            step=100,
+            step=POWER_STEP,
         ),
-        Control.DEADLINE: ControlState(value=wallbox.charge_deadline_at),
+        Control.DEADLINE: ControlState(value=_due(wallbox.charge_deadline_at, now)),
         # The end of a pause may stay on after it has passed.
         Control.PAUSE_UNTIL: ControlState(
-            value=None if wallbox.is_pause_power_active is False else until
+            value=None if paused is False else wallbox.pause_power_until
         ),
     }
     if "boost_state" in wallbox.keys:
-        controls[Control.BOOST] = ControlState(value=boosting(wallbox))
+        controls[Control.BOOST] = ControlState(value=_boosting(wallbox))
     return controls
 
 
-def _may_charge(wallbox: Wallbox) -> bool | None:
+def _due(deadline: datetime | time | None, now: datetime) -> datetime | None:
+    """Return a deadline in UTC: a time of day is its next local occurrence."""
+    if deadline is None or isinstance(deadline, datetime):
+        return deadline
+    local = now.astimezone()
+    due = local.replace(
+        hour=deadline.hour, minute=deadline.minute, second=0, microsecond=0
+    )
+    return (due if due > local else due + timedelta(days=1)).astimezone(UTC)
+
+
+def _may_charge(wallbox: Wallbox, *, paused: bool | None) -> bool | None:
     """Return whether the vehicle may draw energy, when the optimisation sees fit."""
     if not _live(wallbox):
         return None
-    if wallbox.is_pause_power_active:
+    if paused:
         return False
     return wallbox.is_charging or wallbox.is_plugged_in
 
@@ -256,10 +290,11 @@ def _level(value: int | None) -> ControlState:
 
 
 def _power(wallbox: Wallbox) -> float | None:
-    """Return the power in W: nothing flows where nothing charges."""
-    if wallbox.charge_rate_w is None and wallbox.is_charging is False:
-        return 0.0
-    return wallbox.charge_rate_w
+    """Return the power in W.
+
+    Where nothing charges (paused, full), a rate is one left over from before.
+    """
+    return 0.0 if wallbox.is_charging is False else wallbox.charge_rate_w
 
 
 def _health(word: str | None) -> Health | None:
@@ -267,9 +302,9 @@ def _health(word: str | None) -> Health | None:
     return translate(_HEALTH, word, of="Podero status")
 
 
-def _word(word: str | None) -> str | None:
-    """Pass a free word on, but for the one that stands for none."""
-    return None if word == "unknown" else word
+def _known(text: str | None) -> str | None:
+    """Pass free text on, but for what stands for none."""
+    return None if text == "unknown" else text
 
 
 def wh(kwh: float | None) -> float | None:

@@ -41,8 +41,7 @@ def setting(control: Control, value: ControlValue) -> Changes:
     if control in _SWITCHES:
         return {_SWITCHES[control]: bool(value)}
     if control in _NUMBERS and isinstance(value, int | float):
-        # Never more than was asked for.
-        return {_NUMBERS[control]: math.floor(value)}
+        return {_NUMBERS[control]: _rounded(_NUMBERS[control], value)}
     when = value if isinstance(value, datetime) else None
     if control is Control.DEADLINE:
         return {"charge_deadline_at": when}
@@ -65,7 +64,7 @@ def policy(command: SetChargePolicy) -> Changes:
         Control.POWER_LIMIT: command.power_limit,
     }
     changes: dict[str, Change] = {
-        _NUMBERS[control]: math.floor(level)
+        _NUMBERS[control]: _rounded(_NUMBERS[control], level)
         for control, level in levels.items()
         if level is not None
     }
@@ -76,12 +75,17 @@ def policy(command: SetChargePolicy) -> Changes:
     return changes
 
 
+def bounded_by_others(changes: Changes) -> bool:
+    """Return whether it takes the other settings of a wallbox to judge changes."""
+    return len(changes.keys() & set(_TARGETS)) == 1
+
+
 def check(changes: Changes, wallbox: Wallbox, now: datetime) -> None:
     """Refuse what is out of bounds, has passed, or leaves a minimum above its maximum."""
     for key, most in _MOST.items():
         value = changes.get(key)
         if isinstance(value, int) and not 0 <= value <= most:
-            raise _invalid(f"{key}: 0 to {most:.0f}")
+            raise _invalid(_range_of(key))
     for key in _TIMES:
         when = changes.get(key)
         if isinstance(when, datetime) and when <= now:
@@ -101,9 +105,16 @@ def written(changes: Changes) -> dict[str, bool | int | str | None]:
 
 
 def differing(changes: Changes, wallbox: Wallbox) -> list[str]:
-    """Name the fields that a wallbox does not have as they were sent."""
+    """Name the fields that a wallbox does not have as they were sent.
+
+    Servers may derive whether a pause is active from its end, and later than they
+    answer: of the two only the end is compared.
+    """
     return [
-        key for key, value in changes.items() if not _same(value, getattr(wallbox, key))
+        key
+        for key, value in changes.items()
+        if not (key == "is_pause_power_active" and "pause_power_until" in changes)
+        and not _same(value, getattr(wallbox, key))
     ]
 
 
@@ -112,6 +123,19 @@ def _same(sent: Change, kept: object) -> bool:
     if isinstance(sent, datetime) and isinstance(kept, datetime):
         return abs(sent - kept) < timedelta(minutes=1)
     return sent == kept
+
+
+def _rounded(key: str, value: float) -> int:
+    """Return the whole number that is sent, never more than was asked for."""
+    if not math.isfinite(value):
+        raise _invalid(_range_of(key))
+    return math.floor(value)
+
+
+def _range_of(key: str) -> str:
+    """Return the values that a field may have, for people."""
+    unit = "W" if key == "charge_power_max_w" else "%"
+    return f"{key}: 0 to {_MOST[key]:.0f} {unit}"
 
 
 def _invalid(message: str) -> CommandRefusedError:

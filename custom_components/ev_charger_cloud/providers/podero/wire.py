@@ -6,26 +6,23 @@ details about a user's wallbox" lists first is in all of them; the fields below
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any, override
 
 from ..wire import Wire, moment, part, parts
 
 
-def deadline(value: Any) -> datetime | None:
-    """Read a point in time, or a time of day as its next occurrence.
+def deadline(value: Any) -> datetime | time | None:
+    """Read a point in time, or a time of day.
 
     Wallboxes have a full timestamp, Podero's cars a local `HH:MM`.
     """
     if (when := moment(value)) or not isinstance(value, str):
         return when
     try:
-        at = time.fromisoformat(value.strip())
+        return time.fromisoformat(value.strip())
     except ValueError:
         return None
-    now = datetime.now(UTC).astimezone()
-    due = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
-    return (due if due > now else due + timedelta(days=1)).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +122,7 @@ class Wallbox(Wire):
     is_charge_policy_enabled: bool | None = None
     charge_policy_last_updated_at: datetime | None = None
     minimum_charge_limit: int | None = None
-    charge_deadline_at: datetime | None = field(
+    charge_deadline_at: datetime | time | None = field(
         default=None, metadata={"deserialize": deadline}
     )
     is_over_charge_allowed: bool | None = None
