@@ -214,7 +214,12 @@ async def test_told_to_wait(
 ) -> None:
     """Nothing more is sent until the cloud's pause is over."""
     freezer.move_to("2026-11-20T12:00:00Z")
-    server.says(json={}, status=429, headers={"Retry-After": header})
+    server.says(
+        json={},
+        status=429,
+        # The cloud's clock is not ours: what it says is judged by its own.
+        headers={"Retry-After": header, "Date": "Fri, 20 Nov 2026 12:00:00 GMT"},
+    )
     with pytest.raises(RateLimitedError) as caught:
         await transport.get("/x")
     assert caught.value.retry_after == wait
@@ -609,3 +614,62 @@ async def test_secret_that_begins_another(session: ClientSession) -> None:
         session, "http://x.example", limits=LIMITS, secrets=["abcd", "abcd-efgh"]
     )
     assert transport.redact("say abcd-efgh") == f"say {REDACTED}"
+
+
+async def test_date_without_a_clock_beside_it(
+    server: Server, transport: Transport
+) -> None:
+    """A time to wait until says nothing where the cloud's clock is unreadable."""
+    server.says(
+        json={},
+        status=429,
+        headers={"Retry-After": "Fri, 20 Nov 2026 12:00:40 GMT", "Date": "noon"},
+    )
+    with pytest.raises(RateLimitedError) as caught:
+        await transport.get("/x")
+    assert caught.value.retry_after == 30
+
+
+async def test_same_bytes_same_object(server: Server, transport: Transport) -> None:
+    """An answer that did not change is not decoded again."""
+    server.says(json={"power": 1})
+    first = await transport.get("/x", params={"page": 1})
+    assert await transport.get("/x", params={"page": 1}) is first
+    other = await transport.get("/x", params={"page": 2})
+    assert other == first
+    assert other is not first
+    assert await transport.get("/x", params={"page": 1}) is first
+    server.says(json={"power": 2})
+    changed = await transport.get("/x", params={"page": 1})
+    assert changed == {"power": 2}
+    assert await transport.get("/x", params=[("page", "1")]) == changed
+
+
+async def test_errors_and_commands_are_not_kept(
+    server: Server, transport: Transport
+) -> None:
+    """Only what was read is kept: an error in between changes nothing."""
+    server.says(json={"power": 1})
+    first = await transport.get("/x")
+    posted = await transport.post("/x")
+    assert posted == first
+    assert posted is not first
+    server.says(json={"power": 1}, status=500)
+    with pytest.raises(ServerFaultError):
+        await transport.get("/x")
+    server.says(json={"power": 1})
+    assert await transport.get("/x") is first
+
+
+async def test_kept_answers_are_bounded(server: Server, transport: Transport) -> None:
+    """What was not asked for longest makes room."""
+    server.says(json={"text": "x" * 1_500_000})
+    first = await transport.get("/1")
+    await transport.get("/2")
+    assert await transport.get("/1") is first
+    await transport.get("/3")
+    assert await transport.get("/1") is first
+    second = await transport.get("/2")
+    assert await transport.get("/2") is second
+    assert await transport.get("/3") is not None
+    assert await transport.get("/1") is not first

@@ -9,7 +9,10 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from custom_components.ev_charger_cloud.charging import UnusableAnswerError
+from custom_components.ev_charger_cloud.charging import (
+    NotFoundError,
+    UnusableAnswerError,
+)
 from custom_components.ev_charger_cloud.providers import base, wire as decoding
 from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
@@ -19,6 +22,7 @@ from custom_components.ev_charger_cloud.providers.schedule import Schedule
 from custom_components.ev_charger_cloud.providers.settings import stripped, web_address
 from custom_components.ev_charger_cloud.providers.wire import (
     CamelCaseWire,
+    DecodeCache,
     Wire,
     boolean,
     integer,
@@ -29,6 +33,7 @@ from custom_components.ev_charger_cloud.providers.wire import (
     number,
     part,
     parts,
+    segment,
     text,
     translate,
     words,
@@ -361,3 +366,67 @@ def test_anything_is_read_or_refused(body: Any) -> None:
             assert isinstance(item.count, int | None)
             assert isinstance(item.inner, Inner | None)
             assert all(isinstance(each, Inner) for each in item.several)
+
+
+def test_equal_answers_are_decoded_once() -> None:
+    """An equal answer, whoever parsed it, gives the same object again."""
+    cache = DecodeCache()
+    first = cache.decode("a", {"id": "1"}, Outer.decode)
+    assert cache.decode("a", {"id": "1"}, Outer.decode) is first
+    assert cache.decode("b", {"id": "1"}, Outer.decode) is not first
+    changed = cache.decode("a", {"id": "2"}, Outer.decode)
+    assert changed.id == "2"
+    with pytest.raises(UnusableAnswerError):
+        cache.decode("a", "nothing", Outer.decode)
+    assert cache.decode("a", {"id": "2"}, Outer.decode) is changed
+
+
+def test_equal_objects_of_a_list_are_decoded_once() -> None:
+    """Of a list only what changed is decoded again; what is unreadable stays out."""
+    cache = DecodeCache()
+    body: list[Any] = [{"id": "1"}, 7, {"id": "2"}]
+    first = cache.decode_all("a", body, Outer)
+    assert [item.id for item in first] == ["1", "2"]
+    assert cache.decode_all("a", [{"id": "1"}, 7, {"id": "2"}], Outer) is first
+    second = cache.decode_all("a", [{"id": "1"}, 7, {"id": "3"}, {"id": "4"}], Outer)
+    assert [item.id for item in second] == ["1", "3", "4"]
+    assert second[0] is first[0]
+    with pytest.raises(UnusableAnswerError):
+        cache.decode_all("a", {}, Outer)
+    assert cache.decode_all("a", [], Outer) == ()
+
+
+def test_what_is_gone_is_forgotten() -> None:
+    """Only what belongs to the keys named is kept."""
+    cache = DecodeCache()
+    first = cache.decode("a", {"id": "1"}, Outer.decode)
+    other = cache.decode("b", {"id": "1"}, Outer.decode)
+    several = cache.decode_all("b", [{"id": "1"}], Outer)
+    cache.keep_only(["a"])
+    assert cache.decode("a", {"id": "1"}, Outer.decode) is first
+    assert cache.decode("b", {"id": "1"}, Outer.decode) is not other
+    assert cache.decode_all("b", [{"id": "1"}], Outer) is not several
+
+
+@pytest.mark.parametrize(
+    ("of", "path"),
+    [
+        ("7", "7"),
+        ("a b", "a%20b"),
+        ("a/../b?c#d", "a%2F..%2Fb%3Fc%23d"),
+        ("...", "..."),
+        ("%2e%2e", "%252e%252e"),
+        ("a\r\nb", "a%0D%0Ab"),
+        ("\ud83d", "%3F"),
+    ],
+)
+def test_segment(of: str, path: str) -> None:
+    """An id is one segment of a path, whatever it is made of."""
+    assert segment(of) == path
+
+
+@pytest.mark.parametrize("of", ["", ".", ".."])
+def test_segment_that_names_nothing(of: str) -> None:
+    """A step to another path is no id."""
+    with pytest.raises(NotFoundError):
+        segment(of)

@@ -1,7 +1,7 @@
 """JSON over HTTP: time-outs, limits of pace and size, errors, redaction."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -49,6 +49,7 @@ _LONGEST_WAIT_OF_COMMANDS = 900.0  # s
 _COMMAND_SHARE = 0.2  # of what may be asked: nobody else takes it from commands
 _MAX_BODY = 8 * 1024 * 1024  # bytes, decompressed
 _CHUNK = 64 * 1024
+_KEPT_ANSWERS = 4 * 1024 * 1024  # bytes, before they were decoded
 _MAX_DEPTH = 60
 _TELLING = 4  # so many characters of a secret tell something of it
 
@@ -111,6 +112,36 @@ def _monotonic() -> float:
     return time.monotonic()
 
 
+class _Answers:
+    """The last answers, by what was asked: equal bytes are the same object again."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._kept: dict[Hashable, tuple[bytes, Any]] = {}
+        self._size = 0
+
+    def decode(self, key: Hashable, raw: bytes) -> Any:
+        """Decode an answer unless the last one to this question was the same."""
+        last = self._kept.pop(key, None)
+        if last is not None:
+            self._size -= len(last[0])
+            if last[0] == raw:
+                raw, body = last
+                self._keep(key, raw, body)
+                return body
+        body = _decode(raw)
+        self._keep(key, raw, body)
+        return body
+
+    def _keep(self, key: Hashable, raw: bytes, body: Any) -> None:
+        """Keep an answer as the newest; what was not asked for longest makes room."""
+        self._kept[key] = raw, body
+        self._size += len(raw)
+        while self._size > _KEPT_ANSWERS:
+            oldest = next(iter(self._kept))
+            self._size -= len(self._kept.pop(oldest)[0])
+
+
 class Transport:
     """One account's way to its cloud."""
 
@@ -139,6 +170,7 @@ class Transport:
             False: _Lane(limits, 1 - _COMMAND_SHARE),
         }
         self._backoff = limits.backoff
+        self._answers = _Answers()
         self.sent = 0
 
     async def request(
@@ -153,6 +185,9 @@ class Transport:
         timeout: float | None = None,
     ) -> Any:
         """Send a request and return the decoded JSON, None for an empty answer.
+
+        An answer to a GET whose bytes are those of the last one is not decoded again:
+        it is the same object, which nobody may change.
 
         `path` is below the base URL; `body` goes out as JSON, `form` as a web form.
         Raises the errors of `charging.errors`; a 4xx without an error class of its
@@ -199,7 +234,8 @@ class Transport:
                     reason="connection",
                     uncertain=changes and not never_left,
                 ) from err
-        return self._judge(response, raw, changes=changes)
+        asked = None if changes else (path, _frozen(params))
+        return self._judge(response, raw, asked)
 
     async def get(self, path: str, **kwargs: Any) -> Any:
         """Send a GET request."""
@@ -251,13 +287,20 @@ class Transport:
         return _PERSONAL.sub("…", words)
 
     def _judge(
-        self, response: ClientResponse, raw: bytes | None, *, changes: bool
+        self, response: ClientResponse, raw: bytes | None, asked: Hashable
     ) -> Any:
-        """Decode an answer, or raise what it means."""
+        """Decode an answer, or raise what it means.
+
+        `asked` names the question when it only reads, None when it changes something.
+        """
         status = response.status
+        changes = asked is None
         success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
         try:
-            body = _decode(raw)
+            if success and not changes and raw is not None:
+                body = self._answers.decode(asked, raw)
+            else:
+                body = _decode(raw)
         except ValueError as err:
             if success:
                 raise UnusableAnswerError(
@@ -267,9 +310,7 @@ class Transport:
         if success:
             self._backoff = self._limits.backoff
             return body
-        error = self.error(
-            status, body, _retry_after(response.headers.get("Retry-After"))
-        )
+        error = self.error(status, body, _retry_after(response.headers))
         if changes and status >= 500 and status not in _NOT_TAKEN_UP:
             error.uncertain = True
         if isinstance(error, RateLimitedError):
@@ -382,18 +423,32 @@ def redact(data: Any, keys: frozenset[str]) -> Any:
     return data
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Read a Retry-After header: seconds or an HTTP date."""
+def _frozen(
+    params: Mapping[str, str | int] | Sequence[tuple[str, str]] | None,
+) -> Hashable:
+    """Return the parameters of a request as part of a key."""
+    return tuple(params.items() if isinstance(params, Mapping) else params or ())
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read a Retry-After header: seconds, or an HTTP date by the cloud's own clock."""
+    value = headers.get("Retry-After")
     if not value:
         return None
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError, OverflowError:
+        until, now = _http_date(value), _http_date(headers.get("Date"))
+        if until is None or now is None:
             return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
+        seconds = (until - now).total_seconds()
     return min(max(seconds, 0.0), _LONGEST_WAIT) if math.isfinite(seconds) else None
+
+
+def _http_date(value: str | None) -> datetime | None:
+    """Read the date of a header."""
+    try:
+        when = parsedate_to_datetime(value or "")
+    except ValueError, OverflowError:
+        return None
+    return when.replace(tzinfo=when.tzinfo or UTC)

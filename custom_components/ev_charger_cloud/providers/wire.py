@@ -1,17 +1,18 @@
 """Reading what clouds really send: nulls, strings for numbers, words nobody knows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from datetime import UTC, datetime
 import logging
 import math
 from typing import Any, Self
+from urllib.parse import quote
 
 from mashumaro import DataClassDictMixin, field_options
 from mashumaro.config import BaseConfig
 from mashumaro.exceptions import MissingField
 
-from ..charging import UnusableAnswerError
+from ..charging import NotFoundError, UnusableAnswerError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -123,17 +124,74 @@ class Wire(DataClassDictMixin):
     @classmethod
     def decode_all(cls, body: Any) -> list[Self]:
         """Read a list of objects, passing over those that cannot be read."""
+        return [item for item in cls.decode_each(body) if item is not None]
+
+    @classmethod
+    def decode_each(cls, body: Any) -> list[Self | None]:
+        """Read a list of objects, with None for each that cannot be read."""
         if not isinstance(body, list):
             raise UnusableAnswerError(
                 f"{cls.__name__}: expected a list", reason="unexpected_shape"
             )
-        items = []
+        items: list[Self | None] = []
         for item in body:
             try:
                 items.append(cls.decode(item))
             except UnusableAnswerError:
                 once(cls.__name__, "an item that cannot be read")
+                items.append(None)
         return items
+
+
+class DecodeCache:
+    """Decode what a cloud says only where it changed.
+
+    What was decoded is kept beside what it was decoded from: an equal answer, or an
+    equal object within a list, gives the same object again, and whoever compares later
+    can do so by identity. JSON's `1` and `true` count as equal here.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing decoded."""
+        self._last: dict[Hashable, tuple[Any, Any]] = {}
+        self._items: dict[Hashable, tuple[list[Any], list[Any], Any]] = {}
+
+    def decode[T](self, key: Hashable, raw: Any, decoder: Callable[[Any], T]) -> T:
+        """Decode a part of an answer, named by a key; what raises is not kept."""
+        last = self._last.get(key)
+        if last is not None and (last[0] is raw or last[0] == raw):
+            decoded: T = last[1]
+            return decoded
+        decoded = decoder(raw)
+        self._last[key] = raw, decoded
+        return decoded
+
+    def decode_all[W: Wire](
+        self, key: Hashable, raw: Any, shape: type[W]
+    ) -> Sequence[W]:
+        """Decode a list as `Wire.decode_all` does, the equal ones of it not again."""
+        last = self._items.get(key)
+        if last is not None and (last[0] is raw or last[0] == raw):
+            same: Sequence[W] = last[2]
+            return same
+        if last is None or not isinstance(raw, list):
+            decoded: list[W | None] = shape.decode_each(raw)
+        else:
+            decoded = []
+            for index, item in enumerate(raw):
+                if index < len(last[0]) and last[0][index] == item:
+                    decoded.append(last[1][index])
+                else:
+                    decoded += shape.decode_each([item])
+        items = tuple(item for item in decoded if item is not None)
+        self._items[key] = raw, decoded, items
+        return items
+
+    def keep_only(self, keys: Iterable[Hashable]) -> None:
+        """Forget what belongs to other keys."""
+        kept = set(keys)
+        self._last = {key: self._last[key] for key in self._last if key in kept}
+        self._items = {key: self._items[key] for key in self._items if key in kept}
 
 
 def part(shape: type[Wire], alias: str | None = None) -> Any:
@@ -233,6 +291,16 @@ def translate[T](table: Mapping[str, T], word: str | None, *, of: str) -> T | No
         once(of, f"unknown word {word[:40]!r}")
         return None
     return table[word]
+
+
+def segment(of: str) -> str:
+    """Return an id as one segment of a path, whatever it is made of.
+
+    Raises NotFoundError for what no path can name: nothing, or a step to another path.
+    """
+    if of in ("", ".", ".."):
+        raise NotFoundError(reason="not_found")
+    return quote(of, safe="", errors="replace")
 
 
 def mask(token: str | None) -> str | None:
