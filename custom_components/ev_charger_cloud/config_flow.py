@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partialmethod
+from ipaddress import ip_address
 import logging
 from types import MappingProxyType
 from typing import Any, override
 
 from aiohttp import DummyCookieJar
 import voluptuous as vol
+from yarl import URL
 
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
@@ -34,11 +36,14 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
+from homeassistant.util.network import is_local
 
 from .charging import ChargingError, DeviceKind, Name
 from .const import (
     CONF_ACCOUNT_ID,
     CONF_ALL_CHARGERS,
+    CONF_ALLOW_HTTP,
+    CONF_BASE_URL,
     CONF_CHARGERS,
     CONF_ENTITIES,
     CONF_GROUPS,
@@ -69,6 +74,10 @@ from .providers.base import (
 )
 
 _LOGGER = logging.getLogger(__name__)
+
+# Names that mean a machine in the same house wherever they are used.
+_LOCAL_NAMES = (".local", ".lan", ".home", ".home.arpa", ".internal", ".localhost")
+_ALLOW_HTTP = Field(key=CONF_ALLOW_HTTP, kind=FieldKind.BOOLEAN, default=False)
 
 _TEXT_TYPES = {
     FieldKind.TEXT: TextSelectorType.TEXT,
@@ -197,13 +206,24 @@ def _chargers_schema(
     return schema
 
 
-def _nothing_chosen(user_input: Mapping[str, Any]) -> bool:
-    """Return whether a choice of chargers leaves none."""
-    return not (
-        user_input[CONF_ALL_CHARGERS]
-        or user_input.get(CONF_CHARGERS)
-        or user_input.get(CONF_GROUPS)
-    )
+def _wrong_choice(user_input: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a choice of chargers: none, or all and some."""
+    some = bool(user_input.get(CONF_CHARGERS) or user_input.get(CONF_GROUPS))
+    if user_input[CONF_ALL_CHARGERS]:
+        return "all_and_chosen" if some else None
+    return None if some else "nothing_chosen"
+
+
+def _readable_on_the_way(address: str) -> bool:
+    """Return whether others could read what is sent: plain HTTP beyond the house."""
+    url = URL(address)
+    if url.scheme != "http":
+        return False
+    host = url.host or ""
+    try:
+        return not is_local(ip_address(host))
+    except ValueError:
+        return "." in host.rstrip(".") and not host.rstrip(".").endswith(_LOCAL_NAMES)
 
 
 def _present(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,6 +247,8 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         self._account: Account
         self._candidates: Sequence[Candidate] = ()
         self._new: dict[str, Any] = {}
+        # An address that the user accepts although it is not encrypted.
+        self._accepted_address = ""
 
     @staticmethod
     @callback
@@ -254,14 +276,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
                 return await self._next()
         return self.async_show_form(
             step_id=provider,
-            data_schema=_schema(
-                [
-                    field
-                    for field in self._description.fields
-                    if field.key != self._description.account_field
-                ],
-                user_input,
-            ),
+            data_schema=_schema(self._asked_for(user_input, errors), user_input),
             errors=errors,
             description_placeholders=self._placeholders,
         )
@@ -291,9 +306,9 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask which chargers."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            if not _nothing_chosen(user_input):
+            if (wrong := _wrong_choice(user_input)) is None:
                 return self._create(user_input)
-            errors["base"] = "nothing_chosen"
+            errors["base"] = wrong
         return self.async_show_form(
             step_id="chargers",
             data_schema=vol.Schema(
@@ -331,12 +346,9 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         """Change how the account is reached."""
         entry = self._get_reconfigure_entry()
         self._description = PROVIDERS[entry.data[CONF_PROVIDER]]
-        fields = [
-            field
-            for field in self._description.fields
-            if field.key != self._description.account_field
-        ]
-        return await self._renew(entry, "reconfigure", fields, user_input)
+        return await self._renew(
+            entry, "reconfigure", self._asked_for(user_input), user_input
+        )
 
     async def _renew(
         self,
@@ -347,6 +359,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Take new settings for an account that stays the same."""
         errors: dict[str, str] = {}
+        self._accepted_address = entry.data.get(CONF_BASE_URL, "")
         if user_input is not None:
             # What is left empty is no longer set, but a secret is kept.
             shown = {
@@ -366,6 +379,8 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
                         entry.data[CONF_KEY], entry.data.get(CONF_ACCOUNT_ID)
                     ),
                 )
+        if errors.get(CONF_BASE_URL) == "not_encrypted":
+            fields = self._asked_for(user_input, errors)
         return self.async_show_form(
             step_id=step_id,
             data_schema=_schema(
@@ -377,6 +392,24 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
             errors=errors,
             description_placeholders={**self._placeholders, "account": entry.title},
         )
+
+    def _asked_for(
+        self,
+        user_input: Mapping[str, Any] | None,
+        errors: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Field]:
+        """Return the settings of the account's form.
+
+        Whether it may go unencrypted is asked only where it would.
+        """
+        fields = [
+            field
+            for field in self._description.fields
+            if field.key != self._description.account_field
+        ]
+        if "not_encrypted" in errors.values() or CONF_ALLOW_HTTP in (user_input or {}):
+            fields.append(_ALLOW_HTTP)
+        return fields
 
     @property
     def _placeholders(self) -> dict[str, str]:
@@ -392,6 +425,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         """Tidy the settings and take a step with them; note what is wrong."""
         try:
             self._settings = self._description.normalise(self._settings)
+            self._check_encryption()
             await step()
         except InvalidSettingError as err:
             errors[err.key] = err.reason
@@ -401,6 +435,14 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
             _LOGGER.exception("Unexpected error at %s", self._description.name)
             errors["base"] = "failed"
         return not errors
+
+    def _check_encryption(self) -> None:
+        """Raise unless the way to the cloud is encrypted, or the user accepts it."""
+        address = self._settings.get(CONF_BASE_URL, "")
+        if self._settings.pop(CONF_ALLOW_HTTP, False):
+            self._accepted_address = address
+        if address != self._accepted_address and _readable_on_the_way(address):
+            raise InvalidSettingError(CONF_BASE_URL, "not_encrypted")
 
     async def _prove(self) -> None:
         """Prove the credentials."""
@@ -486,11 +528,11 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
             except InvalidSettingError as err:
                 errors[err.key if err.key in options else "base"] = err.reason
             else:
-                if not _nothing_chosen(user_input):
+                if (wrong := _wrong_choice(user_input)) is None:
                     return self.async_create_entry(
                         data={key: tidy[key] for key in options if key in tidy}
                     )
-                errors["base"] = "nothing_chosen"
+                errors["base"] = wrong
         known = {**entry.options, **(user_input or {})}
         candidates, places = await _candidates(self.hass, entry)
         schema = _chargers_schema(self.hass, candidates, known, places)

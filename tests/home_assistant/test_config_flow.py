@@ -329,6 +329,42 @@ class TestCredentials:
         assert result["data"].get("word") == stored
         assert ("word" in result["data"]) is (stored is not None)
 
+    @pytest.mark.parametrize(
+        ("address", "asked"),
+        [
+            ("http://cloud.example", True),
+            ("http://8.8.8.8:8080", True),
+            ("http://[2001:4860:4860::8888]", True),
+            ("http://cloud.example.", True),
+            ("https://cloud.example", False),
+            ("http://localhost:8765", False),
+            ("http://127.0.0.1:8765", False),
+            ("http://192.168.1.7", False),
+            ("http://[fe80::1]", False),
+            ("http://chargers.local", False),
+            ("http://server.home.arpa:81", False),
+            ("http://simulator:8765", False),
+        ],
+    )
+    async def test_unencrypted_address(
+        self, home: HomeAssistant, address: str, asked: bool
+    ) -> None:
+        """Beyond the house nothing goes unencrypted unless the user says so."""
+        result = await begin(home)
+        assert "allow_http" not in fields_of(result)
+        typed = {**CREDENTIALS, "base_url": address}
+        result = await go_on(home, result, typed)
+        if asked:
+            for answer in ({"allow_http": False}, {}):
+                assert result["type"] is FlowResultType.FORM
+                assert result["errors"] == {"base_url": "not_encrypted"}
+                assert suggested(result, "token") == "s3cret-token"
+                assert "allow_http" in fields_of(result)
+                result = await go_on(home, result, {**typed, **answer})
+            result = await go_on(home, result, {**typed, "allow_http": True})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert result["data"] == {**MADE, **typed}
+
     async def test_required_field(self, home: HomeAssistant) -> None:
         """A required field cannot be left out."""
         result = await begin(home)
@@ -535,6 +571,18 @@ class TestChargersStep:
         assert result["options"] == {"groups": [], **chosen}
         assert result["data"] == {**MADE, **CREDENTIALS}
 
+    async def test_all_and_some_chosen(
+        self, home: HomeAssistant, fake: type[FakeProvider]
+    ) -> None:
+        """All and some is not clear; what was chosen is still there."""
+        fake.reachable = (ONE, TWO)
+        both = {"all_chargers": True, "chargers": ["c1"]}
+        result = await go_on(home, await self.to_choice(home), both)
+        assert result["errors"] == {"base": "all_and_chosen"}
+        assert default_of(result, "chargers") == ["c1"]
+        result = await go_on(home, result, {**both, "all_chargers": False})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+
     async def test_nothing_chosen(
         self, home: HomeAssistant, fake: type[FakeProvider]
     ) -> None:
@@ -727,6 +775,26 @@ class TestReconfigure:
         result = await go_on(home, result, {"base_url": "https://other.example"})
         assert result["reason"] == "reconfigure_successful"
 
+    async def test_unencrypted_address(
+        self, home: HomeAssistant, loaded: MockConfigEntry
+    ) -> None:
+        """Another address is confirmed anew; the one in use was confirmed before."""
+        home.config_entries.async_update_entry(
+            loaded, data={**loaded.data, "base_url": "http://fake.example"}
+        )
+        result = await loaded.start_reconfigure_flow(home)
+        assert "allow_http" not in fields_of(result)
+        other = {"base_url": "http://other.example", "token": ""}
+        result = await go_on(home, result, other)
+        assert result["errors"] == {"base_url": "not_encrypted"}
+        result = await go_on(home, result, {**other, "allow_http": True})
+        assert result["reason"] == "reconfigure_successful"
+        assert loaded.data["base_url"] == "http://other.example"
+        assert "allow_http" not in loaded.data
+        same = {"base_url": "http://other.example", "token": "new-token"}
+        result = await go_on(home, await loaded.start_reconfigure_flow(home), same)
+        assert result["reason"] == "reconfigure_successful"
+
     async def test_invalid_setting(
         self, home: HomeAssistant, loaded: MockConfigEntry
     ) -> None:
@@ -888,6 +956,17 @@ class TestOptions:
         )
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert "id_token" not in loaded.options
+
+    async def test_all_and_some_chosen(
+        self, home: HomeAssistant, loaded: MockConfigEntry
+    ) -> None:
+        """All and some is not clear."""
+        result = await self.finish(
+            home,
+            await self.begin(home, loaded),
+            {"all_chargers": True, "chargers": ["c1"]},
+        )
+        assert result["errors"] == {"base": "all_and_chosen"}
 
     async def test_nothing_chosen(
         self, home: HomeAssistant, loaded: MockConfigEntry

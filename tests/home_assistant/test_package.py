@@ -27,6 +27,7 @@ from custom_components.ev_charger_cloud.charging import (
 from custom_components.ev_charger_cloud.config_flow import ChargerConfigFlow
 from custom_components.ev_charger_cloud.const import (
     CONF_ALL_CHARGERS,
+    CONF_ALLOW_HTTP,
     CONF_CHARGERS,
     CONF_ENTITIES,
     CONF_GROUPS,
@@ -406,7 +407,8 @@ class TestFlowTexts:
         """Each step has the labels of exactly the fields that it asks for."""
         for key, row in PROVIDERS.items():
             assert TEXTS["config"]["step"][key].get("data", {}).keys() == {
-                field.key for field in row.fields if field.key != row.account_field
+                CONF_ALLOW_HTTP,
+                *(f.key for f in row.fields if f.key != row.account_field),
             }, key
 
     def test_fields_of_shared_steps(self) -> None:
