@@ -5,7 +5,7 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.ev_charger_cloud.charging import (
@@ -53,15 +53,8 @@ from custom_components.ev_charger_cloud.charging import (
     UnreachableError,
 )
 from custom_components.ev_charger_cloud.const import DOMAIN
-from custom_components.ev_charger_cloud.service_commands import COMMAND_ACTIONS
-from homeassistant.auth.const import GROUP_ID_USER
-from homeassistant.core import Context, HomeAssistant, ServiceResponse
-from homeassistant.exceptions import (
-    HomeAssistantError,
-    ServiceValidationError,
-    Unauthorized,
-    UnknownUser,
-)
+from homeassistant.core import HomeAssistant, ServiceResponse
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 
@@ -546,41 +539,6 @@ class TestLimit:
         ]
 
 
-class TestAdministrators:
-    """Actions that move money or rights."""
-
-    @pytest.mark.parametrize(
-        "action", sorted(name for name, row in COMMAND_ACTIONS.items() if row.admin)
-    )
-    async def test_others_may_not(
-        self,
-        home: HomeAssistant,
-        fake: type[FakeProvider],
-        device_id: str,
-        hass_read_only_user: MockUser,
-        action: str,
-    ) -> None:
-        """A user who is no administrator is turned away."""
-        fields = {
-            "set_configuration": {"key": "A", "value": "1"},
-            "set_user_status": {"enabled": True, "reason": "x"},
-            "activate_subscription": {"plan_id": "1"},
-            "cancel_subscription": {"reason": "x"},
-            "add_balance": {"amount": 1, "reason": "x"},
-            "apply_fee": {"amount": 1, "description": "x"},
-            "redeem_voucher": {"code": "x"},
-        }[action]
-        with pytest.raises(Unauthorized):
-            await home.services.async_call(
-                DOMAIN,
-                action,
-                {"device_id": device_id, **fields},
-                blocking=True,
-                context=Context(user_id=hass_read_only_user.id),
-            )
-        assert fake.executed == []
-
-
 async def test_earlier_command(
     home: HomeAssistant, fake: type[FakeProvider], device_id: str
 ) -> None:
@@ -1054,157 +1012,6 @@ async def test_actions_are_there_without_an_account(home: HomeAssistant) -> None
         "start_charging",
         "get_sessions",
     }
-
-
-class TestRights:
-    """Actions ask for the same rights as the entities of a charger."""
-
-    @pytest.fixture
-    async def device(self, home: HomeAssistant, device_id: str) -> str:
-        """Return the charger, with the groups of users in place."""
-        return device_id
-
-    @pytest.mark.parametrize(
-        ("action", "fields"),
-        [
-            ("start_charging", {}),
-            ("stop_charging", {}),
-            ("set_charging_limit", {"current": 10}),
-            ("resume_charging", {}),
-            ("reserve", {}),
-            ("clear_charging_profile", {}),
-            ("trigger_message", {"message": "Heartbeat"}),
-        ],
-    )
-    async def test_who_may_only_look_steers_nothing(
-        self,
-        home: HomeAssistant,
-        fake: type[FakeProvider],
-        device: str,
-        hass_read_only_user: MockUser,
-        action: str,
-        fields: dict[str, Any],
-    ) -> None:
-        """What a switch refuses, no action does."""
-        with pytest.raises(Unauthorized):
-            await home.services.async_call(
-                DOMAIN,
-                action,
-                {"device_id": device, **fields},
-                blocking=True,
-                context=Context(user_id=hass_read_only_user.id),
-            )
-        assert fake.executed == []
-
-    @pytest.mark.parametrize(
-        ("action", "fields"),
-        [
-            ("get_sessions", {}),
-            ("get_charging_profiles", {}),
-            ("get_command", {"action_id": "a1"}),
-        ],
-    )
-    async def test_who_may_see_nothing_asks_nothing(
-        self, home: HomeAssistant, device: str, action: str, fields: dict[str, Any]
-    ) -> None:
-        """Sessions and commands are for those who may see the charger."""
-        user = MockUser(groups=[])
-        user.add_to_hass(home)
-        with pytest.raises(Unauthorized):
-            await home.services.async_call(
-                DOMAIN,
-                action,
-                {"device_id": device, **fields},
-                blocking=True,
-                return_response=True,
-                context=Context(user_id=user.id),
-            )
-
-    async def test_only_administrators_reserve_for_somebody(
-        self, home: HomeAssistant, fake: type[FakeProvider], device: str
-    ) -> None:
-        """A user reserves for the account, not under another's name."""
-        user = MockUser(groups=[await home.auth.async_get_group(GROUP_ID_USER)])
-        user.add_to_hass(home)
-        context = Context(user_id=user.id)
-        with pytest.raises(Unauthorized):
-            await home.services.async_call(
-                DOMAIN,
-                "reserve",
-                {"device_id": device, "user_id": "7"},
-                blocking=True,
-                context=context,
-            )
-        assert fake.executed == []
-        await home.services.async_call(
-            DOMAIN, "reserve", {"device_id": device}, blocking=True, context=context
-        )
-        assert fake.executed == [Reserve(device_id="c1")]
-
-    async def test_who_may_look_may_ask(
-        self,
-        home: HomeAssistant,
-        device: str,
-        hass_read_only_user: MockUser,
-    ) -> None:
-        """Reading needs the right to read."""
-        answer = await home.services.async_call(
-            DOMAIN,
-            "get_sessions",
-            {"device_id": device},
-            blocking=True,
-            return_response=True,
-            context=Context(user_id=hass_read_only_user.id),
-        )
-        assert answer is not None
-        assert answer["sessions"]
-
-    @pytest.mark.parametrize("fields", [{"user_id": "7"}, {"id_token": "A1B2"}])
-    async def test_only_administrators_name_whom_to_bill(
-        self,
-        home: HomeAssistant,
-        fake: type[FakeProvider],
-        device: str,
-        hass_admin_user: MockUser,
-        fields: dict[str, Any],
-    ) -> None:
-        """A user may start charging, but not under somebody's name."""
-        user = MockUser(groups=[await home.auth.async_get_group(GROUP_ID_USER)])
-        user.add_to_hass(home)
-        for who, allowed in ((user, False), (hass_admin_user, True)):
-            context = Context(user_id=who.id)
-            await home.services.async_call(
-                DOMAIN,
-                "start_charging",
-                {"device_id": device},
-                blocking=True,
-                context=context,
-            )
-            sent = len(fake.executed)
-            named = home.services.async_call(
-                DOMAIN,
-                "start_charging",
-                {"device_id": device, **fields},
-                blocking=True,
-                context=context,
-            )
-            if allowed:
-                await named
-            else:
-                with pytest.raises(Unauthorized):
-                    await named
-            assert len(fake.executed) == sent + allowed
-
-    async def test_nobody_known(self, home: HomeAssistant, device: str) -> None:
-        """A user who was deleted has no rights."""
-        with pytest.raises(UnknownUser):
-            await home.services.async_call(
-                DOMAIN,
-                "start_charging",
-                {"device_id": device},
-                blocking=True,
-                context=Context(user_id="gone"),
-            )
 
 
 async def test_cloud_that_wants_to_be_left_alone_for_a_moment(
