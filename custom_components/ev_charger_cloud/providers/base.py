@@ -123,6 +123,35 @@ class Poll:
     events: tuple[Event, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """A request that a cloud made to us.
+
+    `headers` have names in lower case; `body` are the bytes as they came, which a
+    signature is over.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What a callback said.
+
+    `kind` names it for counters, in words of the cloud that we know, else "unknown".
+    `fleet` holds the devices whose readings it states for certain, `reread` the ids of
+    devices that must be read again since something about them changed. `notices`
+    replace those of the last poll when they are not None.
+    """
+
+    kind: str
+    fleet: Fleet = field(default_factory=dict)
+    reread: frozenset[str] = frozenset()
+    events: tuple[Event, ...] = ()
+    notices: tuple[Notice, ...] | None = None
+
+
 def monotonic() -> float:
     """Return the time (s) that spans are measured by."""
     return time.monotonic()
@@ -242,6 +271,32 @@ class Provider(ABC):
         """Fetch the address where the owner links the maker's account anew.
 
         It opens doors: show it, never store or log it.
+        """
+        raise NotSupportedError
+
+    @property
+    def calls_back(self) -> bool:
+        """Return whether the cloud calls back, and the settings want it to."""
+        return False
+
+    async def subscribe(self, address: str) -> bool:
+        """Have the cloud call back at an address; return whether it will.
+
+        Called after the first poll, whenever the address changes, and once a day. What
+        an earlier run of this entry subscribed is replaced where it no longer fits; what
+        others subscribed is left alone.
+        """
+        return self.calls_back
+
+    async def unsubscribe(self, address: str) -> None:  # noqa: B027  (few must)
+        """End what `subscribe` began at an address, or one of the same last segment."""
+
+    def receive(self, callback: Callback) -> Received:
+        """Understand a callback; makes no request.
+
+        Raises AuthenticationError unless the signature proves that the cloud sent it,
+        UnusableAnswerError when it cannot be read. Unknown kinds, repeats and chargers
+        of others are no errors.
         """
         raise NotSupportedError
 

@@ -1,0 +1,120 @@
+"""Proofs that a callback comes from the cloud."""
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from custom_components.ev_charger_cloud.charging import AuthenticationError
+from custom_components.ev_charger_cloud.providers.signatures import (
+    SeenBefore,
+    verify_hmac,
+    verify_svix,
+)
+
+# Computed with openssl: printf '%s' "$BODY" | openssl dgst -sha256 -hmac tok-sim-0001
+BODY = (
+    b'{"notification":"NetworkStatusNotification","chargePointId":4021,'
+    b'"timestamp":"2026-05-04T06:20:00Z","networkStatus":"available"}'
+)
+HEX = "a1987b0b0228b7fc671d6362f5dcb3f2660a890444244133c520cc95591958c4"
+BASE64 = "oZh7CwIot/xnHWNi9dyz8mYKiQREJEEzxSDMlVkZWMQ="
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+# The example of Svix' own documents.
+SVIX = {
+    "svix-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "svix-timestamp": "1614265330",
+    "svix-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+}
+SVIX_BODY = b'{"test": 2432232314}'
+NOW = 1614265330.0
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [HEX, HEX.upper(), BASE64, f"sha256={HEX}", f"sha256={BASE64}", f" {HEX} "],
+)
+def test_hmac(signature: str) -> None:
+    """Every spelling of the same proof is one."""
+    verify_hmac("tok-sim-0001", BODY, signature)
+
+
+@pytest.mark.parametrize(
+    ("secret", "body", "signature"),
+    [
+        ("tok-sim-0001", BODY, None),
+        ("tok-sim-0001", BODY, ""),
+        ("tok-sim-0001", BODY, "nonsense"),
+        ("tok-sim-0001", BODY, "ünsinn"),
+        ("tok-sim-0001", BODY, HEX[:-2]),
+        ("tok-sim-0001", BODY + b" ", HEX),
+        ("tok-sim-0002", BODY, HEX),
+        ("tok-sim-0002", BODY, BASE64),
+    ],
+)
+def test_hmac_forged(secret: str, body: bytes, signature: str | None) -> None:
+    """Anything else is none."""
+    with pytest.raises(AuthenticationError):
+        verify_hmac(secret, body, signature)
+
+
+def test_svix() -> None:
+    """The documents' example holds, also beside another signature."""
+    assert verify_svix(SECRET, SVIX_BODY, SVIX, NOW) == SVIX["svix-id"]
+    assert verify_svix(SECRET, SVIX_BODY, SVIX, NOW - 300) == SVIX["svix-id"]
+    both = {**SVIX, "svix-signature": f"v1,AAAA v2,x {SVIX['svix-signature']}"}
+    assert verify_svix(SECRET, SVIX_BODY, both, NOW + 300) == SVIX["svix-id"]
+
+
+def test_svix_by_a_foreign_judge() -> None:
+    """What is signed by the rule as written down is accepted."""
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    signed = hmac.new(key, b"m1.1614265330.{}", hashlib.sha256).digest()
+    headers = {
+        "svix-id": "m1",
+        "svix-timestamp": "1614265330",
+        "svix-signature": "v1," + base64.b64encode(signed).decode(),
+    }
+    assert verify_svix(SECRET, b"{}", headers, NOW) == "m1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "secret", "now"),
+    [
+        ({}, SECRET, NOW + 301),
+        ({}, SECRET, NOW - 301),
+        ({}, "whsec_" + "A" * 32, NOW),
+        ({}, "whsec_!!", NOW),
+        ({}, "", NOW),
+        ({"svix-id": "other"}, SECRET, NOW),
+        ({"svix-id": ""}, SECRET, NOW),
+        ({"svix-timestamp": "1614265331"}, SECRET, NOW),
+        ({"svix-timestamp": "soon"}, SECRET, NOW),
+        ({"svix-timestamp": ""}, SECRET, NOW),
+        ({"svix-signature": ""}, SECRET, NOW),
+        ({"svix-signature": "v1,ü"}, SECRET, NOW),
+        ({"svix-signature": SVIX["svix-signature"][3:]}, SECRET, NOW),
+    ],
+)
+def test_svix_forged(changes: dict[str, str], secret: str, now: float) -> None:
+    """Nothing else is a proof, nor an old one."""
+    with pytest.raises(AuthenticationError):
+        verify_svix(secret, SVIX_BODY, {**SVIX, **changes}, now)
+
+
+def test_seen_before() -> None:
+    """A repeat is known for an hour, and however many came since within bounds."""
+    now = 0.0
+    seen = SeenBefore(lambda: now)
+    assert not seen.again("a")
+    now = 3600.0
+    assert seen.again("a")
+    now = 3601.0
+    assert not seen.again("a")
+    for number in range(510):
+        assert not seen.again(number)
+    assert seen.again("a")
+    assert not seen.again("b")
+    assert not seen.again("a")
