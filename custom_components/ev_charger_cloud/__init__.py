@@ -8,6 +8,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN, PLATFORMS
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
+from .push import async_end_push
 from .repairs import async_update_issues
 from .services import async_setup_services
 from .store import AccountStore
@@ -25,6 +26,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> b
     """Set up an account."""
     store = await AccountStore.load(hass, entry)
     coordinator = ChargingCoordinator(hass, entry, store)
+    coordinator.push.async_register()
     try:
         await coordinator.async_config_entry_first_refresh()
     except BaseException:
@@ -39,6 +41,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> b
         await coordinator.async_close()
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, close))
+    coordinator.push.async_start()
     return True
 
 
@@ -52,7 +55,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> None:
     """Forget what an account asked for, and what was to be mended."""
-    await AccountStore(hass, entry).remove()
+    store = await AccountStore.load(hass, entry)
+    await async_end_push(hass, entry, store)
+    await store.remove()
     async_update_issues(hass, entry, ())
 
 

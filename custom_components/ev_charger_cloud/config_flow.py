@@ -3,14 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partialmethod
-from ipaddress import ip_address
 import logging
 from types import MappingProxyType
 from typing import Any, override
 
 from aiohttp import DummyCookieJar
 import voluptuous as vol
-from yarl import URL
 
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
@@ -36,8 +34,8 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
-from homeassistant.util.network import is_local
 
+from .addresses import is_readable_on_the_way
 from .charging import ChargingError, DeviceKind, Name
 from .const import (
     CONF_ACCOUNT_ID,
@@ -60,7 +58,7 @@ from .const import (
 from .coordinator import ChargerConfigEntry
 from .error_translation import general_translation_of
 from .identity import entry_of, is_account_of, new_key
-from .names import async_device_name, async_load_names
+from .names import async_device_name, async_load_names, async_push_text
 from .providers import PROVIDERS
 from .providers.base import (
     Account,
@@ -75,8 +73,6 @@ from .providers.base import (
 
 _LOGGER = logging.getLogger(__name__)
 
-# Names that mean a machine in the same house wherever they are used.
-_LOCAL_NAMES = (".local", ".lan", ".home", ".home.arpa", ".internal", ".localhost")
 _ALLOW_HTTP = Field(key=CONF_ALLOW_HTTP, kind=FieldKind.BOOLEAN, default=False)
 
 _TEXT_TYPES = {
@@ -212,18 +208,6 @@ def _wrong_choice(user_input: Mapping[str, Any]) -> str | None:
     if user_input[CONF_ALL_CHARGERS]:
         return "all_and_chosen" if some else None
     return None if some else "nothing_chosen"
-
-
-def _readable_on_the_way(address: str) -> bool:
-    """Return whether others could read what is sent: plain HTTP beyond the house."""
-    url = URL(address)
-    if url.scheme != "http":
-        return False
-    host = url.host or ""
-    try:
-        return not is_local(ip_address(host))
-    except ValueError:
-        return "." in host.rstrip(".") and not host.rstrip(".").endswith(_LOCAL_NAMES)
 
 
 def _present(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -441,7 +425,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         address = self._settings.get(CONF_BASE_URL, "")
         if self._settings.pop(CONF_ALLOW_HTTP, False):
             self._accepted_address = address
-        if address != self._accepted_address and _readable_on_the_way(address):
+        if address != self._accepted_address and is_readable_on_the_way(address):
             raise InvalidSettingError(CONF_BASE_URL, "not_encrypted")
 
     async def _prove(self) -> None:
@@ -556,8 +540,19 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
             step_id="init",
             data_schema=vol.Schema(schema),
             errors=errors,
-            description_placeholders={"provider": description.name},
+            description_placeholders={
+                "provider": description.name,
+                "push": _push_text(self.hass, entry) if description.callbacks else "",
+            },
         )
+
+
+def _push_text(hass: HomeAssistant, entry: ChargerConfigEntry) -> str:
+    """Return whether the account's cloud calls back, and where, in words."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return ""
+    push = entry.runtime_data.push
+    return async_push_text(hass, push.state, push.address)
 
 
 async def _candidates(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 import logging
 import time
@@ -53,8 +54,9 @@ from .const import (
 from .device_registry import RegisteredDevices
 from .error_translation import command_failed, placeholders_of, translation_of
 from .providers import PROVIDERS
-from .providers.base import Context, Selection
+from .providers.base import Context, Received, Selection
 from .providers.transport import command_lane
+from .push import PushReceiver
 from .repairs import async_update_issues
 from .store import AccountStore
 
@@ -137,12 +139,14 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._event_log = EventLog()
         self._unloaded = False
         self.commands = CommandQueue(hass, self)
+        self.push = PushReceiver(hass, entry, self)
 
     async def async_close(self) -> None:
         """End what runs beside the polls, and write what must not be forgotten."""
         if self._unloaded:
             return
         self._unloaded = True
+        self.push.async_unregister()
         self.commands.close()
         for _, task in self._reads.values():
             task.cancel()
@@ -322,6 +326,17 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             self._read_at.get(device_id, _NEVER),
         )
 
+    async def apply_callback(self, received: Received, received_at: float) -> None:
+        """Apply what a callback said; it was true when it came, at `received_at`."""
+        if self._unloaded or not self.has_polled:
+            return
+        if received.notices is not None:
+            async_update_issues(self.hass, self.config_entry, received.notices)
+        if received.fleet:
+            await self._apply_fleet(received.fleet, received_at, complete=False)
+            self.async_update_listeners()
+        self.report_events(received.events)
+
     # Events.
 
     def _report_changes(self, old: Device, new: Device) -> None:
@@ -417,11 +432,13 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 self.doubt_credentials()
             raise command_failed(err, self.name_of(device)) from err
 
-    async def read(self, device_id: str, *, since: float | None = None) -> None:
+    async def read(
+        self, device_id: str, *, since: float | None = None, urgent: bool = True
+    ) -> None:
         """Read one charger anew; the next poll will tell if that fails.
 
         A read that was sent after `since` (monotonic) and is under way is shared by
-        all who want one.
+        all who want one. It passes polls when it is `urgent`: somebody waits for it.
         """
         if (device := self.data.get(device_id)) is None:
             return
@@ -431,17 +448,20 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         started, task = self._reads.get(charger_id, (_NEVER, None))
         if task is None or task.done() or started < since:
             task = self.config_entry.async_create_background_task(
-                self.hass, self._read(device_id), f"{DOMAIN} read", eager_start=False
+                self.hass,
+                self._read(device_id, urgent=urgent),
+                f"{DOMAIN} read",
+                eager_start=False,
             )
             self._reads[charger_id] = time.monotonic(), task
         # Who no longer waits does not end it for the others.
         await asyncio.wait((task,))
 
-    async def _read(self, device_id: str) -> None:
+    async def _read(self, device_id: str, *, urgent: bool) -> None:
         """Read a charger and apply what came."""
         sent_at = time.monotonic()
         try:
-            with command_lane():
+            with command_lane() if urgent else nullcontext():
                 part = await self.provider.read(device_id)
         except ChargingError as err:
             if isinstance(err, AuthenticationError):

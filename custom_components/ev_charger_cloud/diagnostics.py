@@ -105,6 +105,7 @@ async def async_get_config_entry_diagnostics(
             "last_update_success": coordinator.last_update_success,
             "last_exception": None if trouble is None else type(trouble).__name__,
         },
+        "push": coordinator.push.diagnostics(),
         "fleet": [_plain(device, alias) for device in coordinator.data.values()],
         "provider": _harmless(coordinator.provider.diagnostics(), alias),
     }

@@ -9,8 +9,9 @@ from homeassistant.helpers import translation
 from .charging import Name
 from .const import DOMAIN
 
-# Hassfest knows no section for features: they are options of a selector without a form.
+# Hassfest knows no section for these: they are options of a selector without a form.
 _FEATURE = f"component.{DOMAIN}.selector.feature.options."
+_PUSH = f"component.{DOMAIN}.selector.push_state.options."
 
 
 async def async_load_names(hass: HomeAssistant) -> None:
@@ -33,6 +34,13 @@ def async_feature_name(hass: HomeAssistant, name: Name) -> str | None:
     """Return the name of a feature of a cloud, None if there is no such feature."""
     text = _texts(hass, "selector").get(f"{_FEATURE}{name.key}")
     return None if text is None else _filled(text, name.placeholders)
+
+
+@callback
+def async_push_text(hass: HomeAssistant, state: str, address: str | None) -> str:
+    """Return whether callbacks come, in words."""
+    text = _texts(hass, "selector").get(f"{_PUSH}{state}", "")
+    return _filled(text, {"address": address or ""})
 
 
 def _texts(hass: HomeAssistant, category: str) -> Mapping[str, str]:

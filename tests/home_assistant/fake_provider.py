@@ -5,7 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, override
 
+import orjson
+
 from custom_components.ev_charger_cloud.charging import (
+    AuthenticationError,
     ChargingError,
     ChargingProfile,
     Command,
@@ -22,10 +25,12 @@ from custom_components.ev_charger_cloud.charging import (
     SetControl,
     StartCharging,
     StopCharging,
+    UnusableAnswerError,
     Value,
 )
 from custom_components.ev_charger_cloud.providers.base import (
     Account,
+    Callback,
     Candidate,
     Context,
     Field,
@@ -34,6 +39,7 @@ from custom_components.ev_charger_cloud.providers.base import (
     Poll,
     Provider,
     ProviderDescription,
+    Received,
 )
 
 
@@ -62,6 +68,11 @@ class FakeProvider(Provider):
     reads: list[str]
     polls: int
     contexts: list[Context]
+    # Where it was told to call, what that was answered, and what is told by a callback.
+    subscribed: list[str]
+    unsubscribed: list[str]
+    subscription: bool | ChargingError
+    received: Received | Exception
 
     @classmethod
     def reset(cls) -> None:
@@ -87,6 +98,10 @@ class FakeProvider(Provider):
         cls.reads = []
         cls.polls = 0
         cls.contexts = []
+        cls.subscribed = []
+        cls.unsubscribed = []
+        cls.subscription = True
+        cls.received = Received(kind="nothing")
 
     def __init__(self, context: Context) -> None:
         """Remember what it was given."""
@@ -245,6 +260,31 @@ class FakeProvider(Provider):
         if self.failure:
             raise self.failure
         return "https://link.example/secret"
+
+    @override
+    async def subscribe(self, address: str) -> bool:
+        self.subscribed.append(address)
+        if isinstance(self.subscription, ChargingError):
+            raise self.subscription
+        return self.subscription
+
+    @override
+    async def unsubscribe(self, address: str) -> None:
+        self.unsubscribed.append(address)
+        if isinstance(self.subscription, ChargingError):
+            raise self.subscription
+
+    @override
+    def receive(self, callback: Callback) -> Received:
+        if callback.headers.get("x-signature") != "good":
+            raise AuthenticationError(reason="bad_signature")
+        try:
+            orjson.loads(callback.body)
+        except ValueError as err:
+            raise UnusableAnswerError(reason="not_json") from err
+        if isinstance(self.received, Exception):
+            raise self.received
+        return replace(self.received, fleet=self._seen(self.received.fleet))
 
     @override
     def diagnostics(self) -> Mapping[str, Any]:

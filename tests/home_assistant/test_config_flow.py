@@ -874,7 +874,7 @@ class TestOptions:
             "stack_level",
             "allow_pause",
         ]
-        assert result["description_placeholders"] == {"provider": "Fake"}
+        assert result["description_placeholders"] == {"provider": "Fake", "push": ""}
         assert default_of(result, "all_chargers") is False
         assert default_of(result, "chargers") == ["c1"]
         assert default_of(result, "groups") == ["p1"]

@@ -45,6 +45,7 @@ from custom_components.ev_charger_cloud.lock import LOCKS
 from custom_components.ev_charger_cloud.number import NUMBERS
 from custom_components.ev_charger_cloud.providers import PROVIDERS
 from custom_components.ev_charger_cloud.providers.base import FieldKind
+from custom_components.ev_charger_cloud.push import PushState
 from custom_components.ev_charger_cloud.select import SELECTS
 from custom_components.ev_charger_cloud.sensor import SENSORS
 from custom_components.ev_charger_cloud.service_commands import COMMAND_ACTIONS
@@ -456,7 +457,7 @@ class TestFlowTexts:
             for key, text in leaves(texts):
                 assert placeholders(text) <= given.get(step, common), f"{step}.{key}"
         for key, text in leaves(TEXTS["options"]):
-            assert placeholders(text) <= {"provider"}, key
+            assert placeholders(text) <= {"provider", "push"}, key
 
     def test_errors(self) -> None:
         """Each error of a provider can be told in a form."""
@@ -495,10 +496,12 @@ class TestFlowTexts:
         }
         for key, options in offered.items():
             assert TEXTS["selector"][key]["options"].keys() == options, key
+        assert TEXTS["selector"]["push_state"]["options"].keys() == set(PushState)
         assert TEXTS["selector"].keys() == offered.keys() | {
             CONF_PACE,
             CONF_ENTITIES,
             "feature",
+            "push_state",
         }
 
 

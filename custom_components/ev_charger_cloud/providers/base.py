@@ -274,19 +274,15 @@ class Provider(ABC):
         """
         raise NotSupportedError
 
-    @property
-    def calls_back(self) -> bool:
-        """Return whether the cloud calls back, and the settings want it to."""
-        return False
-
     async def subscribe(self, address: str) -> bool:
-        """Have the cloud call back at an address; return whether it will.
+        """Have the cloud call back at an address, if the settings want it to.
 
+        Returns whether it will; makes sure that it does not when it is not wanted.
         Called after the first poll, whenever the address changes, and once a day. What
         an earlier run of this entry subscribed is replaced where it no longer fits; what
         others subscribed is left alone.
         """
-        return self.calls_back
+        return False
 
     async def unsubscribe(self, address: str) -> None:  # noqa: B027  (few must)
         """End what `subscribe` began at an address, or one of the same last segment."""
@@ -311,6 +307,7 @@ class ProviderDescription:
 
     `fields` prove the account at set-up. `account_field` is then chosen from
     `Provider.subaccounts`, unless it was typed in. `options` can be changed later.
+    `callbacks` says that the cloud can call back (`Provider.receive`).
     `portal` is where a user gets the credentials. `normalise` tidies what was typed
     in; it raises InvalidSettingError.
     """
@@ -321,5 +318,6 @@ class ProviderDescription:
     fields: tuple[Field, ...]
     options: tuple[Field, ...] = ()
     account_field: str | None = None
+    callbacks: bool = False
     portal: str = ""
     normalise: Callable[[Settings], dict[str, Any]] = dict
