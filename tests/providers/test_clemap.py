@@ -1,6 +1,8 @@
 """CLEMAP: set-up, readings and devices, over real sockets."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import json
 import logging
@@ -24,6 +26,7 @@ from custom_components.ev_charger_cloud.charging import (
     RateLimitedError,
     Reading,
     ServerFaultError,
+    SetControl,
     StartCharging,
     StopCharging,
     UnreachableError,
@@ -35,7 +38,7 @@ from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
     Selection,
 )
-from custom_components.ev_charger_cloud.providers.clemap import DESCRIPTION, plugs
+from custom_components.ev_charger_cloud.providers.clemap import DESCRIPTION
 from custom_components.ev_charger_cloud.providers.clemap.provider import ClemapProvider
 from simulator import Simulator
 from simulator.clouds.clemap import Clemap
@@ -67,8 +70,20 @@ def cloud(simulator: Simulator) -> Clemap:
     return cloud
 
 
+@dataclass
+class Ticks:
+    """The time (s) that spans are measured by."""
+
+    now: float = 0.0
+
+
 @pytest.fixture
-def make(cloud: Clemap, session: ClientSession) -> Make:
+def ticks() -> Ticks:
+    return Ticks()
+
+
+@pytest.fixture
+def make(cloud: Clemap, session: ClientSession, ticks: Ticks) -> Make:
     def make(station: str = "clemap-garage", **settings: Any) -> ClemapProvider:
         typed = {
             "base_url": cloud.base_url,
@@ -76,7 +91,12 @@ def make(cloud: Clemap, session: ClientSession) -> Make:
             **settings,
         }
         provider = DESCRIPTION.factory(
-            Context(session=session, settings=DESCRIPTION.normalise(typed))
+            Context(
+                session=session,
+                settings=DESCRIPTION.normalise(typed),
+                now=cloud.world.clock.now,
+                monotonic=lambda: ticks.now,
+            )
         )
         assert isinstance(provider, ClemapProvider)
         return provider
@@ -157,6 +177,8 @@ def test_base_url_has_a_default() -> None:
         ("base_url", "https://me:secret@cloud.clemap.com", "invalid_url"),
         ("base_url", "https://cloud.clemap.com:port", "invalid_url"),
         ("edge_device_id", "", "invalid_id"),
+        ("edge_device_id", "..", "invalid_id"),
+        ("evse_id", ".", "invalid_id"),
         ("edge_device_id", URL.replace("65f0c0ffee", "{edge_device_id}"), "invalid_id"),
         ("evse_id", "a/b", "invalid_id"),
         ("token", "two words", "invalid_token"),
@@ -310,7 +332,7 @@ async def test_published_example(make: Make, cloud: Clemap) -> None:
         ("offline", None, None, None, None, False, False),
         ("cloud_offline", None, None, None, None, False, False),
         ("init", None, None, None, None, True, False),
-        ("stopped", ChargingStatus.PAUSED, None, False, False, True, True),
+        ("stopped", None, None, False, False, True, True),
         ("starting", ChargingStatus.STARTING, True, False, False, True, True),
         ("producing", None, None, False, None, True, False),
         ("unknown", None, None, None, None, True, True),
@@ -346,6 +368,8 @@ async def test_every_status(
     )
     warnings = [r for r in caplog.records if r.levelno >= logging.WARNING]
     assert len(warnings) == (word in ("producing", "teleporting"))
+    told = any("unknown word" in record.getMessage() for record in warnings)
+    assert told is (word == "teleporting")
 
 
 async def test_discharging_keeps_its_sign(make: Make, cloud: Clemap) -> None:
@@ -432,9 +456,11 @@ async def test_no_plugs_yet(
 
 
 @pytest.mark.usefixtures("published")
-async def test_plugs_come_and_go(make: Make, cloud: Clemap) -> None:
+async def test_plugs_come_and_go(make: Make, cloud: Clemap, ticks: Ticks) -> None:
+    """A plug leaves when three complete lists in ten minutes lacked it."""
     provider = make()
     first, second = fixture("status")
+    ids = [f"{PUBLISHED}_{plug['plug_uuid']}" for plug in (first, second)]
     answer(cloud, [first])
     assert len((await provider.poll()).fleet) == 1
     answer(cloud, [second, first])
@@ -443,10 +469,101 @@ async def test_plugs_come_and_go(make: Make, cloud: Clemap) -> None:
     answer(cloud, [first, second])
     assert (await provider.poll()).fleet == fleet
     answer(cloud, [second])
+    for seconds in (30, 30, 30, 500):
+        ticks.now += seconds
+        fleet = (await provider.poll()).fleet
+        assert set(fleet) == {PUBLISHED, *ids}
+        assert [fleet[each].stale for each in ids] == [True, False]
+    ticks.now += 100
+    assert set((await provider.poll()).fleet) == {PUBLISHED, ids[1]}
+    answer(cloud, [second, first])
+    assert not (await provider.poll()).fleet[ids[0]].stale
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("missing", ["unreadable", "without its uuid", "a stranger"])
+async def test_crooked_list_proves_nothing(
+    make: Make, cloud: Clemap, ticks: Ticks, missing: str
+) -> None:
+    provider = make()
+    first, second = fixture("status")
+    answer(cloud, [first, second])
     fleet = (await provider.poll()).fleet
-    assert set(fleet) == {PUBLISHED, f"{PUBLISHED}_{second['plug_uuid']}"}
+    wrong: dict[str, Any] = {
+        "unreadable": None,
+        "without its uuid": second | {"plug_uuid": None},
+        "a stranger": second | {"plug_uuid": "x", "evse_uuid": "y"},
+    }
+    answer(cloud, [first, wrong[missing]])
+    for _ in range(5):
+        ticks.now += 600
+        assert (await provider.poll()).fleet.keys() == fleet.keys()
+
+
+@pytest.mark.usefixtures("published")
+async def test_empty_list_is_a_trouble_first(
+    make: Make, cloud: Clemap, ticks: Ticks
+) -> None:
+    provider = make()
+    answer(cloud, fixture("status"))
+    fleet = (await provider.poll()).fleet
     answer(cloud, [])
+    for _ in range(2):
+        ticks.now += 600
+        with pytest.raises(UnusableAnswerError) as caught:
+            await provider.poll()
+        assert caught.value.reason == "empty_list"
+    answer(cloud, fixture("status"))
+    assert (await provider.poll()).fleet.keys() == fleet.keys()
+    answer(cloud, [])
+    for _ in range(2):
+        ticks.now += 600
+        with pytest.raises(UnusableAnswerError):
+            await provider.poll()
+    ticks.now += 600
     assert set((await provider.poll()).fleet) == {PUBLISHED}
+
+
+@pytest.mark.usefixtures("published")
+async def test_only_plug_may_get_its_uuid_later(make: Make, cloud: Clemap) -> None:
+    provider = make()
+    plug = fixture("status")[1]
+    for uuid in (None, plug["plug_uuid"], None):
+        answer(cloud, [plug | {"plug_uuid": uuid}])
+        device = await only(provider)
+        assert (device.id, device.name) == (PUBLISHED, "Plug 2")
+        assert device.readings[Reading.POWER] == 7107
+
+
+@pytest.mark.usefixtures("published")
+async def test_answer_that_was_asked_for_earlier_does_not_count(
+    make: Make, cloud: Clemap, ticks: Ticks
+) -> None:
+    provider = make()
+    plug = fixture("status")[1]
+    answer(cloud, [plug], delay=0.2)
+    poll = asyncio.create_task(provider.poll())
+    await asyncio.sleep(0.05)
+    ticks.now += 1
+    answer(cloud, [plug | {"power": 0.0}])
+    await provider.read(PUBLISHED)
+    assert not poll.done()
+    (device,) = (await poll).fleet.values()
+    assert device.readings[Reading.POWER] == 0
+
+
+async def test_unchanged_poll_returns_the_same_devices(
+    make: Make, simulator: Simulator, cloud: Clemap, ticks: Ticks
+) -> None:
+    """Equal bytes are the same objects, all the way up."""
+    provider = make("clemap-carport")
+    fleet = (await provider.poll()).fleet
+    ticks.now += 61
+    assert (await provider.poll()).fleet is fleet
+    one, _ = cloud.stations["clemap-carport"].connectors
+    one.plug_in()
+    simulator.world.clock.step(11)
+    assert (await provider.poll()).fleet is not fleet
 
 
 @pytest.mark.usefixtures("published")
@@ -463,15 +580,16 @@ async def test_each_plug_has_its_own_connection(make: Make, cloud: Clemap) -> No
 
 @pytest.mark.usefixtures("published")
 async def test_reading_that_stands_still_turns_stale(
-    make: Make, cloud: Clemap, monkeypatch: pytest.MonkeyPatch
+    make: Make, cloud: Clemap, ticks: Ticks
 ) -> None:
     provider = make()
     plug = fixture("status")[1]
     answer(cloud, [plug])
     assert (await only(provider)).readings[Reading.POWER] == 7107
     # Seen a moment ago only: the clock may be wrong.
+    ticks.now += 89
     assert (await only(provider)).readings[Reading.POWER] == 7107
-    monkeypatch.setattr(plugs, "_UNCHANGED", 0.0)
+    ticks.now += 1
     device = await only(provider)
     assert [device.readings[reading] for reading in LIVE] == [None] * 5
     assert device.readings[Reading.STATUS] is None
@@ -482,12 +600,25 @@ async def test_reading_that_stands_still_turns_stale(
     assert (await only(provider)).readings[Reading.POWER] == 7107
 
 
-async def test_recent_reading_may_stand_still(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("published")
+async def test_reading_from_the_future_stands_still_too(
+    make: Make, cloud: Clemap, ticks: Ticks
 ) -> None:
-    monkeypatch.setattr(plugs, "_UNCHANGED", 0.0)
+    """A clock ahead makes nothing live for ever."""
+    provider = make()
+    plug = fixture("status")[1] | {"time": "2099-01-01T00:00:00Z"}
+    answer(cloud, [plug])
+    await only(provider)
+    ticks.now += 299
+    assert (await only(provider)).readings[Reading.POWER] == 7107
+    ticks.now += 1
+    assert (await only(provider)).readings[Reading.POWER] is None
+
+
+async def test_recent_reading_may_stand_still(make: Make, ticks: Ticks) -> None:
     provider = make()
     await provider.poll()
+    ticks.now += 200
     assert (await only(provider)).readings[Reading.POWER] == 0
 
 
@@ -518,11 +649,11 @@ async def test_physical_life(
     assert (await after(3))[:2] == ("recently_started_charging", "charging")
     assert await after(30) == ("charging", "charging", True, True, 6762)
     connector.set_limit("test", 0)
-    assert await after(1) == ("connected", "connected", True, False, 0)
+    assert await after(1) == ("connected", "suspended_evse", True, False, 0)
     connector.set_limit("test", None)
     assert await after(1800) == ("connected", "connected", True, False, 0)
     connector.stop()
-    assert await after(1) == ("stopped", "paused", None, False, 0)
+    assert await after(1) == ("stopped", None, None, False, 0)
     connector.set_fault("GroundFailure")
     assert await after(1) == ("error", "faulted", None, False, 0)
     connector.set_fault(None)
@@ -573,10 +704,19 @@ async def test_interval_follows_the_charging(
     assert (await provider.poll()).interval == timedelta(seconds=15)
 
 
-async def test_station_that_is_not_wanted(make: Make) -> None:
+async def test_station_that_is_not_wanted(make: Make, cloud: Clemap) -> None:
+    """Nothing is asked for it, and a limit that was held lapses."""
     provider = make()
+    await provider.execute(
+        SetControl(device_id="any", control=Control.CURRENT_LIMIT, value=10.0)
+    )
+    await provider.poll()
+    assert "held_limit" in provider.context.memory
     provider.context.selection = Selection(everything=False)
+    cloud.requests.clear()
     assert (await provider.poll()).fleet == {}
+    assert not cloud.requests
+    assert provider.context.memory == {}
 
 
 async def test_read_names_all_devices_of_the_station(make: Make) -> None:

@@ -5,9 +5,8 @@ unless it is renewed. There is no start, no stop, no session and no meter.
 """
 
 from ..base import Field, FieldKind, ProviderDescription
-from .limit import ALLOW_PAUSE, HOLD_TIME, MAXIMUM_CURRENT
 from .provider import ClemapProvider
-from .settings import BASE_URL, normalise
+from .settings import ALLOW_PAUSE, BASE_URL, HOLD_TIME, MAXIMUM_CURRENT, normalise
 
 DESCRIPTION = ProviderDescription(
     key="clemap",

@@ -5,12 +5,11 @@ it comes with the time until which it is valid, that it is null when there is no
 and that a new one is answered as received or rejected. So those are read tolerantly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from ...charging import UnusableAnswerError
 from ..transport import message_of
 from ..wire import Wire, moment, number
 
@@ -33,18 +32,15 @@ class Plug(Wire):
     power: float | None = None
     dyn_current_limit: float | None = None
 
-    @classmethod
-    def read(cls, body: Any) -> list[Self]:
-        """Read the plugs of a status, of one plug also without the list around it."""
-        if isinstance(body, Mapping) and "status" in body:
-            body = [body]
-        plugs = cls.decode_all(body)
-        if body and not plugs:
-            raise UnusableAnswerError("no plug can be read", reason="unexpected_shape")
-        return plugs
+
+def plug_list(body: Any) -> Any:
+    """Return the list in a status; of one plug it may come without."""
+    return [body] if isinstance(body, Mapping) and "status" in body else body
 
 
 _UNTIL = ("valid_until", "validUntil", "until", "expires_at", "end_time", "time")
+_NEAR = timedelta(days=30)
+_HIGHEST = 80  # A: no station that a vehicle is charged at is made for more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,50 +51,59 @@ class Target:
     valid_until: datetime | None = None
 
     @classmethod
-    def read(cls, body: Any) -> Self:
+    def read(cls, body: Any, now: datetime) -> Self | None:
         """Read the current settings, whatever their keys are.
 
-        Raises UnusableAnswerError when they tell neither a number nor that there is
-        none: to take such an answer for a reset would end a limit that stands.
+        Returns None when they tell neither a target nor that there is none: ids, times
+        and other numbers are no target.
         """
-        if body == []:
+        settings = _within(body)
+        if settings == []:
             return cls()
-        if isinstance(body, list):
-            body = body[0]
-        if not isinstance(body, Mapping) or not _tells(current := _current(body)):
-            raise UnusableAnswerError(
-                "Target: cannot be read", reason="unexpected_shape"
-            )
-        if current is None:
-            return cls()
-        named = (body.get(key) for key in _UNTIL)
-        times = (moment(value) for value in (*named, *body.values()))
-        return cls(
-            current=number(current),
-            valid_until=next((time for time in times if time), None),
-        )
+        if isinstance(settings, list):
+            settings = settings[0]
+        if not isinstance(settings, Mapping):
+            return None
+        values = list(_candidates(settings))
+        current = next((value for value in values if value is not None), None)
+        if current is not None:
+            amperes = None if isinstance(current, bool) else number(current)
+            if amperes is None or not 0 <= amperes <= _HIGHEST:
+                return None
+            return cls(current=amperes, valid_until=_valid_until(settings, now))
+        return cls() if values else None
 
 
-_NOTHING = object()
+def _within(body: Any) -> Any:
+    """Take a level of `data` off."""
+    data = body.get("data") if isinstance(body, Mapping) else None
+    return data if isinstance(data, Mapping | list) else body
 
 
-def _current(settings: Mapping[str, Any]) -> Any:
-    """Find the target: under its likely key, else the first number, else a null."""
+def _candidates(settings: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what may be the target, the likeliest first."""
     if "current" in settings:
-        return settings["current"]
-    values = [value for key, value in settings.items() if key != "duration"]
-    numbers = (value for value in values if _is_number(value))
-    return next(numbers, None if None in values else _NOTHING)
+        yield settings["current"]
+        return
+    for word in ("target", "current", "limit"):
+        named = [value for key, value in settings.items() if word in key.lower()]
+        if values := [value for value in named if moment(value) is None]:
+            yield from values
+            return
 
 
-def _is_number(value: Any) -> bool:
-    """Tell a number from a text that looks like one, such as an id."""
-    return not isinstance(value, str) and number(value) is not None
-
-
-def _tells(current: Any) -> bool:
-    """Return whether a value is a target or the lack of one."""
-    return current is None or number(current) is not None
+def _valid_until(settings: Mapping[str, Any], now: datetime) -> datetime | None:
+    """Find until when a target is valid: a written time, else an epoch near now."""
+    named = [settings[key] for key in _UNTIL if key in settings]
+    for value in (*named, *settings.values()):
+        if (when := moment(value)) is not None:
+            return when
+    for value in named:
+        epoch = None if isinstance(value, bool) else number(value)
+        for seconds in () if epoch is None else (epoch, epoch / 1000):
+            if abs(seconds - now.timestamp()) <= _NEAR.total_seconds():
+                return datetime.fromtimestamp(seconds, UTC)
+    return None
 
 
 _TAKEN = ("success", "accepted", "received")

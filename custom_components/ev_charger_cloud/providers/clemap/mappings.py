@@ -1,15 +1,15 @@
 """The thirteen words for the state of a plug, and what they make of its readings."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
 
-from ...charging import CURRENTS, ChargingStatus, Reading, Value
+from ...charging import CURRENTS, ChargingStatus, Reading, Refusal, Value
 from ..wire import translate
+from .settings import MINIMUM_CURRENT
 from .wire import Plug
 
 # "Status Information of Charging Station". `init` and `unknown` tell no state, nor do
-# the two offline ones; `producing` is for solar systems and met here like a word that
-# nobody knows. A `stopped` station may have a vehicle or not.
+# the two offline ones; `producing` is for solar systems. A `stopped` station may have
+# a vehicle or not, and nobody knows who stopped it.
 _STATUS: dict[str, ChargingStatus | None] = {
     "charging": ChargingStatus.CHARGING,
     "recently_started_charging": ChargingStatus.CHARGING,
@@ -20,7 +20,8 @@ _STATUS: dict[str, ChargingStatus | None] = {
     "offline": None,
     "cloud_offline": None,
     "init": None,
-    "stopped": ChargingStatus.PAUSED,
+    "producing": None,
+    "stopped": None,
     "starting": ChargingStatus.STARTING,
     "unknown": None,
 }
@@ -37,14 +38,19 @@ _CHARGING = {"charging": True, "recently_started_charging": True} | dict.fromkey
     False,
 )
 _OFFLINE = frozenset({"offline", "cloud_offline"})
-_TOLD = _STATUS.keys() - _OFFLINE - {"init", "unknown"}
+_TOLD = _STATUS.keys() - _OFFLINE - {"init", "unknown", "producing"}
 _UNMEASURED = _OFFLINE | {"init", "producing"}
 _NOTHING_FLOWS = frozenset({"idle", "connected", "stopped"})
-_UNCONTROLLABLE = _UNMEASURED | {"error"}
 
-# The cloud's values are refreshed each minute at the slowest.
-_OLD = timedelta(minutes=5)
-_UNCHANGED = 90.0
+# In these no target reaches a plug: control of one in error is documented as
+# impossible.
+_UNCONTROLLABLE = {
+    "error": Refusal.FAULTED,
+    "offline": Refusal.OFFLINE,
+    "cloud_offline": Refusal.OFFLINE,
+    "init": Refusal.INOPERATIVE,
+    "producing": Refusal.INOPERATIVE,
+}
 
 
 def online(plug: Plug) -> bool | None:
@@ -52,24 +58,29 @@ def online(plug: Plug) -> bool | None:
     return None if plug.status is None else plug.status not in _OFFLINE
 
 
-def faulted(plug: Plug) -> bool:
-    """Return whether the plug is in error."""
-    return plug.status == "error"
-
-
 def charging(plug: Plug) -> bool:
     """Return whether the plug charges a vehicle."""
     return _CHARGING.get(plug.status or "") is True
 
 
-def controllable(plugs: Iterable[Plug]) -> bool:
-    """Return whether a target can reach any of the plugs, as far as is known."""
-    states = [plug.status for plug in plugs]
-    return not states or any(status not in _UNCONTROLLABLE for status in states)
+def producing(plug: Plug) -> bool:
+    """Return whether it is no plug at all, but a solar system."""
+    return plug.status == "producing"
 
 
-def readings(plug: Plug, *, stale: bool) -> Mapping[Reading, Value]:
-    """Translate a plug; when it is stale only what tells so."""
+def obstacle(plugs: Iterable[Plug]) -> Refusal | None:
+    """Return why no target can reach any of the plugs, None where it may."""
+    reasons = [_UNCONTROLLABLE.get(plug.status or "") for plug in plugs]
+    return None if None in reasons or not reasons else reasons[0]
+
+
+def readings(
+    plug: Plug, *, stale: bool, held_back: ChargingStatus | None = None
+) -> Mapping[Reading, Value]:
+    """Translate a plug; when it is stale only what tells so.
+
+    `held_back` is the state of a vehicle that a target of 0 A keeps from charging.
+    """
     word = None if stale else plug.status
     measured = (
         plug.current_l1,
@@ -83,8 +94,13 @@ def readings(plug: Plug, *, stale: bool) -> Mapping[Reading, Value]:
     *flows, offered = measured
     if word in _NOTHING_FLOWS:
         flows = [flow or 0.0 for flow in flows]
+    status = translate(_STATUS, word, of="CLEMAP status")
+    if word == "connected" and offered is not None and offered < MINIMUM_CURRENT:
+        status = ChargingStatus.SUSPENDED_EVSE
+    if word in ("connected", "stopped") and held_back is not None:
+        status = held_back
     return {
-        Reading.STATUS: translate(_STATUS, word, of="CLEMAP status"),
+        Reading.STATUS: status,
         Reading.CLOUD_STATUS: plug.status,
         Reading.PLUG: _PLUGGED_IN.get(word or ""),
         Reading.CHARGING: _CHARGING.get(word or ""),
@@ -93,29 +109,3 @@ def readings(plug: Plug, *, stale: bool) -> Mapping[Reading, Value]:
         Reading.CURRENT_OFFERED: offered,
         Reading.LAST_UPDATE: plug.time,
     }
-
-
-class StaleDetector:
-    """Tells a reading that stands still from one that a wrong clock makes look old."""
-
-    def __init__(self) -> None:
-        """Begin without having seen anything."""
-        self._seen: dict[str, tuple[datetime | None, float]] = {}
-        self._stale: set[str] = set()
-
-    def note(self, plugs: Mapping[str, Plug], now: datetime, ticks: float) -> None:
-        """Look at the times of new readings; `ticks` is a monotonic clock in s."""
-        self._stale.clear()
-        for key, plug in plugs.items():
-            if key not in self._seen or self._seen[key][0] != plug.time:
-                self._seen[key] = (plug.time, ticks)
-            elif (
-                plug.time
-                and now - plug.time > _OLD
-                and ticks - self._seen[key][1] >= _UNCHANGED
-            ):
-                self._stale.add(key)
-
-    def stale(self, key: str) -> bool:
-        """Return whether a plug's reading stands still."""
-        return key in self._stale
