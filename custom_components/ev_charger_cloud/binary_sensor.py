@@ -56,8 +56,9 @@ class OnlineDescription(ChargerBinarySensorDescription):
 
     @override
     def offered(self, device: Device) -> bool:
-        """Return whether the cloud says anything of it; a connector has no line."""
-        return device.online is not None and device.parent is None
+        """Return whether the cloud says anything of it; few connectors have their own."""
+        own = device.parent is None or device.own_connection
+        return own and device.online is not None
 
     @override
     def state(self, device: Device) -> bool | None:

@@ -76,19 +76,22 @@ async def test_online(
     assert (state and state.state) == expected
 
 
-async def test_connector_has_no_line_of_its_own(
-    home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
+@pytest.mark.parametrize("own", [False, True])
+async def test_connection_of_a_connector(
+    home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider], own: bool
 ) -> None:
-    """The charger has, for all its connectors."""
+    """The charger's is that of all its connectors, unless they have their own."""
     fake.fleet = {
         "c1": everything(),
-        "c1-1": everything(id="c1-1", name="Connector 1", parent="c1"),
+        "c1-1": everything(
+            id="c1-1", name="Connector 1", parent="c1", own_connection=own, online=False
+        ),
     }
     await set_up()
     assert entity_ids(home, Platform.BINARY_SENSOR, "c1-1")
     lines = [
-        state.entity_id
+        state.state
         for state in home.states.async_all("binary_sensor")
         if state.entity_id.endswith("_online")
     ]
-    assert lines == ["binary_sensor.garage_online"]
+    assert lines == (["on", "off"] if own else ["on"])

@@ -573,6 +573,9 @@ async def test_each_plug_has_its_own_connection(make: Make, cloud: Clemap) -> No
     answer(cloud, [first | {"status": "offline"}, second])
     fleet = (await provider.poll()).fleet
     assert [device.online for device in fleet.values()] == [True, False, True]
+    station, *plugs = fleet.values()
+    assert not station.own_connection
+    assert all(plug.own_connection for plug in plugs)
     answer(cloud, [first | {"status": "offline"}, second | {"status": "offline"}])
     fleet = (await provider.poll()).fleet
     assert [device.online for device in fleet.values()] == [False] * 3

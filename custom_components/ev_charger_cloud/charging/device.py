@@ -53,8 +53,9 @@ class Device:
     cloud honours; any other field is refused before anything is sent.
 
     `online` is what the cloud says of the charger's own connection, None where it
-    says nothing: an offline charger's readings are worth nothing now. `stale` says
-    that this poll could not read the device: its readings are the last known.
+    says nothing: an offline charger's readings are worth nothing now.
+    `own_connection` says of a connector that this is not merely its charger's. `stale`
+    says that this poll could not read the device: its readings are the last known.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Device:
     area: str | None = None
     url: str | None = None
     online: bool | None = None
+    own_connection: bool = False
     stale: bool = False
     observed_at: float = field(default=float("-inf"), compare=False)
     readings: Mapping[Reading, Value] = field(default_factory=dict)

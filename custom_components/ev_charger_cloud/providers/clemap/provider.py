@@ -245,6 +245,7 @@ class ClemapProvider(Provider):
                 maker=_MAKER,
                 observed_at=state.observed_at,
                 online=online(plug),
+                own_connection=True,
                 stale=key in state.missing,
                 readings=told[key],
             )
