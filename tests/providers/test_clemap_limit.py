@@ -12,6 +12,7 @@ import pytest
 
 from custom_components.ev_charger_cloud.charging import (
     ChargingError,
+    ChargingStatus,
     ClearLimit,
     Command,
     CommandRefusedError,
@@ -32,6 +33,7 @@ from custom_components.ev_charger_cloud.charging import (
     StartCharging,
     StopCharging,
     UnreachableError,
+    Value,
 )
 from custom_components.ev_charger_cloud.providers.base import Context, Poll
 from custom_components.ev_charger_cloud.providers.clemap import DESCRIPTION, client
@@ -1088,6 +1090,32 @@ async def test_wish_waits_while_nothing_can_be_controlled(
     assert house.target == 10
 
 
+@pytest.mark.parametrize("word", [404, "wrong_station"])
+async def test_station_that_is_gone_holds_no_limit(house: House, word: Any) -> None:
+    """It is gone when the cloud did not know it three times in ten minutes."""
+    await house.set(10)
+    fault = Fault(path="/edgedevices", times=None)
+    if word == 404:
+        fault.status = 404
+    else:
+        fault.status, fault.body = 200, fixture("status")
+    for seconds in (1, 300):
+        house.cloud.faults.add(fault)
+        with pytest.raises(NotFoundError):
+            await house.poll(seconds)
+        house.cloud.faults.clear()
+        assert house.held["current"] == 10
+    await house.poll(0)
+    house.cloud.faults.add(fault)
+    for seconds in (1, 300):
+        with pytest.raises(NotFoundError):
+            await house.poll(seconds)
+    assert house.held["current"] == 10
+    with pytest.raises(NotFoundError):
+        await house.poll(300)
+    assert house.memory == {}
+
+
 async def test_target_lost_in_a_short_interruption_is_set_again(house: House) -> None:
     await house.set(10)
     house.cloud.connect(False)
@@ -1189,6 +1217,40 @@ async def test_pause_is_renewed_and_lifted(house: House) -> None:
     assert await house.control(Control.CHARGING) == ControlState(value=True)
     await house.poll(20)
     assert house.connector.currents[0] == 10
+
+
+async def test_what_holds_charging_back_shows(house: House) -> None:
+    """A pause of ours is one; somebody else's target of 0 A is the charger's doing."""
+
+    async def after(seconds: float) -> tuple[Value, ControlValue]:
+        (device,) = (await house.poll(seconds)).fleet.values()
+        switch = device.controls[Control.CHARGING].value
+        return device.readings[Reading.STATUS], switch
+
+    # Nobody is there, and nothing holds charging back.
+    assert await after(0) == (ChargingStatus.DISCONNECTED, True)
+    house.connector.plug_in()
+    assert await after(60) == (ChargingStatus.CHARGING, True)
+    await house.execute(StopCharging)
+    assert await after(20) == (ChargingStatus.PAUSED, False)
+    assert await after(310) == (ChargingStatus.PAUSED, False)
+    await house.execute(StartCharging)
+    assert await after(60) == (ChargingStatus.CHARGING, True)
+    house.cloud.set_target(house.station, 0, 900)
+    assert await after(20) == (ChargingStatus.SUSPENDED_EVSE, False)
+    house.cloud.reset_target(house.station)
+    assert await after(20) == (ChargingStatus.CHARGING, True)
+    # The site's limit cannot be lifted from here.
+    house.cloud.set_site_limit(0)
+    assert await after(20) == (ChargingStatus.SUSPENDED_EVSE, True)
+    house.cloud.set_site_limit(None)
+    # A car that is full waits for nothing from here.
+    house.connector.car.soc = 1.0
+    house.cloud.quirks["status"] = "connected"
+    house.cloud.quirks["patch"] = {"dyn_current_limit": 6}
+    assert await after(20) == (ChargingStatus.CONNECTED, True)
+    house.cloud.quirks["status"] = "stopped"
+    assert await after(20) == (None, True)
 
 
 async def test_pause_without_a_limit_ends_with_a_reset(house: House) -> None:

@@ -14,6 +14,7 @@ from ...charging import (
     DeviceKind,
     Fleet,
     Name,
+    NotFoundError,
     Notice,
     NoticeKind,
     RateLimitedError,
@@ -124,6 +125,10 @@ class ClemapProvider(Provider):
         try:
             await self._read_plugs()
         except AuthenticationError, RateLimitedError:
+            raise
+        except NotFoundError:
+            if self._state.vanished():
+                self._limit.drop()
             raise
         except ChargingError:
             await self._hold(force=False)

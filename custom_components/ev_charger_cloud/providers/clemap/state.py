@@ -69,6 +69,7 @@ class StationState:
         if not listed:
             once("CLEMAP station", "the cloud lists no plug of it")
         self.observed_at = sent_at
+        self._absences.seen(self._id)
         self.plugs |= listed
         self.several = self.several or len(listed) > 1
         self._judge_freshness(listed)
@@ -77,6 +78,10 @@ class StationState:
             _LOGGER.warning(
                 "CLEMAP: %s… is a solar system, not a charging station", self._id[:8]
             )
+
+    def vanished(self) -> bool:
+        """Note that the cloud does not know the station; return whether it is gone."""
+        return self._absences.missed(self._id)
 
     def _by_uuid(self, plugs: Sequence[Plug]) -> dict[str, Plug]:
         """Return the plugs by uuid, since their order may change.
