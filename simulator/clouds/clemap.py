@@ -52,7 +52,7 @@ class Target:
 
 
 @dataclass(slots=True, kw_only=True)
-class Outlet:
+class Plug:
     """What the edge device knows of a plug, beyond its physics."""
 
     uuid: str
@@ -70,7 +70,7 @@ class Evse:
     edge: str
     uuid: str
     token: str
-    outlets: dict[int, Outlet]
+    plugs: dict[int, Plug]
     target: Target | None = None
     shown: Target | None = None
     reaches: Timer | None = None
@@ -101,6 +101,9 @@ class Clemap(Cloud):
         # The status.
         "cloud_offline": False,
         "status": None,  # a word to show in place of the true one
+        "plug_status": {},  # or for single plugs, by their number
+        "time": None,  # the time that every reading claims
+        "clock_ahead": 0.0,  # s by which the cloud's clock is wrong
         "patch": {},  # merged into every plug
         "omit": [],  # keys left out of every plug
         "empty": False,  # no plugs at all
@@ -112,9 +115,13 @@ class Clemap(Cloud):
         "settings_forbidden": False,  # nor read the settings
         "current_key": "current",
         "until_key": "valid_until",  # None: left out
+        "until_form": "text",  # text | seconds | milliseconds since 1970
+        "leading_id": False,  # a number that is no target comes first
+        "under_data": False,
         "as_list": False,
         "replace": True,  # False: a valid target stands until it is deleted
         "ignore": False,  # received, but without effect
+        "takes_anything": False,  # received also where nobody can be reached
         "reject": None,  # the reason for rejecting every target
         "rejection_status": 201,  # or a failure's
         "rejection_shape": "status",  # status | flag | text
@@ -166,8 +173,8 @@ class Clemap(Cloud):
             edge=_uuid(edge)[:24],
             uuid=_uuid(station.id),
             token=f"demo-token-{station.id}",
-            outlets={
-                connector.number: Outlet(
+            plugs={
+                connector.number: Plug(
                     uuid=_uuid(f"{station.id}/{connector.number}"),
                     label=f"Plug {connector.number}" if several else station.name,
                 )
@@ -320,30 +327,30 @@ class Clemap(Cloud):
 
     def _follow(self, connector: Connector) -> None:
         """Start a session for a car that has just been plugged in."""
-        outlet = self._outlet(connector)
+        plug = self._plug(connector)
         if connector.state is not State.PREPARING or not connector.plugged:
-            outlet.starting = False
-            if outlet.next_step:
-                outlet.next_step.cancel()
-                outlet.next_step = None
+            plug.starting = False
+            if plug.next_step:
+                plug.next_step.cancel()
+                plug.next_step = None
             return
 
         def prepare() -> None:
-            outlet.starting = True
-            outlet.next_step = self.world.call_later(
+            plug.starting = True
+            plug.next_step = self.world.call_later(
                 self.quirks["starting_seconds"], begin
             )
 
         def begin() -> None:
-            outlet.starting, outlet.next_step = False, None
+            plug.starting, plug.next_step = False, None
             try:
                 connector.start()
             except Refused:
                 # Away just now: try again, as an edge device does.
                 prepare()
 
-        if outlet.next_step is None:
-            outlet.next_step = self.world.call_later(
+        if plug.next_step is None:
+            plug.next_step = self.world.call_later(
                 self.quirks["connected_seconds"], prepare
             )
 
@@ -358,29 +365,32 @@ class Clemap(Cloud):
 
     def _shown(self, connector: Connector) -> dict[str, Any]:
         """Return a plug as the cloud last heard of it, with the quirks applied."""
-        outlet = self._outlet(connector)
-        age = self.world.elapsed - outlet.published_at
-        cut_off = self.quirks["cloud_offline"] and outlet.published
+        plug = self._plug(connector)
+        age = self.world.elapsed - plug.published_at
+        cut_off = self.quirks["cloud_offline"] and plug.published
         if age >= self.quirks["refresh_seconds"] and not cut_off:
             self._publish(connector)
-        plug = deepcopy(outlet.published)
+        shown = deepcopy(plug.published)
         if self.quirks["cloud_offline"]:
-            plug["status"] = "cloud_offline"
-        if self.quirks["status"] is not None:
-            plug["status"] = self.quirks["status"]
-        plug |= deepcopy(self.quirks["patch"])
-        return {key: plug[key] for key in plug if key not in self.quirks["omit"]}
+            shown["status"] = "cloud_offline"
+        words = {str(key): word for key, word in self.quirks["plug_status"].items()}
+        word = words.get(str(connector.number), self.quirks["status"])
+        if word is not None:
+            shown["status"] = word
+        shown |= deepcopy(self.quirks["patch"])
+        return {key: shown[key] for key in shown if key not in self.quirks["omit"]}
 
     def _publish(self, connector: Connector) -> None:
         """Take the values of now."""
-        evse, outlet = self.evses[connector.station.id], self._outlet(connector)
+        evse, plug = self.evses[connector.station.id], self._plug(connector)
         reachable = connector.station.online
         amps = [_measured(a) for a in connector.currents] if reachable else [0] * 3
-        outlet.published_at = self.world.elapsed
-        outlet.published = {
-            "time": _iso(self.world.now),
-            "plug_uuid": outlet.uuid,
-            "plug_label": outlet.label,
+        plug.published_at = self.world.elapsed
+        plug.published = {
+            "time": self.quirks["time"]
+            or _iso(self.world.now + timedelta(seconds=self.quirks["clock_ahead"])),
+            "plug_uuid": plug.uuid,
+            "plug_label": plug.label,
             "evse_uuid": evse.uuid,
             "status": self._word(connector),
             "current_l1": amps[0],
@@ -402,12 +412,12 @@ class Clemap(Cloud):
             age = self.world.now - connector.session.started_at
             if age.total_seconds() < self.quirks["recent_seconds"]:
                 return "recently_started_charging"
-        if self._outlet(connector).starting:
+        if self._plug(connector).starting:
             return "starting"
         return _WORDS[connector.state]
 
-    def _outlet(self, connector: Connector) -> Outlet:
-        return self.evses[connector.station.id].outlets[connector.number]
+    def _plug(self, connector: Connector) -> Plug:
+        return self.evses[connector.station.id].plugs[connector.number]
 
     # The settings
 
@@ -465,6 +475,8 @@ class Clemap(Cloud):
         """Return why no target can be taken now."""
         if self.quirks["reject"]:
             return str(self.quirks["reject"])
+        if self.quirks["takes_anything"]:
+            return None
         if self.quirks["cloud_offline"]:
             return "edge device not connected"
         if not station.online:
@@ -486,16 +498,23 @@ class Clemap(Cloud):
 
     def _described(self, target: Target | None) -> dict[str, Any]:
         """Return a target under the keys that are switched on."""
-        settings: dict[str, Any] = {
-            self.quirks["current_key"]: target.current if target else None
-        }
+        settings: dict[str, Any] = {"id": 4711} if self.quirks["leading_id"] else {}
+        settings[self.quirks["current_key"]] = target.current if target else None
         if self.quirks["until_key"]:
-            until = _iso(target.valid_until) if target else None
-            settings[self.quirks["until_key"]] = until
+            settings[self.quirks["until_key"]] = target and self._until(target)
         return settings
 
+    def _until(self, target: Target) -> str | int:
+        """Return until when a target is valid, in the form that is switched on."""
+        until = target.valid_until + timedelta(seconds=self.quirks["clock_ahead"])
+        if self.quirks["until_form"] == "text":
+            return _iso(until)
+        milliseconds = self.quirks["until_form"] == "milliseconds"
+        return int(until.timestamp() * (1000 if milliseconds else 1))
+
     def _answer(self, body: Any, status: int = 200) -> web.Response:
-        return self.json([body] if self.quirks["as_list"] else body, status)
+        body = [body] if self.quirks["as_list"] else body
+        return self.json({"data": body} if self.quirks["under_data"] else body, status)
 
     # Who asks for what
 

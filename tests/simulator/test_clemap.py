@@ -1,6 +1,7 @@
 """The simulated CLEMAP cloud, asked as its documentation shows."""
 
 from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientSession
@@ -284,3 +285,38 @@ async def test_populate_and_remove(call: Caller) -> None:
     call.cloud.remove(station)
     call.path = f"/edgedevices/{access['edge_device_id']}/evses/{access['evse_id']}"
     assert (await call())[0] == 404
+
+
+async def test_one_plug_in_trouble(call: Caller) -> None:
+    carport = call.cloud.credentials_of(call.cloud.stations["clemap-carport"])
+    call.path = call.path.replace(call.cloud.credentials["evse_id"], carport["evse_id"])
+    call.token = carport["token"]
+    call.cloud.quirks["plug_status"] = {2: "offline"}
+    assert [plug["status"] for plug in (await call())[1]] == ["idle", "offline"]
+
+
+async def test_clock_that_is_wrong(call: Caller) -> None:
+    call.cloud.quirks["clock_ahead"] = 86_400
+    _, (plug,) = await call()
+    ahead = datetime.fromisoformat(plug["time"]) - call.simulator.world.now
+    assert abs(ahead - timedelta(days=1)) < timedelta(seconds=1)
+    call.cloud.quirks["time"] = "9999-12-31T23:59:59.999Z"
+    call.step(10)
+    assert (await call())[1][0]["time"].startswith("9999")
+
+
+@pytest.mark.parametrize(("form", "factor"), [("seconds", 1), ("milliseconds", 1000)])
+async def test_settings_in_other_shapes(call: Caller, form: str, factor: int) -> None:
+    call.cloud.quirks.update(leading_id=True, under_data=True, until_form=form)
+    await call.settings("POST", {"current": 10, "duration": 60})
+    _, body = await call.settings()
+    assert list(body["data"]) == ["id", "current", "valid_until"]
+    until = call.simulator.world.now + timedelta(seconds=60)
+    assert body["data"]["valid_until"] == int(until.timestamp() * factor)
+
+
+async def test_target_that_is_taken_in_vain(call: Caller) -> None:
+    call.station.set_online(False)
+    call.cloud.quirks["takes_anything"] = True
+    status, body = await call.settings("POST", {"current": 10, "duration": 60})
+    assert (status, body["status"]) == (201, "received")
