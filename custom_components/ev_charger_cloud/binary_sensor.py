@@ -131,6 +131,10 @@ BINARY_SENSORS: tuple[ChargerBinarySensorDescription, ...] = (
     _diagnostic(Reading.LINKED, BinarySensorDeviceClass.CONNECTIVITY),
     _diagnostic(Reading.ATTENTION_NEEDED, BinarySensorDeviceClass.PROBLEM),
     _diagnostic(Reading.NEEDS_GATEWAY, enabled=False),
+    _diagnostic(Reading.FORECASTING, enabled=False),
+    _diagnostic(Reading.TRADING, enabled=False),
+    _diagnostic(Reading.INVERTER_FORCED_MODE, enabled=False),
+    _diagnostic(Reading.INVERTER_FORCED_MODE_ENABLED, enabled=False),
     _diagnostic(Reading.BLOCKED, BinarySensorDeviceClass.PROBLEM, enabled=False),
 )
 

@@ -114,5 +114,5 @@ class Account:
 @asynccontextmanager
 async def podero_account(session: ClientSession) -> AsyncGenerator[Account]:
     """Serve Podero alone."""
-    async with Simulator([Podero]) as simulator:
+    async with Simulator([Podero], speed=0) as simulator:
         yield Account(simulator, session)

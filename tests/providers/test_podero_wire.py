@@ -71,7 +71,7 @@ def test_the_reference_document_is_read_field_by_field() -> None:
     assert wallbox.device_model.to_dict() == model
     assert wallbox.owner is not None
     assert wallbox.owner.to_dict() == owner
-    assert wallbox.keys == frozenset()
+    assert wallbox.keys == {"is_forecasting_enabled"}
 
 
 def test_what_the_reference_document_means() -> None:
@@ -96,6 +96,19 @@ def test_what_the_reference_document_means() -> None:
         Reading.STEERING_STATUS: Health.OK,
         Reading.STEERING_STATE: None,
         Reading.OPERATING_MODE: "<string>",
+        Reading.PRICE_ZONE: "AT",
+        Reading.FORECASTING: False,
+        Reading.TRADING: False,
+        Reading.INVERTER_FORCED_MODE: False,
+        Reading.INVERTER_FORCED_MODE_ENABLED: False,
+        Reading.INVERTER_FORCED_MODE_SINCE: None,  # the year 1 stands for never
+        Reading.COMMENT: "<string>",
+        Reading.BUILDING: "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+        Reading.CREATED_AT: when,
+        Reading.UPDATED_AT: when,
+        Reading.CHARGE_POLICY_UPDATED_AT: when,
+        Reading.CONSUMPTION_UPDATED_AT: when,
+        Reading.MONITORED_AT: when,
     }
     assert {key: state.value for key, state in device.controls.items()} == {
         Control.CHARGING: None,
@@ -272,8 +285,9 @@ def test_power_is_zero_only_where_nothing_charges(
         ({"is_charging": False}, True),
         ({"is_charging": False, "is_fully_charged": True}, True),
         ({"is_pause_power_active": True}, False),
-        ({"is_charging": False, "is_plugged_in": False}, False),
-        ({"is_charging": None, "is_plugged_in": None}, None),
+        ({"is_charging": False, "is_plugged_in": False}, True),
+        ({"is_charging": None, "is_plugged_in": None}, True),
+        ({"is_pause_power_active": None}, None),
         ({"is_authenticated": False}, None),
     ],
 )
@@ -432,18 +446,26 @@ AFFECTED: dict[str, set[Any]] = {
     "charge_time_remaining": {Reading.TIME_REMAINING},
     "charge_rate_w": {Reading.POWER},
     "is_fully_charged": {Reading.FULLY_CHARGED, Reading.STATUS},
-    "is_plugged_in": {Reading.PLUG, Reading.STATUS, Control.CHARGING},
-    "is_charging": {
-        Reading.CHARGING,
-        Reading.STATUS,
-        Reading.POWER,
-        Control.CHARGING,
-    },
+    "is_plugged_in": {Reading.PLUG, Reading.STATUS},
+    "is_charging": {Reading.CHARGING, Reading.STATUS, Reading.POWER},
     "charge_state_last_updated_at": {Reading.LAST_UPDATE},
     "consumption_last_day_kwh": {Reading.ENERGY_LAST_DAY},
     "consumption_last_week_kwh": {Reading.ENERGY_LAST_WEEK},
     "consumption_last_month_kwh": {Reading.ENERGY_LAST_MONTH},
     "needs_gateway": {Reading.NEEDS_GATEWAY},
+    "price_zone": {Reading.PRICE_ZONE},
+    "is_forecasting_enabled": {Reading.FORECASTING},
+    "is_trading_enabled": {Reading.TRADING},
+    "is_inverter_forced_mode_active": {Reading.INVERTER_FORCED_MODE},
+    "is_inverter_forced_mode_enabled": {Reading.INVERTER_FORCED_MODE_ENABLED},
+    "inverter_forced_mode_since": {Reading.INVERTER_FORCED_MODE_SINCE},
+    "comment": {Reading.COMMENT},
+    "building": {Reading.BUILDING},
+    "created_at": {Reading.CREATED_AT},
+    "updated_at": {Reading.UPDATED_AT},
+    "charge_policy_last_updated_at": {Reading.CHARGE_POLICY_UPDATED_AT},
+    "consumption_last_updated_at": {Reading.CONSUMPTION_UPDATED_AT},
+    "last_monitoring_executed_at": {Reading.MONITORED_AT},
     "optimization_score": {Reading.OPTIMISATION_SCORE},
     "mode": {Reading.CLOUD_STATUS, Reading.STATUS},
     "connection": LIVE | {"online"},
@@ -453,6 +475,32 @@ AFFECTED: dict[str, set[Any]] = {
     "lifecycle_state": {Reading.PROBLEM, Reading.ERROR_DETAIL},
     "lifecycle_error": {Reading.ERROR_DETAIL},
 }
+
+# Fields whose reason to show nothing is in the documents: secrets, the owner's data,
+# texts for the set-up at Podero, and the time that is shown as the age already.
+LEFT_OUT = {
+    "owner",
+    "embeddable_url",
+    "authorization_url",
+    "current_state_last_updated_at",
+}
+
+
+@pytest.mark.parametrize("field", REVISION_A)
+def test_every_field_shows_somewhere(field: str) -> None:
+    """What changes in a wallbox, a user can see, or the documents say why not."""
+    before = parts_of(device(REVISION_A))
+    words = ("dancing", "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
+    others = (*words, 41, not REVISION_A[field], {})
+    after = [parts_of(device(REVISION_A | {field: other})) for other in others]
+    shows = field == "id" or any(before != other for other in after)
+    assert shows is (field not in LEFT_OUT)
+
+
+def test_comment_fits_into_a_state() -> None:
+    found = device(REVISION_A | {"comment": "x" * 300})
+    assert found.readings[Reading.COMMENT] == "x" * 254 + "…"
+
 
 MISSING = object()
 VARIANTS = {

@@ -271,6 +271,21 @@ class Reading(StrEnum):
     STEERING_STATE = "steering_state", str
     OPERATING_MODE = "operating_mode", str
 
+    # How the cloud keeps the charger.
+    PRICE_ZONE = "price_zone", str  # whose prices it is optimised for
+    FORECASTING = "forecasting", bool  # its consumption is forecast
+    TRADING = "trading", bool  # its flexibility is traded
+    INVERTER_FORCED_MODE = "inverter_forced_mode", bool  # in force now
+    INVERTER_FORCED_MODE_ENABLED = "inverter_forced_mode_enabled", bool  # allowed
+    INVERTER_FORCED_MODE_SINCE = "inverter_forced_mode_since", datetime
+    COMMENT = "comment", str  # of those who look after it
+    BUILDING = "building", str  # the cloud's id of the building it belongs to
+    CREATED_AT = "created_at", datetime
+    UPDATED_AT = "updated_at", datetime  # when its settings were changed
+    CHARGE_POLICY_UPDATED_AT = "charge_policy_updated_at", datetime
+    CONSUMPTION_UPDATED_AT = "consumption_updated_at", datetime
+    MONITORED_AT = "monitored_at", datetime  # when the cloud last looked at it
+
     # Tariffs and accounts.
     ENERGY_PRICE = "energy_price", Money  # per kWh, now
     BALANCE = "balance", Money

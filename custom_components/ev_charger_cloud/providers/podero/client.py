@@ -2,11 +2,10 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from http import HTTPStatus
 from typing import Any, override
-from urllib.parse import quote
 
 from ...charging import (
     AuthenticationError,
@@ -21,7 +20,7 @@ from ...charging import (
 )
 from ..base import Context
 from ..transport import REDACTED, Limits, Transport, message_of
-from ..wire import text
+from ..wire import DecodeCache, segment, text
 from .wire import (
     AccessToken,
     AuthSession,
@@ -204,8 +203,8 @@ class PoderoClient:
         self.tokens = _AccessTokens(context)
         self.answers: dict[str, Any] = {}
         self._api = _Api(context, self.tokens)
-        self._users = f"/org/{_quoted(settings['org_id'])}/users"
-        self._user = f"{self._users}/{_quoted(settings.get('user_id') or '')}"
+        self._decoded = DecodeCache()
+        self._settings = settings
 
     async def users(self) -> list[User]:
         """GET /org/{org_id}/users: an array of all users."""
@@ -215,20 +214,21 @@ class PoderoClient:
         """GET /org/{org_id}/users/{user_id}: the user."""
         return User.decode(await self._api.get(self._user))
 
-    async def wallboxes(self) -> tuple[list[Wallbox], bool]:
+    async def wallboxes(self) -> tuple[Sequence[Wallbox], bool]:
         """GET …/wallboxes: an array of wallboxes, without their `actions`.
 
         The second value tells whether each one could be read. The path is that of
         the other kinds of device; a server may answer 404 or 405.
         """
         items = _items(await self._read("/wallboxes"))
-        wallboxes = Wallbox.decode_all(items)
+        wallboxes = self._decoded.decode_all("wallboxes", items, Wallbox)
         named = [wallbox for wallbox in wallboxes if wallbox.id]
         return named, len(named) == len(items)
 
     async def wallbox(self, wallbox_id: str) -> Wallbox:
         """GET …/wallboxes/{wallbox_id}: state and settings together."""
-        return Wallbox.decode(await self._read(_wallbox(wallbox_id)))
+        path = _wallbox(wallbox_id)
+        return self._decoded.decode(path, await self._read(path), Wallbox.decode)
 
     async def update(
         self, wallbox_id: str, changes: Mapping[str, Any]
@@ -281,6 +281,16 @@ class PoderoClient:
         path = f"{self._user}{_wallbox(wallbox_id)}/hems-sessions"
         return SurplusPage.decode(await self._api.get(path, params=params))
 
+    @property
+    def _users(self) -> str:
+        """Return the path of the organisation's users."""
+        return f"/org/{segment(self._settings['org_id'])}/users"
+
+    @property
+    def _user(self) -> str:
+        """Return the path of the user."""
+        return f"{self._users}/{segment(self._settings.get('user_id') or '')}"
+
     async def _read(self, path: str) -> Any:
         """Read something of the user, and keep the answer for the diagnostics."""
         self.answers[path] = answer = await self._api.get(self._user + path)
@@ -289,12 +299,7 @@ class PoderoClient:
 
 def _wallbox(wallbox_id: str) -> str:
     """Return the path of a wallbox below its user's."""
-    return f"/wallboxes/{_quoted(wallbox_id)}"
-
-
-def _quoted(part: str) -> str:
-    """Make a typed id safe to be part of a path."""
-    return quote(part, safe="")
+    return f"/wallboxes/{segment(wallbox_id)}"
 
 
 def _items(answer: Any) -> Any:

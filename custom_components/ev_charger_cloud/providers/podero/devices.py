@@ -27,6 +27,7 @@ from .wire import SurplusSession, Wallbox
 
 MAXIMUM_POWER = 22_000.0  # W; the cloud states no bound
 POWER_STEP = 100.0  # W
+_LONGEST = 255  # characters of a text that is shown; comments may have 300
 
 _HEALTH: Mapping[str, Health | None] = {
     "ok": Health.OK,
@@ -70,8 +71,11 @@ _COMMANDS: Mapping[type[Command], frozenset[str]] = {
     ),
 }
 
-# What only later revisions have, by the key that tells so.
-_LATER: Mapping[str, Mapping[Reading, Callable[[Wallbox], Value]]] = {
+# What not every revision has, by the key that tells so.
+_OPTIONAL: Mapping[str, Mapping[Reading, Callable[[Wallbox], Value]]] = {
+    "is_forecasting_enabled": {
+        Reading.FORECASTING: lambda wallbox: wallbox.is_forecasting_enabled
+    },
     "optimization_score": {
         Reading.OPTIMISATION_SCORE: lambda wallbox: wallbox.optimization_score
     },
@@ -119,6 +123,13 @@ def device_of(
         if "boost_state" in wallbox.keys
         else {**_COMMANDS, Boost: frozenset()},
     )
+
+
+def of_the_moment(
+    wallbox: Wallbox, now: datetime
+) -> tuple[bool | None, datetime | None]:
+    """Return what of a wallbox depends on the present time, too."""
+    return pause_active(wallbox, now), _due(wallbox.charge_deadline_at, now)
 
 
 def name_of(wallbox: Wallbox) -> str | Name:
@@ -209,6 +220,18 @@ def _readings(wallbox: Wallbox, *, paused: bool | None) -> dict[Reading, Value]:
         Reading.STEERING_STATUS: _health(wallbox.steering_status),
         Reading.STEERING_STATE: _known(wallbox.actual_steering_state),
         Reading.OPERATING_MODE: _known(wallbox.current_mode),
+        Reading.PRICE_ZONE: wallbox.price_zone,
+        Reading.TRADING: wallbox.is_trading_enabled,
+        Reading.INVERTER_FORCED_MODE: wallbox.is_inverter_forced_mode_active,
+        Reading.INVERTER_FORCED_MODE_ENABLED: wallbox.is_inverter_forced_mode_enabled,
+        Reading.INVERTER_FORCED_MODE_SINCE: wallbox.inverter_forced_mode_since,
+        Reading.COMMENT: _shortened(wallbox.comment),
+        Reading.BUILDING: wallbox.building,
+        Reading.CREATED_AT: wallbox.created_at,
+        Reading.UPDATED_AT: wallbox.updated_at,
+        Reading.CHARGE_POLICY_UPDATED_AT: wallbox.charge_policy_last_updated_at,
+        Reading.CONSUMPTION_UPDATED_AT: wallbox.consumption_last_updated_at,
+        Reading.MONITORED_AT: wallbox.last_monitoring_executed_at,
     }
     live: dict[Reading, Value] = {
         Reading.PLUG: wallbox.is_plugged_in,
@@ -218,9 +241,9 @@ def _readings(wallbox: Wallbox, *, paused: bool | None) -> dict[Reading, Value]:
         Reading.TIME_REMAINING: wallbox.charge_time_remaining,
     }
     readings |= live if _live(wallbox) else dict.fromkeys(live)
-    for key, later in _LATER.items():
+    for key, optional in _OPTIONAL.items():
         if key in wallbox.keys:
-            readings |= {reading: read(wallbox) for reading, read in later.items()}
+            readings |= {reading: read(wallbox) for reading, read in optional.items()}
     return readings
 
 
@@ -276,12 +299,11 @@ def _due(deadline: datetime | time | None, now: datetime) -> datetime | None:
 
 
 def _may_charge(wallbox: Wallbox, *, paused: bool | None) -> bool | None:
-    """Return whether the vehicle may draw energy, when the optimisation sees fit."""
-    if not _live(wallbox):
-        return None
-    if paused:
-        return False
-    return wallbox.is_charging or wallbox.is_plugged_in
+    """Return whether a vehicle may draw energy, when the optimisation sees fit.
+
+    Nothing but a pause can be lifted by a start.
+    """
+    return None if paused is None or not _live(wallbox) else not paused
 
 
 def _level(value: int | None) -> ControlState:
@@ -305,6 +327,11 @@ def _health(word: str | None) -> Health | None:
 def _known(text: str | None) -> str | None:
     """Pass free text on, but for what stands for none."""
     return None if text == "unknown" else text
+
+
+def _shortened(text: str | None) -> str | None:
+    """Return a text as long as a state of Home Assistant may be."""
+    return text if text is None or len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def wh(kwh: float | None) -> float | None:

@@ -29,6 +29,8 @@ _PAGES = 25
 _PRIVATE = frozenset(
     {
         "owner",
+        "building",
+        "comment",
         "external_device_id",
         "authorization_url",
         "embeddable_url",

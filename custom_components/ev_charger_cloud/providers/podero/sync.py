@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 import re
 
 from ...charging import (
@@ -24,7 +24,7 @@ from ..base import Context, Poll, Selection
 from ..records import Absences
 from ..schedule import Schedule
 from .client import PoderoClient
-from .devices import device_of, name_of
+from .devices import device_of, name_of, of_the_moment
 from .wire import SurplusSession, Wallbox
 
 # The cloud learns of a change from the maker every 5 to 15 minutes.
@@ -41,6 +41,8 @@ LIST = "list of wallboxes"
 SURPLUS = "surplus sessions"
 
 _NO_SURPLUS = SurplusSession()
+
+type Translatable = tuple[Wallbox, SurplusSession | None, bool | None, datetime | None]
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ class WallboxSync:
         self._schedule = Schedule(context.monotonic)
         self._absences = Absences(context.monotonic)
         self._fleet: Fleet = {}
+        self._translated: dict[str, tuple[Translatable, Device]] = {}
         self._wallboxes: dict[str, Wallbox] = {}
         self._observed_at: dict[str, float] = {}
         self._surplus: dict[str, SurplusSession] = {}
@@ -111,13 +114,18 @@ class WallboxSync:
         await self._read_surplus(found.wallboxes)
         for wallbox_id in gone:
             self._forget(wallbox_id)
-        self._fleet = {
-            wallbox_id: self._device(wallbox_id)
+        now = self._context.now()
+        fleet = {
+            wallbox_id: self._device(wallbox_id, now)
             if self._observed_at[wallbox_id] >= sent_at
             else replace(self._fleet[wallbox_id], stale=True)
             for wallbox_id in dict.fromkeys((*self._fleet, *found.wallboxes))
             if wallbox_id not in gone
         }
+        if fleet.keys() != self._fleet.keys() or any(
+            device is not self._fleet[key] for key, device in fleet.items()
+        ):
+            self._fleet = fleet
         return Poll(
             fleet=self._fleet, interval=self._interval(), notices=self._notices()
         )
@@ -129,7 +137,7 @@ class WallboxSync:
         if wallbox.deleted_at:
             raise NotFoundError(reason="not_found")
         self.take(wallbox_id, wallbox, sent_at)
-        device = self._device(wallbox_id)
+        device = self._device(wallbox_id, self._context.now())
         self._fleet = {**self._fleet, wallbox_id: device}
         return {wallbox_id: device}
 
@@ -202,6 +210,7 @@ class WallboxSync:
             self._wallboxes,
             self._observed_at,
             self._surplus,
+            self._translated,
             self._boost_seen,
         ):
             table.pop(wallbox_id, None)
@@ -253,15 +262,22 @@ class WallboxSync:
 
     # What is told
 
-    def _device(self, wallbox_id: str) -> Device:
-        """Translate a wallbox that was read."""
+    def _device(self, wallbox_id: str, now: datetime) -> Device:
+        """Translate a wallbox that was read; the same as before if nothing changed."""
+        wallbox = self._wallboxes[wallbox_id]
         surplus = (
             self._surplus.get(wallbox_id, _NO_SURPLUS) if self._with_surplus else None
         )
-        device = device_of(
-            wallbox_id, self._wallboxes[wallbox_id], self._context.now(), surplus
+        read: Translatable = (wallbox, surplus, *of_the_moment(wallbox, now))
+        known = self._translated.get(wallbox_id)
+        if known is not None and known[0] == read:
+            return known[1]
+        device = replace(
+            device_of(wallbox_id, wallbox, now, surplus),
+            observed_at=self._observed_at[wallbox_id],
         )
-        return replace(device, observed_at=self._observed_at[wallbox_id])
+        self._translated[wallbox_id] = read, device
+        return device
 
     def _interval(self) -> timedelta:
         """Return how long nothing new is to be expected."""

@@ -159,11 +159,12 @@ class Wallbox(Wire):
     @override
     def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
         """Note which keys there are."""
-        return {**d, "keys": [key for key in d if key in _LATER]}
+        return {**d, "keys": [key for key in d if key in _OPTIONAL]}
 
 
-_LATER = frozenset(
+_OPTIONAL = frozenset(
     {
+        "is_forecasting_enabled",
         "optimization_score",
         "lifecycle_state",
         "mode",
