@@ -232,7 +232,7 @@ async def test_an_unchanged_poll_returns_the_same_devices(account: Account) -> N
     account.connector.plug_in()
     changed = (await provider.poll()).fleet
     assert changed is not fleet
-    assert {id for id in fleet if changed[id] is not fleet[id]} == {GARAGE}
+    assert {key for key in fleet if changed[key] is not fleet[key]} == {GARAGE}
     await provider.read(GARAGE)
     assert (await provider.poll()).fleet[GARAGE] == changed[GARAGE]
     # What depends on the present time is not kept longer than it is true.

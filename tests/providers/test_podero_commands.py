@@ -655,6 +655,27 @@ async def test_a_derived_flag_of_a_pause_is_no_refusal(
     assert (await seen(provider)).controls[Control.CHARGING].value is True
 
 
+async def test_what_was_asked_shows_before_the_makers_cloud_reports(
+    account: Account, provider: PoderoProvider
+) -> None:
+    """Plug and power are of the last report; a pause is known at once."""
+    account.connector.plug_in()
+    assert (await seen(provider)).charging
+    account.cloud.quirks["report_seconds"] = 300.0
+    assert await provider.execute(StopCharging(device_id=GARAGE)) == DONE
+    assert account.connector.power_w == 0
+    device = await seen(provider)
+    assert device.controls[Control.CHARGING].value is False
+    assert device.charging
+    account.step(301)
+    device = await seen(provider)
+    assert device.readings[Reading.STATUS] is ChargingStatus.PAUSED
+    assert device.readings[Reading.POWER] == 0
+    # A report that is old keeps no start from being sent.
+    assert await provider.execute(StartCharging(device_id=GARAGE)) == DONE
+    assert account.connector.power_w > 0
+
+
 async def test_an_echo_that_lags_is_left_to_a_later_reading(
     account: Account, provider: PoderoProvider
 ) -> None:

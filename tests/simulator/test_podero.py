@@ -453,6 +453,24 @@ async def test_the_flag_of_a_pause_may_be_derived_and_late(client: Client) -> No
     assert _times((await client.box("GET"))[1]) == (False, None, True)
 
 
+async def test_the_makers_cloud_may_report_seldom(client: Client) -> None:
+    client.cloud.quirks.update(profile="newer", report_seconds=300.0)
+    before = (await client.box("GET"))[1]
+    assert (before["is_plugged_in"], before["mode"]) == (False, "READY")
+    client.garage.connector.plug_in()
+    client.step(200)
+    box = (await client.box("GET"))[1]
+    assert (box["is_plugged_in"], box["mode"], box["charge_rate_w"]) == (
+        False,
+        "READY",
+        0.0,
+    )
+    client.step(101)
+    box = (await client.box("GET"))[1]
+    assert (box["is_plugged_in"], box["mode"]) == (True, "CHARGING")
+    assert box["charge_rate_w"] > 0
+
+
 async def test_a_power_may_be_rounded_bounded_and_left_over(client: Client) -> None:
     client.cloud.quirks.update(power_step=50, power_most=6000, power_left_over=True)
     client.garage.connector.plug_in()

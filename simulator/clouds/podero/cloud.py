@@ -73,6 +73,9 @@ class Podero(Cloud):
         # how long (simulated s) it shows the old value after a change.
         "pause_derived": False,
         "pause_flag_lag": 0.0,
+        # How often (simulated s) the maker's cloud reports: until then plug, power and
+        # all that is derived from them, like the mode, are of the last time.
+        "report_seconds": 0.0,
         # What a written power is rounded down to, and what is the most (W).
         "power_step": 1,
         "power_most": None,

@@ -149,6 +149,7 @@ class Wallbox:
         self._surplus_amps: float | None = None
         self._live = Live()
         self._live_at: datetime | None = None
+        self._reported_at = float("-inf")
         self._heard = not bare
         station.auto_start = True
         self.world.listeners.append(self._on_event)
@@ -277,6 +278,10 @@ class Wallbox:
         """Have the maker's cloud report, when it can be reached."""
         if not (self._heard and self.authenticated and self.station.online):
             return
+        elapsed, every = self.world.elapsed, self._quirks["report_seconds"]
+        if every and elapsed - self._reported_at < every:
+            return
+        self._reported_at = elapsed
         car = self.connector.car
         left_over = self._quirks["power_left_over"] and not self._charging
         live = Live(
