@@ -87,9 +87,16 @@ class Account:
         self.step(after)
         return await self.provider.poll()
 
+    async def settle(self, after: float = 0.0) -> Poll:
+        """Poll after some time, until all that is due was read."""
+        poll = await self.poll(after)
+        while poll.interval < timedelta(minutes=1):
+            poll = await self.poll(3)
+        return poll
+
     async def device(self, after: float = 0.0, device_id: str = ONE) -> Device:
-        """Poll after some time and return a charger."""
-        return (await self.poll(after)).fleet[device_id]
+        """Poll after some time, until all was read, and return a charger."""
+        return (await self.settle(after)).fleet[device_id]
 
     async def fresh(self, device_id: str = ONE) -> Device:
         """Read a charger when what AMPS keeps is too old."""

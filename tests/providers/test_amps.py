@@ -10,6 +10,7 @@ import pytest
 from custom_components.ev_charger_cloud.charging import (
     AuthenticationError,
     CancelScheduled,
+    ChargingError,
     ChargingStatus,
     Control,
     ControlState,
@@ -23,7 +24,8 @@ from custom_components.ev_charger_cloud.charging import (
     UnreachableError,
     UnusableAnswerError,
 )
-from custom_components.ev_charger_cloud.providers.amps import DESCRIPTION
+from custom_components.ev_charger_cloud.providers.amps import DESCRIPTION, client
+from custom_components.ev_charger_cloud.providers.amps.wire import Charger
 from custom_components.ev_charger_cloud.providers.base import (
     Candidate,
     InvalidSettingError,
@@ -34,6 +36,9 @@ from simulator.faults import Fault
 from simulator.world import Car
 
 from .amps_account import ONE, TWO, Account, open_account
+
+LIST = "GET /ev-charger"
+READ_ONE, READ_TWO = f"{LIST}/{ONE}", f"{LIST}/{TWO}"
 
 
 @pytest.fixture
@@ -152,7 +157,7 @@ def test_settings_that_cannot_be_right(
 
 
 async def test_newest_generation(account: Account) -> None:
-    poll = await account.poll()
+    poll = await account.settle()
     device = poll.fleet[ONE]
     assert list(poll.fleet) == [ONE, TWO]
     assert poll.interval == timedelta(minutes=1)
@@ -212,7 +217,7 @@ async def test_older_generations(account: Account, profile: str) -> None:
 @pytest.mark.parametrize("profile", ["A", "B", "C"])
 async def test_physical_life(account: Account, profile: str) -> None:
     account.cloud.quirks["profile"] = profile
-    await account.poll()
+    await account.settle()
     connector = account.connector()
 
     async def shown() -> tuple[object, ...]:
@@ -250,7 +255,7 @@ async def test_physical_life(account: Account, profile: str) -> None:
 
 async def test_offline_and_back(account: Account) -> None:
     account.connector().plug_in()
-    await account.poll()
+    await account.settle()
     account.cloud.stations[ONE].set_online(False)
     device = await account.device(301)
     assert device.online is True  # AMPS still answers from what it keeps
@@ -270,7 +275,7 @@ async def test_offline_and_back(account: Account) -> None:
     assert device.readings[Reading.MAXIMUM_CURRENT] == 16
     assert (await account.fresh()).online is False
     account.cloud.stations[ONE].set_online(True)
-    device = await account.device(301)
+    device = await account.device(901)
     assert device.online is True
     assert device.readings[Reading.STATUS] is ChargingStatus.CONNECTED
 
@@ -305,66 +310,136 @@ async def test_sparse_charger(account: Account) -> None:
 # What is asked
 
 
+async def test_first_poll_needs_the_list_alone(account: Account) -> None:
+    account.cloud.populate(118)
+    poll = await account.poll()
+    assert len(poll.fleet) == 120
+    assert account.asked() == [LIST] * 3
+    assert poll.interval < timedelta(seconds=3)
+    # The list knows everything but the settings, which follow.
+    assert not any(Control.POWER_LIMIT in d.controls for d in poll.fleet.values())
+    poll = await account.settle(3)
+    assert poll.interval == timedelta(minutes=1)
+    assert all(Control.POWER_LIMIT in d.controls for d in poll.fleet.values())
+
+
+async def test_first_list_is_read_whole(account: Account) -> None:
+    """What is not in the first fleet would be taken for gone."""
+    account.cloud.populate(1300)
+    assert len((await account.poll()).fleet) == 1302
+
+
 async def test_polls_ask_for_little(account: Account) -> None:
     account.cloud.populate(3)
-    await account.poll()
+    await account.settle()
     reads = [f"GET /ev-charger/{station}" for station in account.cloud.stations]
-    assert account.asked() == ["GET /ev-charger", *reads]
+    assert account.asked() == [LIST, *reads]
+    for _ in range(14):
+        await account.poll(60)
+    assert account.asked() == [LIST] * 14
+    # AMPS asks the makers itself when it is asked for a charger, and only then.
+    await account.settle(60)
+    assert account.asked() == [LIST, *reads]
+
+
+async def test_lists_that_the_cloud_keeps_fresh_are_enough(account: Account) -> None:
+    account.cloud.quirks["fresh_lists"] = True
+    await account.settle()
+    account.asked()
+    for _ in range(59):
+        await account.settle(60)
+    assert account.asked() == [LIST] * 59
+    await account.settle(60)
+    assert account.asked() == [LIST, READ_ONE, READ_TWO]  # for the settings
+
+
+async def test_charger_whose_list_changed_is_read(account: Account) -> None:
+    account.cloud.quirks["fresh_lists"] = True
+    await account.settle()
+    account.connector().plug_in()
+    account.asked()
+    device = await account.device(60)
+    assert account.asked() == [LIST, READ_ONE]
+    assert device.readings[Reading.STATUS] is ChargingStatus.CONNECTED
+    await account.settle(60)
+    assert account.asked() == [LIST]
+
+
+async def test_list_that_lags_does_not_undo_a_reading(account: Account) -> None:
+    await account.settle()
+    lagging = {**account.cloud.devices.listed(account.cloud.stations[ONE], live=False)}
+    account.connector().plug_in()
+    assert (await account.fresh()).readings[Reading.PLUG] is True
+    page = {"items": [lagging], "pagination": {"hasMore": False, "total": 1}}
+    account.cloud.faults.add(
+        Fault(path="^/ev-charger$", status=200, body=page, times=None)
+    )
+    assert (await account.device(60)).readings[Reading.PLUG] is True
+
+
+async def test_unchanged_polls_return_the_same_objects(account: Account) -> None:
+    account.cloud.populate(60)
+    account.connector(TWO).plug_in()  # charges
+    first = await account.settle(901)
+    for _ in range(5):
+        poll = await account.settle(60)
+        assert poll.fleet is first.fleet
+    account.connector().plug_in()
+    poll = await account.settle(901)
+    same = [each for each in first.fleet if poll.fleet[each] is first.fleet[each]]
+    assert ONE not in same
+
+
+async def test_what_did_not_change_is_not_decoded_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.cloud.quirks["fresh_lists"] = False
+    await account.settle()
+    decoded: list[Any] = []
+    decode = Charger.decode
+
+    def counted(body: Any) -> Charger:
+        decoded.append(body)
+        return decode(body)
+
+    monkeypatch.setattr(Charger, "decode", counted)
+    for _ in range(5):
+        await account.settle(60)
+    assert not decoded
+    account.connector().plug_in()
+    await account.fresh()
+    await account.settle(60)
+    assert [each["id"] for each in decoded] == [ONE, ONE]  # by the read, by the list
+
+
+async def test_charging_is_read_every_two_minutes(account: Account) -> None:
+    connector = account.connector(TWO)
+    connector.plug_in()
+    await account.settle(901)
+    account.asked()
     for _ in range(4):
-        await account.poll(60)
-    assert account.asked() == []
-    await account.poll(60)
-    assert account.asked() == reads
-    for _ in range(25):
-        await account.poll(60)
-    assert account.asked() == reads * 4 + ["GET /ev-charger", *reads]
-
-
-async def test_large_accounts_are_read_in_turns(account: Account) -> None:
-    account.cloud.populate(198)
-    read: list[str] = []
-    for number in range(12):
-        fleet = (await account.poll(60 if number else 0)).fleet
-        asked = account.asked()
-        reads = [path for path in asked if path != "GET /ev-charger"]
-        assert len(asked) - len(reads) == (0 if number else 4)
-        assert len(reads) == 30
-        read += reads
-        assert len(fleet) == 200
-        assert not any(device.stale for device in fleet.values())
-        # The list knows everything but the settings.
-        with_cap = [d for d in fleet.values() if Control.POWER_LIMIT in d.controls]
-        assert len(with_cap) == min(200, len(read))
-    assert len(set(read[:200])) == 200
-    assert read[200:360] == read[:160]
-
-
-async def test_idle_polls_are_equal(account: Account) -> None:
-    first = await account.poll()
-    assert await account.poll(60) == first
-    assert await account.poll(301) == first
+        await account.settle(60)
+    assert account.asked().count(READ_TWO) == 2
 
 
 async def test_charging_is_expedited_on_request_only(account: Account) -> None:
     connector = account.connector(TWO)
     connector.plug_in()
-    await account.poll(901)
-    account.asked()
-    await account.poll(60)
-    assert account.asked() == []
-    account.connect(expedite_while_charging=True)
-    await account.poll(901)
-    account.asked()
+    await account.settle(901)
     connector.max_power_w = 4600
-    device = await account.device(61, TWO)
-    assert account.asked() == [f"GET /ev-charger/{TWO}"]
-    assert device.readings[Reading.POWER] == 4600
+    # AMPS shows what it pulled within 15 minutes.
+    for _ in range(5):
+        assert (await account.device(60, TWO)).readings[Reading.POWER] == 11_040
+    account.connect(expedite_while_charging=True)
+    await account.settle(901)
+    connector.max_power_w = 6900
+    assert (await account.device(61, TWO)).readings[Reading.POWER] == 6900
 
 
 async def test_only_wanted_chargers_are_read(account: Account) -> None:
     account.connect(Selection(everything=False, chargers=frozenset({TWO})))
-    assert list((await account.poll()).fleet) == [TWO]
-    assert account.asked() == ["GET /ev-charger", f"GET /ev-charger/{TWO}"]
+    assert list((await account.settle()).fleet) == [TWO]
+    assert account.asked() == [LIST, READ_TWO]
     with pytest.raises(NotFoundError):
         await account.provider.read(ONE)
 
@@ -387,13 +462,11 @@ async def test_namesakes_get_a_part_of_their_id(account: Account) -> None:
 
 
 async def test_chargers_come_and_go(account: Account) -> None:
-    await account.poll()
+    await account.settle()
     account.cloud.populate(1)
-    assert len((await account.poll(60)).fleet) == 2
-    assert len((await account.poll(1801)).fleet) == 3
+    assert len((await account.poll(60)).fleet) == 3
     account.cloud.remove(account.cloud.stations[ONE])
-    device = await account.device(301)
-    assert device.stale  # gone, but the list has not been asked
+    assert (await account.device(60)).stale
     # Three lists must lack it, over at least ten minutes.
     polls = 0
     while ONE in (poll := await account.poll(60)).fleet:
@@ -408,47 +481,97 @@ async def test_one_odd_list_removes_nothing(account: Account, body: Any) -> None
     first = (await account.poll()).fleet
     account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=body))
     assert (await account.poll(1801)).fleet.keys() == first.keys()
-    assert not any(d.stale for d in (await account.poll(301)).fleet.values())
+    assert not any(d.stale for d in (await account.settle(901)).fleet.values())
 
 
-async def test_pages_without_a_total_that_repeat_themselves_end(
-    account: Account,
+@pytest.mark.parametrize(
+    "paging", ["alternating", "empty", "repeating", "endless", "short"]
+)
+async def test_crooked_paging_ends_and_removes_nobody(
+    account: Account, paging: str
 ) -> None:
-    body = {"items": [{"id": "dev_1"}], "pagination": {"hasMore": True}}
-    account.cloud.faults.add(
-        Fault(path="^/ev-charger$", status=200, body=body, times=None)
-    )
-    poll = await account.poll()
-    assert "dev_1" in poll.fleet
-    assert account.asked().count("GET /ev-charger") == 2
+    account.cloud.populate(60)
+    first = (await account.settle()).fleet
+    account.cloud.remove(account.cloud.stations[ONE])
+    account.cloud.quirks["paging"] = paging
+    account.asked()
+    for _ in range(15):
+        poll = await account.settle(60)
+        assert poll.fleet.keys() == first.keys()
+    assert account.asked().count(LIST) < 15 * 10
+    # Candidates are listed all the same.
+    assert await account.provider.candidates()
+    account.cloud.quirks["paging"] = "no_total"
+    for _ in range(12):
+        poll = await account.settle(60)
+    assert first.keys() - poll.fleet.keys() == {ONE}
+
+
+def test_bounded_paging() -> None:
+    """A cloud that makes up ever new chargers is not followed for ever."""
+    listing = client.Listing()
+    for number in range(10_000):
+        item = {"id": f"dev_{number}"}
+        listing.add({"items": [item], "pagination": {"hasMore": True}})
+        if listing.over:
+            break
+    assert number == 199
+    assert not listing.complete
 
 
 async def test_charger_that_is_not_found_stays_while_listed(account: Account) -> None:
-    await account.poll()
+    await account.settle()
     account.cloud.quirks["device_errors"] = {ONE: "DEVICE_NOT_FOUND"}
-    assert (await account.device(301)).stale
+    assert (await account.device(901)).stale
     assert (await account.device(60)).stale
     account.cloud.quirks["device_errors"] = {}
-    assert not (await account.device(301)).stale
+    assert not (await account.device(901)).stale
 
 
 # Partial and total failure
 
 
-async def test_one_charger_fails(account: Account) -> None:
-    first = await account.poll()
-    account.cloud.faults.add(Fault(path=f"{ONE}$", status=500, times=4))
-    # Two failures pass unseen, the third does not.
-    assert not (await account.device(301)).stale
-    assert not (await account.device(60)).stale
-    poll = await account.poll(60)
-    assert poll.fleet[ONE].stale
-    assert poll.fleet[ONE].readings == first.fleet[ONE].readings
-    assert not poll.fleet[TWO].stale
+@pytest.mark.parametrize("fault", [{"status": 500}, {"kind": "html"}])
+async def test_one_charger_fails(account: Account, fault: Any) -> None:
+    first = await account.settle()
+    account.cloud.faults.add(Fault(path=f"{ONE}$", times=None, **fault))
+    # The list goes on telling its state.
+    for _ in range(4):
+        poll = await account.settle(901)
+        assert not any(device.stale for device in poll.fleet.values())
+        assert poll.fleet[ONE].controls == first.fleet[ONE].controls
     account.asked()
-    assert (await account.device(60)).stale
-    assert account.asked() == [f"GET /ev-charger/{ONE}"]
-    assert not (await account.device(60)).stale
+    await account.settle(60)
+    assert READ_ONE in account.asked()
+    account.cloud.faults.clear()
+    account.asked()
+    await account.settle(60)
+    assert READ_ONE in account.asked()
+
+
+async def test_one_odd_answer_makes_nothing_unavailable(account: Account) -> None:
+    """An update that counts as a success shows chargers, not gaps."""
+    await account.settle()
+    for fault in ({"status": 503}, {"kind": "html"}, {"kind": "garbage"}):
+        account.cloud.faults.add(Fault(times=1, **fault))
+        with pytest.raises(ChargingError):
+            await account.poll(60)
+        poll = await account.settle(60)
+        assert not any(device.stale for device in poll.fleet.values())
+
+
+async def test_charger_that_nothing_tells_of_gets_stale(account: Account) -> None:
+    await account.settle()
+    account.cloud.faults.add(Fault(path=f"{ONE}$", status=500, times=None))
+    page = {
+        "items": [{"id": ONE}, {"id": TWO}],
+        "pagination": {"hasMore": False, "total": 2},
+    }
+    account.cloud.faults.add(
+        Fault(path="^/ev-charger$", status=200, body=page, times=None)
+    )
+    assert not (await account.device(600)).stale
+    assert (await account.device(901)).stale
 
 
 @pytest.mark.parametrize("kind", ["html", "garbage", "null_body", "empty", "drop"])
@@ -467,7 +590,7 @@ async def test_one_charger_is_unreadable_from_the_start(
 
 
 async def test_follow_up_read_fails_without_harm(account: Account) -> None:
-    await account.poll()
+    await account.settle()
     account.cloud.faults.add(Fault(path=f"{ONE}$", status=503))
     with pytest.raises(Exception, match="HTTP 503"):
         await account.provider.read(ONE)
@@ -477,7 +600,7 @@ async def test_follow_up_read_fails_without_harm(account: Account) -> None:
 async def test_list_fails(account: Account) -> None:
     account.cloud.faults.add(Fault(path="^/ev-charger$", status=503))
     with pytest.raises(Exception, match="HTTP 503"):
-        await account.poll()
+        await account.settle()
     assert len((await account.poll(60)).fleet) == 2
     account.cloud.faults.add(Fault(path="^/ev-charger$", status=503))
     fleet = (await account.poll(1801)).fleet
@@ -497,8 +620,8 @@ async def test_list_fails(account: Account) -> None:
 async def test_unusable_list_removes_nobody(account: Account, body: Any) -> None:
     account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=body))
     with pytest.raises(UnusableAnswerError):
-        await account.poll()
-    await account.poll()
+        await account.settle()
+    await account.settle()
     account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=body))
     assert len((await account.poll(1801)).fleet) == 2
 
@@ -513,7 +636,7 @@ async def test_unusable_list_removes_nobody(account: Account, body: Any) -> None
 async def test_incomplete_list_removes_nobody(
     account: Account, data: dict[str, Any]
 ) -> None:
-    await account.poll()
+    await account.settle()
     account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=data))
     assert len((await account.poll(1801)).fleet) == 2
 
@@ -526,11 +649,11 @@ async def test_paging_ends_though_more_is_promised(account: Account) -> None:
 
 async def test_cloud_is_gone(account: Account) -> None:
     account.cloud.populate(4)
-    await account.poll()
+    await account.settle()
     account.asked()
     account.cloud.faults.add(Fault(kind="drop", times=None))
     with pytest.raises(UnreachableError):
-        await account.poll(301)
+        await account.settle(901)
     assert len(set(account.asked())) == 2  # the others would only wait in vain
     account.cloud.faults.clear()
     fleet = (await account.poll(60)).fleet
@@ -547,7 +670,7 @@ async def test_success_that_is_none(account: Account) -> None:
 
 
 async def test_diagnostics_hold_no_secret_and_no_id(account: Account) -> None:
-    await account.poll()
+    await account.settle()
     await account.provider.execute(StartCharging(device_id=ONE))
     text = str(account.provider.diagnostics())
     for private in (account.cloud.credentials["api_key"], "dev_sim", "act_sim", "req_"):
@@ -560,13 +683,13 @@ async def test_diagnostics_hold_no_secret_and_no_id(account: Account) -> None:
 async def test_diagnostics_tell_odd_things(account: Account) -> None:
     account.cloud.quirks["status_word"] = "hovering"
     account.cloud.quirks["sparse_devices"] = [ONE]
-    await account.poll(901)
+    await account.settle(901)
     (odd,) = [o for o in account.provider.diagnostics()["oddities"] if "hovering" in o]
     assert odd == "AMPS status: unknown word 'hovering'"
 
 
 async def test_diagnostics_stay_small(account: Account) -> None:
-    await account.poll()
+    await account.settle()
     for _ in range(120):
         await account.carry_out(StopCharging(device_id=ONE))
     assert len(account.provider.diagnostics()["answers"]) <= 100

@@ -29,6 +29,7 @@ from custom_components.ev_charger_cloud.charging import (
     StopCharging,
     Unlock,
     UnreachableError,
+    UnusableAnswerError,
 )
 from simulator.clouds.amps import LIVE_KEY
 from simulator.faults import Fault
@@ -50,7 +51,7 @@ async def account(
 ) -> AsyncGenerator[Account]:
     async with open_account(session, monkeypatch) as account:
         account.connector().plug_in()
-        await account.poll()
+        await account.settle()
         account.asked()
         yield account
 
@@ -59,7 +60,7 @@ async def turn_to(account: Account, profile: str) -> None:
     """Let the account be of another generation."""
     account.cloud.quirks["profile"] = profile
     account.connect()
-    await account.poll()
+    await account.settle()
     account.asked()
 
 
@@ -173,7 +174,7 @@ async def test_cap_that_is_not_written(account: Account) -> None:
 async def test_cap_in_a_unit_nobody_knows(account: Account, setting: Any) -> None:
     data = {"id": ONE, "commands": {}, "settings": {"max_charge_rate": setting}}
     account.cloud.faults.add(Fault(status=200, body=data, path=f"{ONE}$", times=1))
-    device = await account.device(301)
+    device = await account.device(901)
     assert device.controls == {}
     assert (await refusal(account, cap(1), NotSupportedError))[1] == "not_offered"
 
@@ -181,7 +182,7 @@ async def test_cap_in_a_unit_nobody_knows(account: Account, setting: Any) -> Non
 async def test_cap_out_of_the_documented_range(account: Account) -> None:
     data = {"id": ONE, "settings": {"max_charge_rate": {"unit": "kw", "max": 80}}}
     account.cloud.faults.add(Fault(status=200, body=data, path=f"{ONE}$"))
-    control = (await account.device(301)).controls[Control.POWER_LIMIT]
+    control = (await account.device(901)).controls[Control.POWER_LIMIT]
     assert (control.value, control.minimum, control.maximum) == (None, 0, 80_000)
     message, reason = await refusal(account, cap(60_000))
     assert message == "max_charge_rate must be between 0 and 50 kw."
@@ -202,7 +203,6 @@ async def test_refresh_is_the_expedited_read_that_follows(account: Account) -> N
     assert account.asked() == []
     device = (await account.provider.read(ONE))[ONE]
     assert device.readings[Reading.CHARGING] is True
-    await account.poll(60)
     assert account.asked() == [f"GET /ev-charger/{ONE}"]
 
 
@@ -225,6 +225,31 @@ async def test_cap_is_never_above_what_was_asked(
     assert account.connector().max_power_w == sent
 
 
+@pytest.mark.parametrize("wanted", [1, 50, 99.9])
+async def test_cap_that_would_round_to_a_stop(account: Account, wanted: float) -> None:
+    await account.carry_out(cap(5000))
+    account.asked()
+    assert await refusal(account, cap(wanted)) == (
+        f"{wanted:g} W is not in the range 100 to 50000 W",
+        Refusal.OUT_OF_RANGE,
+    )
+    assert account.asked() == []
+    assert account.connector().max_power_w == 5000
+
+
+async def test_cap_at_the_least_that_the_charger_takes(account: Account) -> None:
+    """It is not rounded down to less than that."""
+    bounds = {"value": 11, "unit": "kw", "min": 1.38, "max": 11}
+    data = {"id": ONE, "commands": {}, "settings": {"max_charge_rate": bounds}}
+    account.cloud.faults.add(Fault(status=200, body=data, path=f"{ONE}$", times=1))
+    await account.device(901)
+    await account.carry_out(cap(1390))
+    assert account.connector().max_power_w == 1380
+    assert (await refusal(account, cap(1370)))[0] == (
+        "1370 W is not in the range 1380 to 11000 W"
+    )
+
+
 async def test_charger_nobody_knows(account: Account) -> None:
     with pytest.raises(NotFoundError):
         await account.carry_out(replace(START, device_id="dev_other"))
@@ -245,7 +270,7 @@ async def test_only_what_the_charger_offers(
 ) -> None:
     body = {"id": ONE, "commands": commands}
     account.cloud.faults.add(Fault(status=200, body=body, path=f"{ONE}$"))
-    device = await account.device(301)
+    device = await account.device(901)
     assert device.commands.keys() == offered
     assert device.controls == {}
 
@@ -341,9 +366,11 @@ async def test_slow_action_is_followed_by_the_polls(
     await account.poll(60)
     account.asked()
     readings = (await account.device(60)).readings
-    route = "/actions" if profile == "C" else "/ev-charger/actions"
+    # The newest generation's list tells of it.
+    record = "GET /ev-charger/actions/act_sim_0001"
     assert account.asked() == [
-        f"GET {route}/act_sim_0001",
+        "GET /ev-charger",
+        *([] if profile == "C" else [record]),
         f"GET /ev-charger/{ONE}",
     ]
     assert readings[Reading.LAST_ACTION] == "failed"
@@ -376,7 +403,7 @@ async def test_forgotten_action_that_is_still_told_of(account: Account) -> None:
     account.cloud.quirks["stuck_actions"] = True
     await account.provider.execute(START)
     account.connect()
-    await account.poll()
+    await account.settle()
     account.cloud.faults.add(Fault(path="/actions/", status=404, times=None))
     account.asked()
     for _ in range(10):
@@ -399,12 +426,12 @@ async def test_effect_shows_within_a_minute(account: Account) -> None:
     assert device.readings[Reading.CHARGING] is False
     assert (await account.device(60)).readings[Reading.CHARGING] is True
     account.step(120)
-    await account.poll()
+    await account.settle()
     account.asked()
     for _ in range(3):
         await account.poll(60)
-    # Nobody watches it any more.
-    assert len(account.asked()) <= 2
+    # Nobody watches it any more: it is read as any charger that charges.
+    assert account.asked().count(f"GET /ev-charger/{ONE}") <= 2
 
 
 async def test_action_without_a_link(account: Account) -> None:
@@ -463,7 +490,7 @@ async def test_action_that_was_put_off_is_followed(account: Account) -> None:
     assert put_off.id
     # A restart loses nothing, nor does a later command.
     account.connect()
-    await account.poll()
+    await account.settle()
     followed = await account.provider.follow(ONE, put_off.id)
     assert (followed.outcome, followed.id) == (Outcome.DEFERRED, put_off.id)
     assert followed.due_at is not None
@@ -565,7 +592,7 @@ async def test_control_is_not_supported_yet(account: Account) -> None:
     # Reading goes on, and a restart tries again.
     assert (await account.fresh()).readings[Reading.PLUG] is True
     account.connect()
-    assert not (await account.poll()).notices
+    assert not (await account.settle()).notices
 
 
 async def test_command_that_the_sandbox_does_not_support(account: Account) -> None:
@@ -580,7 +607,7 @@ async def test_command_that_the_sandbox_does_not_support(account: Account) -> No
 
 async def test_setting_is_not_supported_yet(account: Account) -> None:
     account.connect(api_key=LIVE_KEY)
-    await account.poll()
+    await account.settle()
     await refusal(account, cap(5000), NotSupportedError)
     assert len((await account.poll(60)).notices) == 1
 
@@ -621,7 +648,7 @@ async def test_scheduled_action_is_replaced(account: Account) -> None:
 
 async def test_replacing_is_not_offered(account: Account) -> None:
     account.cloud.quirks["conflict_strategies"] = []
-    await account.poll(301)
+    await account.settle(901)
     await account.carry_out(LATER)
     assert (await refusal(account, STOP))[1] == Refusal.CONFLICT
 
@@ -688,7 +715,7 @@ async def test_put_off_too_far(account: Account) -> None:
 
 async def test_put_off_where_it_is_not_offered(account: Account) -> None:
     account.cloud.quirks["execution"] = ["immediate"]
-    device = await account.device(301)
+    device = await account.device(901)
     assert CancelScheduled not in device.commands
     assert Reading.SCHEDULED_AT not in device.readings
     reason = (await refusal(account, LATER, NotSupportedError))[1]
@@ -730,7 +757,7 @@ async def test_cancel_all_of_one_charger(account: Account) -> None:
     put_off = await account.carry_out(LATER)
     await account.carry_out(replace(LATER, device_id=TWO))
     account.connect()
-    await account.poll()
+    await account.settle()
     result = await account.carry_out(CancelScheduled(device_id=ONE))
     assert result.id == put_off.id
     states = [action.state for action in account.cloud.actions]
@@ -751,12 +778,66 @@ async def test_cancel_looks_at_what_the_filters_let_pass(account: Account) -> No
 
 
 async def test_cancel_what_was_not_the_last(account: Account) -> None:
-    await account.carry_out(LATER)
-    body = {"id": "act_other", "state": "cancelled"}
-    account.cloud.faults.add(Fault(path="cancel$", status=200, body=body))
-    await account.carry_out(CancelScheduled(device_id=ONE, action_id="other"))
+    first = await account.carry_out(LATER)
+    account.cloud.quirks["conflict_strategies"] = ["queue_after"]
+    body = {
+        "id": "act_last",
+        "state": "scheduled",
+        "deviceId": ONE,
+        "createdAt": "2099-01-01T00:00:00Z",
+        "start": "2099-01-01T01:00:00Z",
+    }
+    account.cloud.faults.add(Fault(method="POST", status=202, body=body))
+    await account.carry_out(replace(STOP, delay=timedelta(hours=2)))
+    account.asked()
+    await account.carry_out(CancelScheduled(device_id=ONE, action_id=first.id))
+    assert account.asked() == [
+        "GET /actions/act_sim_0001",
+        "POST /actions/act_sim_0001/cancel",
+    ]
     readings = (await account.device(60)).readings
     assert readings[Reading.LAST_ACTION] == "scheduled"
+
+
+async def test_action_of_another_charger(account: Account) -> None:
+    """What one charger was told is none of another's business."""
+    other = await account.carry_out(replace(LATER, device_id=TWO))
+    assert other.id
+    with pytest.raises(NotFoundError) as caught:
+        await account.provider.follow(ONE, other.id)
+    assert caught.value.reason == Refusal.UNKNOWN_ACTION
+    with pytest.raises(NotFoundError) as caught:
+        await account.provider.execute(
+            CancelScheduled(device_id=ONE, action_id=other.id)
+        )
+    assert caught.value.reason == Refusal.UNKNOWN_ACTION
+    assert account.cloud.actions.get(other.id).state == "scheduled"
+    assert (await account.provider.follow(TWO, other.id)).outcome is Outcome.DEFERRED
+
+
+async def test_record_that_names_no_charger(account: Account) -> None:
+    """It is taken for the charger's own only when it was its last."""
+    mine = await account.provider.execute(START)
+    assert mine.id
+    for action_id, expected in ((mine.id, None), ("act_other", NotFoundError)):
+        body = {"id": action_id, "state": "completed"}
+        account.cloud.faults.add(Fault(path="^/actions/", status=200, body=body))
+        if expected is None:
+            result = await account.provider.follow(ONE, action_id)
+            assert result.outcome is Outcome.COMPLETED
+        else:
+            with pytest.raises(expected):
+                await account.provider.follow(ONE, action_id)
+
+
+@pytest.mark.parametrize("action_id", ["..", ".", "", "../ev-charger", "a/b?c#d"])
+async def test_action_id_is_one_segment_of_a_path(
+    account: Account, action_id: str
+) -> None:
+    with pytest.raises((NotFoundError, UnusableAnswerError)):
+        await account.provider.follow(ONE, action_id)
+    assert all(path.startswith("GET /") for path in account.asked())
+    assert account.connector().session is None
 
 
 async def test_cancel_too_late(account: Account) -> None:
@@ -774,7 +855,7 @@ async def test_another_client_commands(account: Account) -> None:
     account.cloud.commands.canonical(
         station, {"action": {"command": "idle", "start": "2h"}}
     )
-    readings = (await account.device(301)).readings
+    readings = (await account.device(901)).readings
     assert readings[Reading.LAST_ACTION] == "scheduled"
     assert readings[Reading.SCHEDULED_AT] is not None
 

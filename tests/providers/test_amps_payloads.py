@@ -22,8 +22,7 @@ from custom_components.ev_charger_cloud.charging import (
     SetControl,
     UnusableAnswerError,
 )
-from custom_components.ev_charger_cloud.providers.amps.charger_state import ChargerState
-from custom_components.ev_charger_cloud.providers.amps.mappings import device_of
+from custom_components.ev_charger_cloud.providers.amps.state import ChargerState
 from custom_components.ev_charger_cloud.providers.amps.wire import (
     Action,
     ActionState,
@@ -62,7 +61,7 @@ def shown(payload: Any) -> Any:
         name="Charger",
         action=charger.last_action,
     )
-    return device_of(known, controllable=True)
+    return known.device(controllable=True)
 
 
 # As published
@@ -77,8 +76,8 @@ def test_get_action_status() -> None:
     assert action.created_at == moment("2025-01-23T10:30:00")
     assert action.start == moment("2025-06-01T18:00:00")
     assert action.result is not None
-    assert action.result.success is True
-    assert action.result.message == "Charging started successfully"
+    assert action.result["success"] is True
+    assert action.maker_words == "Charging started successfully"
     assert action.complaint == "Device is currently offline (DEVICE_OFFLINE)"
     # An incoherent record: its state decides.
     assert action.open
@@ -150,7 +149,7 @@ def test_listed_charger() -> None:
 
 
 async def test_error(account: Account) -> None:
-    await account.poll()
+    await account.settle()
     account.cloud.faults.add(Fault(status=422, body=fixture("error")))
     command = SetControl(device_id=ONE, control=Control.POWER_LIMIT, value=6500.0)
     with pytest.raises(CommandRefusedError) as caught:
@@ -160,7 +159,7 @@ async def test_error(account: Account) -> None:
 
 
 async def test_settings(account: Account) -> None:
-    await account.poll()
+    await account.settle()
     account.cloud.faults.add(Fault(status=200, body=fixture("settings")))
     command = SetControl(device_id=ONE, control=Control.POWER_LIMIT, value=6500.0)
     assert (await account.provider.execute(command)).outcome is Outcome.ACCEPTED
@@ -287,7 +286,7 @@ async def test_drifting_charger_leaves_the_poll_alone(
         account.cloud.faults.add(
             Fault(path=f"{ONE}$", status=200, body=drifted(CHARGER, place, value))
         )
-        fleet = (await account.poll(301)).fleet
+        fleet = (await account.settle(901)).fleet
         assert fleet[ONE].id == ONE
         assert not fleet["dev_sim_ev_2"].stale
 

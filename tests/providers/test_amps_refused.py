@@ -17,7 +17,7 @@ from simulator.faults import Fault
 
 from .amps_account import ONE, TWO, Account, open_account
 
-PROBE = "GET /ev-charger"
+PROBE = LIST = "GET /ev-charger"
 READ_ONE, READ_TWO = f"GET /ev-charger/{ONE}", f"GET /ev-charger/{TWO}"
 
 
@@ -26,7 +26,7 @@ async def account(
     session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[Account]:
     async with open_account(session, monkeypatch) as account:
-        await account.poll()
+        await account.settle()
         account.asked()
         yield account
 
@@ -57,16 +57,16 @@ async def test_charger_needs_linking_anew(
     account: Account, code: str, status: int
 ) -> None:
     account.cloud.quirks["device_errors"] = {ONE: code}
-    poll = await account.poll(301)
-    assert account.asked() == [READ_ONE, READ_TWO]  # no probe: the code is clear
+    poll = await account.poll(901)
+    assert account.asked() == [LIST, READ_ONE, READ_TWO]  # no probe: the code is clear
     (notice,) = poll.notices
     assert notice.kind is NoticeKind.RELINK_REQUIRED
     assert (notice.subject, notice.device_id) == ("Home 11", ONE)
     assert [d.stale for d in poll.fleet.values()] == [True, False]
     assert (await account.poll(60)).notices == poll.notices
-    assert account.asked() == []
+    assert account.asked() == [LIST]
     account.cloud.quirks["device_errors"] = {}
-    poll = await account.poll(301)
+    poll = await account.poll(901)
     assert not poll.notices
     assert not poll.fleet[ONE].stale
 
@@ -74,19 +74,19 @@ async def test_charger_needs_linking_anew(
 @pytest.mark.parametrize("code", ["INVALID_API_KEY", "EXPIRED_TOKEN"])
 async def test_makers_own_key_is_refused(account: Account, code: str) -> None:
     account.cloud.quirks["device_errors"] = {ONE: code, TWO: code}
-    poll = await account.poll(301)
+    poll = await account.poll(901)
     # One probe clears the key for both.
-    assert account.asked() == [READ_ONE, PROBE, READ_TWO]
+    assert account.asked() == [LIST, READ_ONE, PROBE, READ_TWO]
     assert {n.device_id for n in poll.notices} == {ONE, TWO}
     assert {n.kind for n in poll.notices} == {NoticeKind.RELINK_REQUIRED}
     for _ in range(10):
-        await account.poll(301)  # never a word about the account
+        await account.poll(901)  # never a word about the account
     assert account.memory == {}
 
 
 async def test_right_is_missing(account: Account) -> None:
     account.cloud.quirks["device_errors"] = {ONE: "INSUFFICIENT_PERMISSIONS"}
-    (notice,) = (await account.poll(301)).notices
+    (notice,) = (await account.poll(901)).notices
     assert notice.kind is NoticeKind.PERMISSION_MISSING
 
 
@@ -105,12 +105,12 @@ async def test_one_read_in_a_burst(account: Account, body: Any) -> None:
     fault = refused("UNAUTHORIZED")
     fault.body = body or fault.body
     account.cloud.faults.add(fault)
-    poll = await account.poll(301)
-    assert account.asked() == [READ_ONE, PROBE, READ_TWO]
+    poll = await account.poll(901)
+    assert account.asked() == [LIST, READ_ONE, PROBE, READ_TWO]
     assert not poll.notices
     assert not poll.fleet[ONE].stale
     assert not (await account.poll(60)).fleet[ONE].stale
-    assert account.asked() == [READ_ONE]
+    assert account.asked() == [LIST, READ_ONE]
 
 
 async def test_command_in_a_burst(account: Account) -> None:
@@ -124,11 +124,11 @@ async def test_burst_is_given_time_before_the_probe(account: Account) -> None:
     account.cloud.quirks.update(
         rate_limit=1, rate_limit_window=5, rate_limit_mode="401_unauthorized"
     )
-    account.step(301)
+    account.step(901)
     passed = account.passed
     poll = await account.poll()
-    # The first read is granted, the second thrown back, the probe is late enough.
-    assert account.asked() == [READ_ONE, READ_TWO, PROBE]
+    # The list is granted, the first read thrown back, the probe is late enough.
+    assert account.asked() == [LIST, READ_ONE, PROBE, READ_TWO]
     assert account.passed == passed + 5
     assert [d.stale for d in poll.fleet.values()] == [False, False]
 
@@ -176,9 +176,9 @@ async def test_bad_key_needs_two_probes_a_minute_apart(
 ) -> None:
     account.cloud.quirks["key_error"] = code
     with pytest.raises(RateLimitedError) as caught:
-        await account.poll(301)
+        await account.poll(901)
     assert caught.value.retry_after == 60
-    assert account.asked() == [READ_ONE, PROBE]
+    assert account.asked() == [LIST]
     with pytest.raises(RateLimitedError):
         await account.poll(30)
     with pytest.raises(AuthenticationError):
@@ -191,12 +191,12 @@ async def test_bad_key_needs_two_probes_a_minute_apart(
 async def test_bad_key_that_was_a_passing_error(account: Account) -> None:
     account.cloud.quirks["key_error"] = "INVALID_API_KEY"
     with pytest.raises(RateLimitedError):
-        await account.poll(301)
+        await account.poll(901)
     account.cloud.quirks["key_error"] = None
     await account.poll(60)
     account.cloud.quirks["key_error"] = "INVALID_API_KEY"
     with pytest.raises(RateLimitedError):  # doubts begin anew
-        await account.poll(301)
+        await account.poll(901)
 
 
 async def test_bad_key_at_the_start(account: Account) -> None:
@@ -243,5 +243,5 @@ async def test_action_is_refused(account: Account) -> None:
     account.asked()
     account.cloud.faults.add(refused("INVALID_API_KEY", path="^/actions"))
     poll = await account.poll(60)
-    assert account.asked()[:2] == ["GET /actions/act_sim_0001", PROBE]
+    assert account.asked()[:3] == [LIST, "GET /actions/act_sim_0001", PROBE]
     assert not poll.notices

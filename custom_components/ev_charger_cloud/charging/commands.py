@@ -277,5 +277,5 @@ class CommandResult:
     updated_at: datetime | None = None
     acknowledged_at: datetime | None = None
     error_code: str | None = None
-    vendor_result: str | None = None
+    vendor_result: Mapping[str, Any] | None = None
     error: ChargingError | None = field(default=None, compare=False, repr=False)

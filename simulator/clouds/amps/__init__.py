@@ -43,6 +43,11 @@ class Amps(Cloud):
         "rate_limit": None,
         "rate_limit_window": 60.0,
         "rate_limit_mode": "429",
+        # How lists end, or do not: "alternating", "empty", "repeating" or "endless"
+        # pages, a "short" page, "no_total"; None for as they should.
+        "paging": None,
+        # Whether AMPS keeps what its list shows fresh by itself.
+        "fresh_lists": False,
         # How old what is shown may be.
         "cache_seconds": 900.0,
         "expedite_seconds": 60.0,
@@ -231,7 +236,7 @@ class Amps(Cloud):
             for station in self.stations.values()
             if user in (None, self.devices.users[station.id])
         ]
-        return self._answer(request, page(request, devices))
+        return self._answer(request, page(request, devices, self.quirks["paging"]))
 
     async def _read(self, request: web.Request) -> web.Response:
         station = self._station(request)
@@ -297,7 +302,7 @@ class Amps(Cloud):
             and query.get("deviceType") in (None, "ev_charger")
             and user in (None, self.devices.users.get(action.device_id))
         ]
-        return self._answer(request, page(request, shown))
+        return self._answer(request, page(request, shown, self.quirks["paging"]))
 
     async def _action(self, request: web.Request) -> web.Response:
         self._only("BC", request)

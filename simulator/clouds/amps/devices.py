@@ -57,6 +57,8 @@ class Devices:
 
     def listed(self, station: Station, *, live: bool) -> dict[str, Any]:
         """Show a charger in a list: as last pulled, without settings."""
+        if self._quirks["fresh_lists"] and station.online:
+            self._pull(station)
         device = self._show(station, "cache" if live else "projection", "normal")
         device.pop("settings", None)
         return device

@@ -16,8 +16,10 @@ def stamp(when: datetime | None) -> str | None:
     return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03}Z"
 
 
-def page(request: web.Request, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the page that was asked for."""
+def page(
+    request: web.Request, items: list[dict[str, Any]], quirk: str | None = None
+) -> dict[str, Any]:
+    """Return the page that was asked for, or what a crooked cloud gives instead."""
     try:
         offset = int(request.query.get("offset", "0"))
         limit = int(request.query.get("limit", "10"))
@@ -25,15 +27,26 @@ def page(request: web.Request, items: list[dict[str, Any]]) -> dict[str, Any]:
         raise invalid("offset and limit must be numbers.") from None
     if offset < 0 or not 1 <= limit <= 50:
         raise invalid("limit must be from 1 to 50, offset from 0.")
-    return {
-        "items": items[offset : offset + limit],
-        "pagination": {
-            "limit": limit,
-            "offset": offset,
-            "total": len(items),
-            "hasMore": offset + limit < len(items),
-        },
-    }
+    pagination: dict[str, Any] = {"limit": limit, "offset": offset}
+    shown = items[offset : offset + limit]
+    more = offset + limit < len(items)
+    match quirk:
+        case "short":
+            # Less than was asked for, as if one could not be read in time.
+            shown, more = shown[:-1], more or len(shown) > 1
+        case "empty":
+            shown, more = (shown if offset == 0 else []), True
+        case "repeating":
+            shown, more = items[:limit], True
+        case "alternating":
+            half = max(1, len(items) // 2)
+            first = offset // half % 2 == 0
+            shown, more = (items[:half] if first else items[half : 2 * half]), True
+        case "endless":
+            more = True
+    if quirk in (None, "short"):
+        pagination["total"] = len(items)
+    return {"items": shown, "pagination": {**pagination, "hasMore": more}}
 
 
 async def sent(request: web.Request) -> dict[str, Any]:

@@ -1,12 +1,8 @@
 """AMPS's endpoints."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-import math
 from typing import Any, override
-from urllib.parse import quote
 
 from aiohttp import ClientSession
 
@@ -17,12 +13,12 @@ from ...charging import (
     NotSupportedError,
     PermissionDeniedError,
     RateLimitedError,
-    Refusal,
     UnusableAnswerError,
 )
 from ..transport import Limits, Transport, message_of
-from ..wire import Wire, text
-from .wire import CAP, FLAT_VERBS, Action, Charger, Pagination, Updated
+from ..wire import segment, text
+from .mappings import NOT_SUPPORTED, REFUSALS, RELINK
+from .wire import Action, Pagination
 
 # AMPS publishes no figures; one request at a time and one a second stay clear of
 # the bursts that it answers as if the key were wrong.
@@ -31,48 +27,12 @@ LIMITS = Limits(requests=1, period=1.0, concurrency=1)
 PAGE = 50
 MAX_PAGES = 200
 KEPT_ANSWERS = 100
-OLD_ROUTE = "/ev-charger/actions/{}"
 
-KEY_REFUSED = frozenset({"invalid_api_key", "expired_token"})
-
-RELINK = frozenset(
-    {
-        "account_locked",
-        "credential_not_found",
-        "invalid_credentials",
-        "invalid_mfa_code",
-        "mfa_required",
-        "unsupported_auth_path",
-        "unsupported_credential_type",
-    }
-)
-"""What the maker's cloud says when the owner must link the charger anew."""
-
-_NOT_SUPPORTED = frozenset(
-    {
-        "command_not_supported",
-        "direct_action_unsupported",
-        "execution_not_supported",
-        "not_implemented",
-        "read_only_setting",
-        "unsupported_mode",
-        "unsupported_setting",
-    }
-)
-
-REFUSALS = {
-    "action_not_cancellable": Refusal.NOT_CANCELLABLE,
-    "conflict": Refusal.CONFLICT,
-    "device_offline": Refusal.OFFLINE,
-    "invalid_time_window": Refusal.INVALID_VALUE,
-    "parameter_out_of_range": Refusal.INVALID_VALUE,
-    "setting_out_of_range": Refusal.INVALID_VALUE,
-    "start_in_past": Refusal.IN_THE_PAST,
-    "start_out_of_range": Refusal.INVALID_VALUE,
-    "timeout": Refusal.NO_ANSWER,
-    "unsupported_parameter": Refusal.INVALID_VALUE,
-    "unsupported_unit": Refusal.INVALID_VALUE,
-}
+CHARGERS = "/ev-charger"
+CHARGER = "/ev-charger/{}"
+ACTIONS = "/actions"
+ACTION = "/actions/{}"
+OLD_ACTION = "/ev-charger/actions/{}"
 
 
 class AmpsTransport(Transport):
@@ -90,7 +50,7 @@ class AmpsTransport(Transport):
             return RateLimitedError(message, reason=reason, retry_after=retry_after)
         if reason in RELINK:
             return PermissionDeniedError(message, reason=reason)
-        if reason in _NOT_SUPPORTED:
+        if reason in NOT_SUPPORTED:
             return NotSupportedError(message, reason=reason)
         if reason in REFUSALS:
             return CommandRefusedError(message, reason=REFUSALS[reason])
@@ -100,12 +60,43 @@ class AmpsTransport(Transport):
         return error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing[T: Wire]:
-    """A whole list; `complete` says that nothing is known to be missing from it."""
+class Listing:
+    """A list that is read page by page.
 
-    items: tuple[T, ...]
-    complete: bool
+    It is `over` when the cloud says so, and also after a page that brings nothing new
+    or more pages than make sense: such a list is not `complete`, nor is one of which an
+    item is missing or cannot be recognised.
+    """
+
+    def __init__(self) -> None:
+        """Begin with the first page."""
+        self.offset = 0
+        self.over = False
+        self.complete = True
+        self.pages = 0
+        self._ids: set[str] = set()
+
+    def add(self, body: Any) -> Sequence[Mapping[str, Any]]:
+        """Take in the next page, and return what has an id on it."""
+        listed = body.get("items") if isinstance(body, Mapping) else None
+        if not isinstance(listed, list):
+            raise UnusableAnswerError("no list", reason="unexpected_shape")
+        pagination = body.get("pagination")
+        page = Pagination.decode(pagination if isinstance(pagination, Mapping) else {})
+        items = [i for i in listed if isinstance(i, Mapping) and text(i.get("id"))]
+        before = len(self._ids)
+        self._ids.update(text(item["id"]) or "" for item in items)
+        self.pages += 1
+        # Pages may be shorter than was asked for.
+        self.offset += len(listed)
+        total = page.total or 0
+        more = bool(page.has_more) and not 0 < total <= self.offset
+        endless = len(self._ids) == before or self.pages == MAX_PAGES
+        self.over = endless or not more
+        self.complete &= len(items) == len(listed) and not (more and endless)
+        if self.over:
+            self.complete &= len(self._ids) >= total
+        return items
 
 
 class Client:
@@ -139,67 +130,34 @@ class Client:
 
         GET /ev-charger?limit=1
         """
-        await self._get("/ev-charger", limit=1)
+        await self._get(CHARGERS, limit=1)
 
-    async def chargers(self, user_id: str | None = None) -> Listing[Charger]:
-        """List the chargers as last pulled from their makers, without settings.
+    async def chargers(
+        self, listing: Listing, user_id: str | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """List the next chargers as last pulled from their makers, without settings.
 
         GET /ev-charger
         """
         only = {"userId": user_id} if user_id else {}
-        return await self._list(Charger, "/ev-charger", **only)
+        return await self._next(listing, CHARGERS, **only)
 
-    async def charger(self, charger_id: str, *, expedite: bool = False) -> Charger:
+    async def charger(self, charger_id: str, *, expedite: bool = False) -> Any:
         """Read a charger; what is shown is at most 15 min old, 1 min if expedited.
 
         GET /ev-charger/{deviceId}
         """
         params = {"expedite": "true"} if expedite else {}
-        return Charger.decode(await self._get("/ev-charger/{}", charger_id, **params))
+        return await self._get(CHARGER, charger_id, **params)
 
-    async def push(
-        self,
-        charger: Charger,
-        verb: str,
-        *,
-        power: float | None = None,
-        delay: timedelta | None = None,
-        replace: bool = False,
-    ) -> Action:
-        """Give a command; the answer is an action to follow.
+    async def post(self, path: str, of: str, body: Any = None) -> Any:
+        """Give a command. Never sent twice: AMPS has no idempotency key.
 
-        `power` (kW) goes with the cap of the older generations, `replace` cancels an
-        action that has been put off. Never sent twice: AMPS has no idempotency key.
-
-        POST /ev-charger/{deviceId}
+        POST /ev-charger/{deviceId}, /ev-charger/{deviceId}/settings,
+        /actions/{actionId}/cancel
         """
-        body: dict[str, Any]
-        if charger.canonical:
-            action = {"command": verb}
-            if delay:
-                action["start"] = relative(delay)
-            body = {"action": action}
-            if replace:
-                body["onConflict"] = "cancel_and_replace"
-        else:
-            body = {"action": FLAT_VERBS[verb]}
-            if power is not None:
-                body["maxPower"] = power
-            if delay:
-                body["deferUntil"] = relative(delay)
-        return Action.decode(await self._post("/ev-charger/{}", charger.id, body))
-
-    async def set_cap(self, charger_id: str, power: float) -> None:
-        """Write the standing power cap, in kW.
-
-        POST /ev-charger/{deviceId}/settings
-        """
-        body = {CAP: {"value": power, "unit": "kw"}}
-        answer = await self._post("/ev-charger/{}/settings", charger_id, body)
-        if CAP not in Updated.decode(answer).updated:
-            raise CommandRefusedError(
-                "the setting was not written", reason=Refusal.NOT_APPLIED
-            )
+        answer = await self._transport.post(_filled(path, of), body)
+        return self._unwrap("POST", path, of, answer)
 
     async def action(self, action: Action) -> Action:
         """Ask how far an action came.
@@ -210,80 +168,48 @@ class Client:
         GET /actions/{actionId}, GET /ev-charger/actions/{actionId}
         """
         link = (action.links and action.links.self_path) or ""
-        route = link.replace(action.id, "{}") if link[:1] == "/" else "/actions/{}"
+        route = link.replace(action.id, "{}") if link[:1] == "/" else ACTION
         if self.old_route:
-            route = OLD_ROUTE
+            route = OLD_ACTION
         try:
             answer = await self._get(route, action.id)
         except NotFoundError:
             if self.old_route is not None:
                 raise
-            answer = await self._get(OLD_ROUTE, action.id)
+            answer = await self._get(OLD_ACTION, action.id)
             self.old_route = True
         else:
             self.old_route = bool(self.old_route)
         return Action.decode(answer)
 
-    async def scheduled_actions(self, charger_id: str) -> tuple[Action, ...]:
+    async def scheduled_actions(self, charger_id: str) -> Sequence[Action]:
         """List a charger's actions that have been put off.
 
         GET /actions
         """
-        listing = await self._list(
-            Action, "/actions", deviceId=charger_id, state="scheduled"
-        )
-        # The names of the filters are not certain: what passed them is looked at.
-        return tuple(
-            a for a in listing.items if a.device_id == charger_id and a.put_off
-        )
-
-    async def cancel(self, action_id: str) -> Action:
-        """Cancel an action that has been put off.
-
-        POST /actions/{actionId}/cancel
-        """
-        return Action.decode(await self._post("/actions/{}/cancel", action_id))
-
-    async def _list[T: Wire](
-        self, shape: type[T], path: str, **params: str
-    ) -> Listing[T]:
-        """Read all pages of a list."""
-        items: list[T] = []
-        offset, complete = 0, True
-        before: Any = None
-        for _ in range(MAX_PAGES):
-            body = await self._get(
-                path, str(offset), **params, limit=PAGE, offset=offset
-            )
-            listed = body.get("items") if isinstance(body, Mapping) else None
-            if not isinstance(listed, list):
-                raise UnusableAnswerError("no list", reason="unexpected_shape")
-            if listed and listed == before:
-                # Pages that repeat themselves never end, and prove nothing.
-                return Listing(items=tuple(items), complete=False)
-            before = listed
-            page = shape.decode_all(listed)
-            items += page
-            complete &= len(page) == len(listed)
-            pagination = _pagination(body)
-            # Pages may be shorter than was asked for.
-            offset += len(listed)
-            total = pagination.total or 0
-            if not (listed and pagination.has_more) or 0 < total <= offset:
-                return Listing(
-                    items=tuple(items), complete=complete and len(items) >= total
+        listing, found = Listing(), list[Action]()
+        while not listing.over:
+            found += Action.decode_all(
+                await self._next(
+                    listing, ACTIONS, deviceId=charger_id, state="scheduled"
                 )
-        return Listing(items=tuple(items), complete=False)
+            )
+        # The names of the filters are not certain: what passed them is looked at.
+        return [each for each in found if each.device_id == charger_id and each.put_off]
+
+    async def _next(
+        self, listing: Listing, path: str, **params: str
+    ) -> Sequence[Mapping[str, Any]]:
+        """Read the next page of a list."""
+        offset = listing.offset
+        return listing.add(
+            await self._get(path, str(offset), **params, limit=PAGE, offset=offset)
+        )
 
     async def _get(self, path: str, of: str = "", **params: str | int) -> Any:
         """Read what is at a path; an id `of` a thing fills the gap in it."""
         body = await self._transport.get(_filled(path, of), params=params)
         return self._unwrap("GET", path, of, body)
-
-    async def _post(self, path: str, of: str, body: Any = None) -> Any:
-        """Post to a path; an id `of` a thing fills the gap in it."""
-        body = await self._transport.post(_filled(path, of), body)
-        return self._unwrap("POST", path, of, body)
 
     def _unwrap(self, method: str, path: str, of: str, body: Any) -> Any:
         """Take an answer out of its envelope, if it has one, and keep it."""
@@ -301,17 +227,6 @@ class Client:
         return body.get("data", body)
 
 
-def relative(delay: timedelta) -> str:
-    """Write a delay as the one form that all generations read, in whole minutes."""
-    return f"{max(1, math.ceil(delay / timedelta(minutes=1)))}m"
-
-
-def _pagination(body: Any) -> Pagination:
-    """Find where in a list a page is."""
-    pagination = body.get("pagination") if isinstance(body, Mapping) else None
-    return Pagination.decode(pagination if isinstance(pagination, Mapping) else {})
-
-
 def _filled(path: str, of: str) -> str:
     """Put an id into the gap of a path."""
-    return path.replace("{}", quote(of, safe=""))
+    return path.replace("{}", segment(of)) if "{}" in path else path

@@ -1,21 +1,51 @@
-"""AMPS's shapes in the words of `charging`."""
+"""AMPS's words and shapes in the words of `charging`."""
 
-from ...charging import (
-    CancelScheduled,
-    ChargingStatus,
-    Command,
-    Control,
-    ControlState,
-    Device,
-    Reading,
-    Refresh,
-    StartCharging,
-    StopCharging,
-    Value,
+from dataclasses import replace
+
+from ...charging import ChargingStatus, CommandResult, Outcome, Reading, Refusal, Value
+from ..wire import number, once, translate
+from .wire import CAP, Action, ActionState, Charger, Metadata, Setting, State, Sync
+
+KEY_REFUSED = frozenset({"invalid_api_key", "expired_token"})
+
+RELINK = frozenset(
+    {
+        "account_locked",
+        "credential_not_found",
+        "invalid_credentials",
+        "invalid_mfa_code",
+        "mfa_required",
+        "unsupported_auth_path",
+        "unsupported_credential_type",
+    }
 )
-from ..wire import once, translate
-from .charger_state import ChargerState
-from .wire import CAP, CHARGE, IDLE, Action, Charger, Metadata, Setting, State, Sync
+"""What the maker's cloud says when the owner must link the charger anew."""
+
+NOT_SUPPORTED = frozenset(
+    {
+        "command_not_supported",
+        "direct_action_unsupported",
+        "execution_not_supported",
+        "not_implemented",
+        "read_only_setting",
+        "unsupported_mode",
+        "unsupported_setting",
+    }
+)
+
+REFUSALS = {
+    "action_not_cancellable": Refusal.NOT_CANCELLABLE,
+    "conflict": Refusal.CONFLICT,
+    "device_offline": Refusal.OFFLINE,
+    "invalid_time_window": Refusal.INVALID_VALUE,
+    "parameter_out_of_range": Refusal.INVALID_VALUE,
+    "setting_out_of_range": Refusal.INVALID_VALUE,
+    "start_in_past": Refusal.IN_THE_PAST,
+    "start_out_of_range": Refusal.INVALID_VALUE,
+    "timeout": Refusal.NO_ANSWER,
+    "unsupported_parameter": Refusal.INVALID_VALUE,
+    "unsupported_unit": Refusal.INVALID_VALUE,
+}
 
 # AMPS publishes no list of status words; its booleans tell more and win.
 _STATUSES = {
@@ -29,7 +59,7 @@ _CAP_RANGE = (0.0, 50.0)
 
 _LONGEST_STATE = 255
 
-_LIVE = (
+LIVE = (
     Reading.STATUS,
     Reading.CLOUD_STATUS,
     Reading.PLUG,
@@ -44,35 +74,11 @@ def name_of(charger: Charger) -> str | None:
     return model or charger.vendor
 
 
-def device_of(known: ChargerState, *, controllable: bool) -> Device:
-    """Translate a charger, its last action, and what is wrong with either."""
-    charger, trouble = known.charger, known.trouble
-    offline = trouble is not None and trouble.offline
-    readings = _readings(charger, known.action)
-    if offline:
-        readings |= dict.fromkeys(_LIVE) | {Reading.DATA_LINK: False}
-    return Device(
-        id=known.id,
-        name=known.name,
-        maker=charger.vendor,
-        model=charger.metadata.model if charger.metadata else None,
-        # Told apart from silence only by a maker that cannot reach its charger.
-        online=True
-        if known.online is None and charger.state is not None
-        else known.online,
-        stale=known.stale,
-        readings=readings,
-        controls=_controls(charger) if controllable else {},
-        observed_at=known.observed_at,
-        commands=_commands(charger) if controllable else {Refresh: frozenset()},
-    )
-
-
-def _readings(charger: Charger, action: Action | None) -> dict[Reading, Value]:
+def readings_of(charger: Charger, action: Action | None) -> dict[Reading, Value]:
     """Translate what can be read; power limits are told in kW."""
     state = charger.state or State()
     sync = charger.sync or Sync()
-    plug, charging = _plug_and_charging(state)
+    plug, charging = plug_and_charging(state)
     readings: dict[Reading, Value] = {
         Reading.STATUS: _status(state, plug, charging),
         Reading.CLOUD_STATUS: state.status,
@@ -93,14 +99,14 @@ def _readings(charger: Charger, action: Action | None) -> dict[Reading, Value]:
         readings[Reading.MAXIMUM_CURRENT] = state.max_current
     if "powerRateLimit" in state.told:
         readings[Reading.MAXIMUM_POWER] = watts(state.power_rate_limit)
-    if _can_put_off(charger):
+    if charger.can_put_off:
         readings[Reading.SCHEDULED_AT] = (
             action.start if action and action.put_off else None
         )
     return readings
 
 
-def _plug_and_charging(state: State) -> tuple[bool | None, bool | None]:
+def plug_and_charging(state: State) -> tuple[bool | None, bool | None]:
     """Return whether a vehicle is connected and whether energy flows.
 
     The status word decides only where both booleans are silent.
@@ -130,20 +136,6 @@ def _status(
     return ChargingStatus.CONNECTED if plug else ChargingStatus.DISCONNECTED
 
 
-def _controls(charger: Charger) -> dict[Control, ControlState]:
-    """Translate what can be set."""
-    controls: dict[Control, ControlState] = {}
-    if _commands(charger).keys() >= {StartCharging, StopCharging}:
-        _, charging = _plug_and_charging(charger.state or State())
-        controls[Control.CHARGING] = ControlState(value=charging)
-    if cap := cap_of(charger):
-        low, high = bounds_of(cap)
-        controls[Control.POWER_LIMIT] = ControlState(
-            value=watts(cap.value), minimum=watts(low), maximum=watts(high), step=100
-        )
-    return controls
-
-
 def cap_of(charger: Charger) -> Setting | None:
     """Return the power cap, if there is one that is understood.
 
@@ -165,23 +157,38 @@ def bounds_of(cap: Setting) -> tuple[float, float]:
     )
 
 
-def _commands(charger: Charger) -> dict[type[Command], frozenset[str]]:
-    """Return the commands that a charger takes, with the fields that AMPS honours."""
-    commands: dict[type[Command], frozenset[str]] = {Refresh: frozenset()}
-    for command, verb in ((StartCharging, CHARGE), (StopCharging, IDLE)):
-        execution = charger.execution(verb)
-        if "immediate" in execution:
-            put_off = "scheduled" in execution
-            commands[command] = frozenset({"delay"} if put_off else ())
-    if charger.canonical and _can_put_off(charger):
-        commands[CancelScheduled] = frozenset({"action_id"})
-    return commands
-
-
-def _can_put_off(charger: Charger) -> bool:
-    return any("scheduled" in charger.execution(verb) for verb in (CHARGE, IDLE))
-
-
 def watts(kilowatts: float | None) -> float | None:
-    """Turn kW into W."""
-    return None if kilowatts is None else round(kilowatts * 1000, 1)
+    """Turn kW into W; None when that is no number any more."""
+    return None if kilowatts is None else number(round(kilowatts * 1000, 1))
+
+
+def result_of(action: Action) -> CommandResult:
+    """Return how far an action came, and what AMPS has on record of it."""
+    record = CommandResult(
+        id=action.id,
+        message=action.maker_words,
+        due_at=action.start if action.put_off else None,
+        finished_at=action.completed_at,
+        action=action.verb,
+        parameters=action.parameters or {},
+        created_at=action.created_at,
+        updated_at=action.updated_at,
+        acknowledged_at=action.acknowledged_at,
+        error_code=action.error_code,
+        vendor_result=action.result,
+    )
+    if action.failed:
+        code = (action.error_code or "failed").lower()
+        return replace(
+            record,
+            outcome=Outcome.REFUSED,
+            reason=REFUSALS.get(code, code),
+            message=action.complaint or None,
+        )
+    if action.state is ActionState.CANCELLED:
+        return replace(record, outcome=Outcome.REFUSED, reason="cancelled")
+    if action.put_off:
+        return replace(record, outcome=Outcome.DEFERRED)
+    if action.open:
+        return record
+    return replace(record, outcome=Outcome.COMPLETED)

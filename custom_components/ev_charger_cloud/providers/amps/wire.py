@@ -11,7 +11,17 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any, override
 
-from ..wire import Wire, key, part, text, translate, words
+from ..wire import (
+    CamelCaseWire,
+    Wire,
+    boolean,
+    key,
+    number,
+    part,
+    text,
+    translate,
+    words,
+)
 
 CHARGE = "charge"
 IDLE = "idle"
@@ -60,19 +70,30 @@ def _named(shape: type[Wire]) -> Any:
     return field(default_factory=dict, metadata={"deserialize": deserialize})
 
 
-def _plain(value: Any) -> Mapping[str, Any] | None:
-    """Read an object of plain values: what a command was given."""
-    if not isinstance(value, Mapping):
-        return None
-    return {
-        str(name): item
-        for name, item in value.items()
-        if isinstance(item, str | int | float | bool)
-    }
+type Plain = str | float | bool
+
+
+def _plain(value: Any) -> Plain | None:
+    """Read a plain value, whatever its type; None for anything else."""
+    if isinstance(value, bool):
+        return value
+    return number(value) if isinstance(value, int | float) else text(value)
+
+
+def _plain_object() -> Any:
+    """Declare a field for an object of plain values, whatever their names."""
+
+    def deserialize(value: Any) -> Mapping[str, Plain] | None:
+        if not isinstance(value, Mapping):
+            return None
+        values = {text(name): _plain(item) for name, item in value.items()}
+        return {n: v for n, v in values.items() if n is not None and v is not None}
+
+    return field(default=None, metadata={"deserialize": deserialize})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told(Wire):
+class Told(CamelCaseWire):
     """An object that remembers which keys it came with: null is not absence."""
 
     told: frozenset[str] = frozenset()
@@ -81,18 +102,18 @@ class Told(Wire):
     @override
     def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
         """Note the keys."""
-        return {**d, "told": list(d)}
+        return {**super().__pre_deserialize__(d), "told": list(d)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sync(Wire):
+class Sync(CamelCaseWire):
     """How AMPS's copy relates to the maker's cloud.
 
     `available` is false when the answer is an older, stored one.
     """
 
     available: bool | None = None
-    last_pulled_at: datetime | None = key("lastPulledAt")
+    last_pulled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +129,11 @@ class State(Told):
     """What the charger does: `max_current` is in A, the powers are in kW."""
 
     status: str | None = None
-    is_connected: bool | None = key("isConnected")
-    is_charging: bool | None = key("isCharging")
-    current_power: float | None = key("currentPower")
-    max_current: float | None = key("maxCurrent")
-    power_rate_limit: float | None = key("powerRateLimit")
+    is_connected: bool | None = None
+    is_charging: bool | None = None
+    current_power: float | None = None
+    max_current: float | None = None
+    power_rate_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,21 +161,7 @@ class Links(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result(Wire):
-    """What the maker's cloud said to a command."""
-
-    success: bool | None = None
-    message: str | None = None
-    error: str | None = None
-
-    @property
-    def summary(self) -> str | None:
-        """Return what the maker said, in one line."""
-        return self.error or self.message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action(Wire):
+class Action(CamelCaseWire):
     """A command on its way.
 
     The id is `actionId` in the older answers to a command and `id` everywhere else;
@@ -163,19 +170,17 @@ class Action(Wire):
     """
 
     id: str
-    device_id: str | None = key("deviceId")
+    device_id: str | None = None
     verb: str | None = None
     state: ActionState | None = None
-    result: Result | None = part(Result)
-    error_code: str | None = key("errorCode")
-    error_message: str | None = key("errorMessage")
-    parameters: Mapping[str, Any] | None = field(
-        default=None, metadata={"deserialize": _plain}
-    )
-    created_at: datetime | None = key("createdAt")
-    updated_at: datetime | None = key("updatedAt")
-    acknowledged_at: datetime | None = key("acknowledgedAt")
-    completed_at: datetime | None = key("completedAt")
+    result: Mapping[str, Plain] | None = _plain_object()
+    error_code: str | None = None
+    error_message: str | None = None
+    parameters: Mapping[str, Plain] | None = _plain_object()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    completed_at: datetime | None = None
     start: datetime | None = None
     links: Links | None = part(Links)
 
@@ -186,7 +191,7 @@ class Action(Wire):
         verb = text(d.get("command")) or (text(d.get("type")) or "").rpartition(":")[2]
         state = translate(_STATES, text(d.get("state")), of="AMPS action state")
         return {
-            **d,
+            **super().__pre_deserialize__(d),
             "id": d.get("id") or d.get("actionId"),
             "verb": _VERBS.get(verb, verb),
             "state": state,
@@ -211,7 +216,7 @@ class Action(Wire):
     def failed(self) -> bool:
         """Return whether the action failed, by its state or by the maker's word."""
         if self.state is ActionState.COMPLETED:
-            return self.result is not None and self.result.success is False
+            return boolean((self.result or {}).get("success")) is False
         return self.state is ActionState.FAILED
 
     def or_newer(self, told: Action | None) -> Action:
@@ -230,10 +235,15 @@ class Action(Wire):
         return self if older else told
 
     @property
+    def maker_words(self) -> str | None:
+        """Return what the maker's cloud said of it."""
+        result = self.result or {}
+        return text(result.get("error")) or text(result.get("message"))
+
+    @property
     def complaint(self) -> str:
         """Return why the action failed: words for people, then the code."""
-        result = self.result or Result()
-        words = self.error_message or result.error or result.message or ""
+        words = self.error_message or self.maker_words or ""
         code = f"({self.error_code})" if self.error_code else ""
         return f"{words} {code}".strip()
 
@@ -252,12 +262,10 @@ class Charger(Told):
     state: State | None = part(State)
     commands: Mapping[str, Offer] = _named(Offer)
     conflict_strategies: tuple[str, ...] = field(
-        default=(), metadata={"alias": "conflictStrategies", "deserialize": _words}
+        default=(), metadata={"deserialize": _words}
     )
     settings: Mapping[str, Setting] = _named(Setting)
-    last_action: Action | None = field(
-        default=None, metadata={**part(Action).metadata, "alias": "lastAction"}
-    )
+    last_action: Action | None = part(Action)
 
     def __post_init__(self) -> None:
         """Refuse a charger that cannot be asked for."""
@@ -282,13 +290,18 @@ class Charger(Told):
         offer = self.commands.get(verb)
         return offer.execution if offer else ()
 
+    @property
+    def can_put_off(self) -> bool:
+        """Return whether a command can be given for later."""
+        return any("scheduled" in self.execution(verb) for verb in (CHARGE, IDLE))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pagination(Wire):
+class Pagination(CamelCaseWire):
     """Where in a list a page is."""
 
     total: int | None = None
-    has_more: bool | None = key("hasMore")
+    has_more: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

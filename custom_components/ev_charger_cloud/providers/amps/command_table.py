@@ -1,0 +1,198 @@
+"""What AMPS can be told to do, as each generation of its API takes it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+import math
+from typing import Any
+
+from ...charging import (
+    CancelScheduled,
+    Command,
+    Control,
+    ControlState,
+    Refresh,
+    SetControl,
+    StartCharging,
+    StopCharging,
+)
+from .mappings import bounds_of, cap_of, plug_and_charging, watts
+from .wire import CAP, CHARGE, FLAT_VERBS, IDLE, Charger, State
+
+_DELAY = frozenset({"delay"})
+_NOTHING = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked for beside the verb: a power (kW), a start, how to meet others."""
+
+    power: float | None = None
+    start: str | None = None
+    on_conflict: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A command.
+
+    All are about one charger, and need a key that may write. `offered` returns the
+    optional fields that a charger honours, None where it does not take the command;
+    `path` has a gap for the charger's id, or an action's; `body` is what is sent.
+    """
+
+    command: type[Command]
+    control: Control | None = None
+    canonical: bool
+    offered: Callable[[Charger], frozenset[str] | None]
+    path: str
+    body: Callable[[Asked], dict[str, Any] | None]
+
+
+def _pushed(verb: str) -> Callable[[Charger], frozenset[str] | None]:
+    """Offer a command that can be carried out at once, and later where it says so."""
+
+    def offered(charger: Charger) -> frozenset[str] | None:
+        execution = charger.execution(verb)
+        if "immediate" not in execution:
+            return None
+        return _DELAY if "scheduled" in execution else _NOTHING
+
+    return offered
+
+
+def _capped(charger: Charger) -> frozenset[str] | None:
+    """Offer the power cap where it is understood."""
+    return None if cap_of(charger) is None else _NOTHING
+
+
+def _put_off(charger: Charger) -> frozenset[str] | None:
+    """Offer to cancel where something can be put off."""
+    return frozenset({"action_id"}) if charger.can_put_off else None
+
+
+def _canonical(verb: str) -> Callable[[Asked], dict[str, Any]]:
+    """Write a command of the newest generation."""
+    return lambda asked: _stated(
+        action=_stated(command=verb, start=asked.start), onConflict=asked.on_conflict
+    )
+
+
+def _flat(verb: str) -> Callable[[Asked], dict[str, Any]]:
+    """Write a command of the older generations."""
+    return lambda asked: _stated(
+        action=verb, maxPower=asked.power, deferUntil=asked.start
+    )
+
+
+def _stated(**values: Any) -> dict[str, Any]:
+    """Leave out what is None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+PUSH = "/ev-charger/{}"
+SETTINGS = "/ev-charger/{}/settings"
+CANCEL = "/actions/{}/cancel"
+
+TABLE = (
+    Row(
+        command=StartCharging,
+        canonical=True,
+        offered=_pushed(CHARGE),
+        path=PUSH,
+        body=_canonical(CHARGE),
+    ),
+    Row(
+        command=StopCharging,
+        canonical=True,
+        offered=_pushed(IDLE),
+        path=PUSH,
+        body=_canonical(IDLE),
+    ),
+    Row(
+        command=SetControl,
+        control=Control.POWER_LIMIT,
+        canonical=True,
+        offered=_capped,
+        path=SETTINGS,
+        body=lambda asked: {CAP: {"value": asked.power, "unit": "kw"}},
+    ),
+    Row(
+        command=CancelScheduled,
+        canonical=True,
+        offered=_put_off,
+        path=CANCEL,
+        body=lambda _: None,
+    ),
+    Row(
+        command=StartCharging,
+        canonical=False,
+        offered=_pushed(CHARGE),
+        path=PUSH,
+        body=_flat(FLAT_VERBS[CHARGE]),
+    ),
+    Row(
+        command=StopCharging,
+        canonical=False,
+        offered=_pushed(IDLE),
+        path=PUSH,
+        body=_flat(FLAT_VERBS[IDLE]),
+    ),
+    Row(
+        command=SetControl,
+        control=Control.POWER_LIMIT,
+        canonical=False,
+        offered=_capped,
+        path=PUSH,
+        body=_flat(FLAT_VERBS[CAP]),
+    ),
+)
+
+
+def _offers(charger: Charger) -> Iterator[tuple[Row, frozenset[str]]]:
+    """Yield the commands that a charger takes, with the fields that AMPS honours."""
+    for row in TABLE:
+        if row.canonical is charger.canonical:
+            honoured = row.offered(charger)
+            if honoured is not None:
+                yield row, honoured
+
+
+def row_for(charger: Charger, command: Command) -> tuple[Row, frozenset[str]] | None:
+    """Return how a charger takes a command, None where it does not."""
+    control = command.control if isinstance(command, SetControl) else None
+    for row, honoured in _offers(charger):
+        if row.command is type(command) and row.control is control:
+            return row, honoured
+    return None
+
+
+def commands_of(charger: Charger) -> dict[type[Command], frozenset[str]]:
+    """Return the commands that a charger takes, with the fields that AMPS honours."""
+    return {
+        Refresh: _NOTHING,
+        **{
+            row.command: honoured
+            for row, honoured in _offers(charger)
+            if not row.control
+        },
+    }
+
+
+def controls_of(charger: Charger) -> dict[Control, ControlState]:
+    """Translate what can be set."""
+    controls: dict[Control, ControlState] = {}
+    if commands_of(charger).keys() >= {StartCharging, StopCharging}:
+        _, charging = plug_and_charging(charger.state or State())
+        controls[Control.CHARGING] = ControlState(value=charging)
+    if cap := cap_of(charger):
+        low, high = bounds_of(cap)
+        controls[Control.POWER_LIMIT] = ControlState(
+            value=watts(cap.value), minimum=watts(low), maximum=watts(high), step=100
+        )
+    return controls
+
+
+def relative(delay: timedelta) -> str:
+    """Write a delay as the one form that all generations read, in whole minutes."""
+    return f"{max(1, math.ceil(delay / timedelta(minutes=1)))}m"

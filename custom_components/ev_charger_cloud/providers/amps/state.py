@@ -1,0 +1,242 @@
+"""What is known of a charger between polls."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from ...charging import (
+    ChargingError,
+    Device,
+    Name,
+    PermissionDeniedError,
+    RateLimitedError,
+    Reading,
+    Refresh,
+    Refusal,
+    ServerFaultError,
+    UnreachableError,
+    UnusableAnswerError,
+)
+from .command_table import commands_of, controls_of
+from .mappings import KEY_REFUSED, LIVE, RELINK, readings_of
+from .wire import Action, Charger, State
+
+# A charger is read at each poll after a command, since a read shows what AMPS pulled
+# up to a minute ago; an action that did not end in time is followed for longer.
+_WATCH = 90.0
+_WATCH_ACTION = 300.0
+
+# For how long (s) a charger's last answer stands in for the next one.
+TOLERATED_SILENCE = 900.0
+
+_NEVER = float("-inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a charger could not be read, and what it takes."""
+
+    error: ChargingError
+
+    @property
+    def offline(self) -> bool:
+        """Return whether the maker's cloud cannot reach the charger."""
+        return self.error.reason == Refusal.OFFLINE
+
+    @property
+    def relink(self) -> bool:
+        """Return whether the owner must link the maker's account anew."""
+        return self._denied and self.error.reason in RELINK | KEY_REFUSED
+
+    @property
+    def forbidden(self) -> bool:
+        """Return whether the key lacks the right."""
+        return self._denied and not self.relink
+
+    @property
+    def passing(self) -> bool:
+        """Return whether it is worth while to ask again soon."""
+        return isinstance(
+            self.error,
+            RateLimitedError
+            | ServerFaultError
+            | UnreachableError
+            | UnusableAnswerError,
+        )
+
+    @property
+    def _denied(self) -> bool:
+        return isinstance(self.error, PermissionDeniedError)
+
+
+@dataclass(slots=True, kw_only=True)
+class ChargerState:
+    """What is known of a charger; until it is read, what the list tells of it.
+
+    Times are monotonic: `observed_at` is when the last request was sent that was
+    answered, `read_at` when the charger was last asked for alone, `pulled_at` when
+    AMPS was last seen to have news from the maker.
+    """
+
+    charger: Charger
+    monotonic: Callable[[], float]
+    name: str | Name = ""
+    listed: Charger | None = None
+    trouble: Trouble | None = None
+    action: Action | None = None
+    online: bool | None = None
+    observed_at: float = _NEVER
+    read_at: float = _NEVER
+    pulled_at: float = _NEVER
+    asked_at: float = _NEVER
+    watched_until: float = _NEVER
+    changed: bool = False
+    _shown: tuple[object, ...] = ()
+    _device: Device | None = field(default=None, repr=False)
+
+    @property
+    def id(self) -> str:
+        """Return the device's id."""
+        return device_id_of(self.charger)
+
+    @property
+    def offline(self) -> bool:
+        """Return whether the maker's cloud cannot reach the charger now."""
+        return self.trouble is not None and self.trouble.offline
+
+    @property
+    def stale(self) -> bool:
+        """Return whether what is known is too old to be shown.
+
+        A passing trouble of one reading is bridged like one of a whole poll.
+        """
+        if self.trouble is None or self.offline:
+            return False
+        silent = self.monotonic() - self.observed_at
+        return not self.trouble.passing or silent > TOLERATED_SILENCE
+
+    @property
+    def watched(self) -> bool:
+        """Return whether a command may still be taking effect."""
+        return self.monotonic() < self.watched_until
+
+    @property
+    def charging(self) -> bool:
+        """Return whether the charger was last seen charging."""
+        return self.charger.state is not None and bool(self.charger.state.is_charging)
+
+    def watch(self) -> None:
+        """Expect a command to take effect."""
+        in_flight = self.action is not None and self.action.open
+        self.watched_until = self.monotonic() + (_WATCH_ACTION if in_flight else _WATCH)
+
+    def note(self, action: Action) -> None:
+        """Take an action in as this charger's last one."""
+        before, self.action = self.action, action
+        begun = before is not None and before.put_off and before.id == action.id
+        if begun and action.open and not action.put_off:
+            self.watch()
+
+    def take_listed(self, listed: Charger, sent_at: float) -> None:
+        """Take in what a list tells: all but the settings, as it was last pulled.
+
+        A charger that cannot be read is left in its trouble; what changed about it is a
+        reason to read it.
+        """
+        before, self.listed = self.listed, listed
+        if before is not None and before is not listed:
+            known = _doing(before), _doing(self.charger)
+            self.changed |= _doing(listed) not in known
+        if listed.state is None or (self.trouble and not self.trouble.passing):
+            return
+        if before is listed:
+            self.observed_at = max(self.observed_at, sent_at)
+            return
+        older = _pulled(listed), _pulled(self.charger)
+        if older[0] and older[1] and older[0] < older[1]:
+            return  # the list lags behind what was read
+        self._take(replace(listed, settings=self.charger.settings), sent_at)
+
+    def take(self, charger: Charger, sent_at: float) -> None:
+        """Take in an answer about this charger alone, unless a newer one is known."""
+        if sent_at < self.observed_at:
+            return
+        self.trouble = None
+        self.changed = False
+        if self.online is False:
+            self.online = True
+        self._take(charger, sent_at)
+
+    def _take(self, charger: Charger, sent_at: float) -> None:
+        """Take in an answer, unless a newer one is known."""
+        if sent_at < self.observed_at:
+            return
+        if self.observed_at == _NEVER or _pulled(charger) != _pulled(self.charger):
+            self.pulled_at = sent_at
+        self.observed_at = sent_at
+        self.charger = replace(charger, id=self.charger.id)
+        if (last := charger.last_action) is not None:
+            self.note(self.action.or_newer(last) if self.action else last)
+
+    def fail(self, trouble: Trouble, sent_at: float) -> None:
+        """Note that a reading failed, unless a newer one did not."""
+        if sent_at < self.observed_at:
+            return
+        self.trouble = trouble
+        self.changed = False
+        if trouble.offline:
+            self.online = False
+            self.observed_at = sent_at
+
+    def device(self, *, controllable: bool) -> Device:
+        """Translate what is known; the same object while that does not change."""
+        shown = (
+            self.charger,
+            self.action,
+            self.name,
+            self.online,
+            self.offline,
+            self.stale,
+            controllable,
+        )
+        if self._device is None or shown != self._shown:
+            self._shown, self._device = shown, self._translate(controllable)
+        return self._device
+
+    def _translate(self, controllable: bool) -> Device:
+        """Translate a charger, its last action, and what is wrong with either."""
+        charger = self.charger
+        readings = readings_of(charger, self.action)
+        if self.offline:
+            readings |= dict.fromkeys(LIVE) | {Reading.DATA_LINK: False}
+        return Device(
+            id=self.id,
+            name=self.name,
+            maker=charger.vendor,
+            model=charger.metadata.model if charger.metadata else None,
+            # Told apart from silence only by a maker that cannot reach its charger.
+            online=True
+            if self.online is None and charger.state is not None
+            else self.online,
+            stale=self.stale,
+            readings=readings,
+            controls=controls_of(charger) if controllable else {},
+            observed_at=self.observed_at,
+            commands=commands_of(charger) if controllable else {Refresh: frozenset()},
+        )
+
+
+def device_id_of(charger: Charger) -> str:
+    """Return a charger's id as it is known outside."""
+    return charger.id.lower()
+
+
+def _pulled(charger: Charger) -> datetime | None:
+    """Return when AMPS last heard from the maker."""
+    return charger.sync.last_pulled_at if charger.sync else None
+
+
+def _doing(charger: Charger) -> tuple[object, ...]:
+    """Return what a charger does, whatever is measured."""
+    state = charger.state or State()
+    return state.status, state.is_connected, state.is_charging, charger.last_action
