@@ -19,6 +19,10 @@ from ...charging import (
 from .mappings import bounds_of, cap_of, plug_and_charging, watts
 from .wire import CAP, CHARGE, FLAT_VERBS, IDLE, Charger, State
 
+PUSH = "/ev-charger/{}"
+SETTINGS = "/ev-charger/{}/settings"
+CANCEL = "/actions/{}/cancel"
+
 _DELAY = frozenset({"delay"})
 _NOTHING = frozenset[str]()
 
@@ -32,7 +36,7 @@ class Asked:
     on_conflict: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """A command.
 
@@ -42,7 +46,7 @@ class Row:
     """
 
     command: type[Command]
-    control: Control | None = None
+    control: Control | None
     canonical: bool
     offered: Callable[[Charger], frozenset[str] | None]
     path: str
@@ -81,8 +85,17 @@ def _canonical(verb: str) -> Callable[[Asked], dict[str, Any]]:
 def _flat(verb: str) -> Callable[[Asked], dict[str, Any]]:
     """Write a command of the older generations."""
     return lambda asked: _stated(
-        action=verb, maxPower=asked.power, deferUntil=asked.start
+        action=FLAT_VERBS[verb], maxPower=asked.power, deferUntil=asked.start
     )
+
+
+def _setting(asked: Asked) -> dict[str, Any]:
+    """Write the power cap as a setting."""
+    return {CAP: {"value": asked.power, "unit": "kw"}}
+
+
+def _nothing(_: Asked) -> None:
+    """Write nothing: the path says it all."""
 
 
 def _stated(**values: Any) -> dict[str, Any]:
@@ -90,62 +103,18 @@ def _stated(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-PUSH = "/ev-charger/{}"
-SETTINGS = "/ev-charger/{}/settings"
-CANCEL = "/actions/{}/cancel"
+_LIMIT = Control.POWER_LIMIT
 
 TABLE = (
-    Row(
-        command=StartCharging,
-        canonical=True,
-        offered=_pushed(CHARGE),
-        path=PUSH,
-        body=_canonical(CHARGE),
-    ),
-    Row(
-        command=StopCharging,
-        canonical=True,
-        offered=_pushed(IDLE),
-        path=PUSH,
-        body=_canonical(IDLE),
-    ),
-    Row(
-        command=SetControl,
-        control=Control.POWER_LIMIT,
-        canonical=True,
-        offered=_capped,
-        path=SETTINGS,
-        body=lambda asked: {CAP: {"value": asked.power, "unit": "kw"}},
-    ),
-    Row(
-        command=CancelScheduled,
-        canonical=True,
-        offered=_put_off,
-        path=CANCEL,
-        body=lambda _: None,
-    ),
-    Row(
-        command=StartCharging,
-        canonical=False,
-        offered=_pushed(CHARGE),
-        path=PUSH,
-        body=_flat(FLAT_VERBS[CHARGE]),
-    ),
-    Row(
-        command=StopCharging,
-        canonical=False,
-        offered=_pushed(IDLE),
-        path=PUSH,
-        body=_flat(FLAT_VERBS[IDLE]),
-    ),
-    Row(
-        command=SetControl,
-        control=Control.POWER_LIMIT,
-        canonical=False,
-        offered=_capped,
-        path=PUSH,
-        body=_flat(FLAT_VERBS[CAP]),
-    ),
+    # The newest generation.
+    Row(StartCharging, None, True, _pushed(CHARGE), PUSH, _canonical(CHARGE)),
+    Row(StopCharging, None, True, _pushed(IDLE), PUSH, _canonical(IDLE)),
+    Row(SetControl, _LIMIT, True, _capped, SETTINGS, _setting),
+    Row(CancelScheduled, None, True, _put_off, CANCEL, _nothing),
+    # The older ones.
+    Row(StartCharging, None, False, _pushed(CHARGE), PUSH, _flat(CHARGE)),
+    Row(StopCharging, None, False, _pushed(IDLE), PUSH, _flat(IDLE)),
+    Row(SetControl, _LIMIT, False, _capped, PUSH, _flat(CAP)),
 )
 
 

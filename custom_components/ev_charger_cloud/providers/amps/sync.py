@@ -15,12 +15,11 @@ from ...charging import (
     Notice,
     NoticeKind,
     RateLimitedError,
-    UnusableAnswerError,
 )
 from ..access import Access
 from ..base import Context, Poll
 from ..records import Absences
-from ..wire import DecodeCache, once, text
+from ..wire import DecodeCache
 from .auth_guard import AuthGuard
 from .client import Client, Listing
 from .mappings import name_of
@@ -159,6 +158,7 @@ class ChargerSync:
         if self._listing is None:
             self._listing, self._listed, self._list_begun_at = Listing(), set(), sent_at
         listing = self._listing
+        offset = listing.offset
         try:
             items = await self._guard.vouched(
                 self._client.chargers(listing, self._user_id)
@@ -172,16 +172,10 @@ class ChargerSync:
                 raise
             self._list_due_at = sent_at + LIST_EVERY
             return err
-        for item in items:
-            try:
-                charger = self._decoded.decode(
-                    ("listed", text(item["id"])), item, Charger.decode
-                )
-            except UnusableAnswerError:
-                once("AMPS", "a charger in the list that cannot be read")
-                listing.complete = False
-            else:
-                self._take_listed(charger, sent_at)
+        chargers = self._decoded.decode_all(("page", offset), items, Charger)
+        listing.complete &= len(chargers) == len(items)
+        for charger in chargers:
+            self._take_listed(charger, sent_at)
         if listing.over:
             self._end_list(listing)
         return None
@@ -212,15 +206,8 @@ class ChargerSync:
         )
         self._list_due_at = self._list_begun_at + every
         if listing.complete:
-            gone = self._absences.judge(self.chargers, self._listed)
-            for device_id in gone:
+            for device_id in self._absences.judge(self.chargers, self._listed):
                 del self.chargers[device_id]
-            if gone:
-                self._decoded.keep_only(
-                    (answer, known.charger.id)
-                    for known in self.chargers.values()
-                    for answer in ("listed", "read")
-                )
         namesakes = Counter(name_of(known.charger) for known in self.chargers.values())
         for known in self.chargers.values():
             known.name = _name(
