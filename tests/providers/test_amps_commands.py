@@ -499,6 +499,60 @@ async def test_action_that_was_put_off_is_followed(account: Account) -> None:
     assert (result.outcome, result.reason) == (Outcome.REFUSED, "cancelled")
 
 
+@pytest.mark.parametrize(
+    ("profile", "command", "kind", "parameters"),
+    [
+        ("A", START, "charge", {}),
+        ("A", cap(6500), "max_charge_rate", {"maxPower": 6.5}),
+        ("B", STOP, "idle", {}),
+        ("C", STOP, "idle", {}),
+    ],
+)
+async def test_record_of_an_action(
+    account: Account,
+    profile: str,
+    command: Command,
+    kind: str,
+    parameters: dict[str, float],
+) -> None:
+    """All that AMPS has on record of a command comes back when it is asked for."""
+    await turn_to(account, profile)
+    sent = await account.provider.execute(command)
+    account.step(5)
+    result = await account.provider.follow(ONE, sent.id or "")
+    assert (result.outcome, result.action) == (Outcome.COMPLETED, kind)
+    assert result.parameters == parameters
+    assert result.vendor_result == {"success": True, "message": "Command accepted"}
+    assert result.error_code is None
+    assert result.created_at is not None
+    assert result.acknowledged_at is not None
+    assert result.finished_at == result.updated_at
+    assert result.finished_at is not None
+    assert result.created_at <= result.acknowledged_at <= result.finished_at
+
+
+async def test_failed_action_is_returned_and_shown_at_once(account: Account) -> None:
+    await account.carry_out(STOP)
+    account.cloud.quirks["action_error"] = "DEVICE_OFFLINE"
+    sent = await account.provider.execute(START)
+    account.step(5)
+    result = await account.provider.follow(ONE, sent.id or "")
+    assert (result.outcome, result.reason) == (Outcome.REFUSED, Refusal.OFFLINE)
+    assert result.error_code == "DEVICE_OFFLINE"
+    assert result.vendor_result == {
+        "success": False,
+        "error": "The charger could not be reached.",
+    }
+    # What AMPS shows of the charger may be a minute old: the action is newer.
+    for fleet in (
+        await account.provider.read(ONE),
+        (await account.provider.poll()).fleet,
+    ):
+        readings = fleet[ONE].readings
+        assert readings[Reading.LAST_ACTION] == "failed"
+        assert readings[Reading.LAST_ACTION_ERROR] == result.message
+
+
 @pytest.mark.parametrize("profile", ["A", "C"])
 async def test_failure_is_found_later(account: Account, profile: str) -> None:
     await turn_to(account, profile)

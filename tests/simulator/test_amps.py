@@ -217,6 +217,35 @@ async def test_unknown_keys_are_ignored(api: Api) -> None:
     assert (await api.call(DEVICE, {**action(), "sandbox": {"fail": True}}))[0] == 202
 
 
+@pytest.mark.parametrize(
+    ("paging", "pages"),
+    [
+        (None, [(2, True), (2, True), (1, False), (0, False)]),
+        ("no_total", [(2, True), (2, True), (1, False), (0, False)]),
+        ("short", [(1, True), (1, True), (0, False), (0, False)]),
+        ("empty", [(2, True), (0, True), (0, True), (0, True)]),
+        ("repeating", [(2, True), (2, True), (2, True), (2, True)]),
+        ("endless", [(2, True), (2, True), (1, True), (0, True)]),
+        ("alternating", [(2, True), (2, True), (2, True), (2, True)]),
+    ],
+)
+async def test_paging(
+    api: Api, paging: str | None, pages: list[tuple[int, bool]]
+) -> None:
+    api.cloud.populate(3)
+    api.cloud.quirks["paging"] = paging
+    told = [
+        (await api.call("/ev-charger", limit=2, offset=offset))[1]["data"]
+        for offset in (0, 2, 4, 6)
+    ]
+    assert [
+        (len(page["items"]), page["pagination"]["hasMore"]) for page in told
+    ] == pages
+    assert all(
+        ("total" in page["pagination"]) is (paging in (None, "short")) for page in told
+    )
+
+
 async def test_cache(api: Api) -> None:
     api.headers = {"x-api-key": LIVE_KEY}
 

@@ -231,12 +231,20 @@ class Amps(Cloud):
 
     async def _list(self, request: web.Request) -> web.Response:
         user, live = request.query.get("userId"), self._live(request)
-        devices = [
-            self.devices.listed(station, live=live)
+        stations = [
+            station
             for station in self.stations.values()
             if user in (None, self.devices.users[station.id])
         ]
-        return self._answer(request, page(request, devices, self.quirks["paging"]))
+        return self._answer(
+            request,
+            page(
+                request,
+                stations,
+                lambda station: self.devices.listed(station, live=live),
+                self.quirks["paging"],
+            ),
+        )
 
     async def _read(self, request: web.Request) -> web.Response:
         station = self._station(request)
@@ -295,14 +303,16 @@ class Amps(Cloud):
         query = request.query
         user = query.get("userId")
         shown = [
-            self.actions.record(action)
+            action
             for action in self.actions
             if query.get("deviceId") in (None, action.device_id)
             and query.get("state") in (None, action.state)
             and query.get("deviceType") in (None, "ev_charger")
             and user in (None, self.devices.users.get(action.device_id))
         ]
-        return self._answer(request, page(request, shown, self.quirks["paging"]))
+        return self._answer(
+            request, page(request, shown, self.actions.record, self.quirks["paging"])
+        )
 
     async def _action(self, request: web.Request) -> web.Response:
         self._only("BC", request)

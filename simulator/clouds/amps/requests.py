@@ -1,5 +1,6 @@
 """Reading what AMPS is asked, and writing times as it does."""
 
+from collections.abc import Callable
 from datetime import datetime
 import json
 from typing import Any
@@ -16,8 +17,11 @@ def stamp(when: datetime | None) -> str | None:
     return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03}Z"
 
 
-def page(
-    request: web.Request, items: list[dict[str, Any]], quirk: str | None = None
+def page[ItemT](
+    request: web.Request,
+    items: list[ItemT],
+    show: Callable[[ItemT], dict[str, Any]],
+    quirk: str | None = None,
 ) -> dict[str, Any]:
     """Return the page that was asked for, or what a crooked cloud gives instead."""
     try:
@@ -46,7 +50,8 @@ def page(
             more = True
     if quirk in (None, "short"):
         pagination["total"] = len(items)
-    return {"items": shown, "pagination": {**pagination, "hasMore": more}}
+    pagination["hasMore"] = more
+    return {"items": [show(item) for item in shown], "pagination": pagination}
 
 
 async def sent(request: web.Request) -> dict[str, Any]:

@@ -31,14 +31,14 @@ TICK = timedelta(minutes=1)
 SOON = timedelta(seconds=1)
 
 # Of the requests in a poll, which take about a second each: so many, then what came is
-# shown. Every eighth of them goes to chargers that do nothing.
+# shown. Every tenth of them goes to chargers that do nothing.
 REQUESTS_PER_POLL = 25
-BUSY_SHARE = 7
+BUSY_SHARE = 9
 
 # In seconds. The list is read every minute, and where it has many pages not more often
-# than takes a quarter of what may be asked.
+# than takes a fifth of what may be asked.
 LIST_EVERY = 60.0
-LIST_EVERY_PER_PAGE = 4.0
+LIST_EVERY_PER_PAGE = 4.3
 LIST_EVERY_AT_MOST = 300.0
 CHARGING_EVERY = 120.0
 TROUBLED_EVERY = 300.0
@@ -50,6 +50,7 @@ SETTINGS_EVERY = 3600.0
 # A poll comes a little sooner or later than a minute after the last.
 _GRACE = 1.0
 
+_TURN = 0.005
 _NEVER = float("-inf")
 
 CONTROL = "control"
@@ -100,7 +101,7 @@ class ChargerSync:
         """
         left = await self._work()
         self._settled = True
-        fleet = {known.id: self._device(known) for known in self.chargers.values()}
+        fleet = await self._translate()
         if fleet != self._fleet:
             self._fleet = fleet
         return Poll(
@@ -108,6 +109,17 @@ class ChargerSync:
             interval=SOON if left else TICK,
             notices=tuple(self._notices()),
         )
+
+    async def _translate(self) -> Fleet:
+        """Translate all chargers; others get their turn every few milliseconds."""
+        fleet = {}
+        turn = self._context.monotonic() + _TURN
+        for known in list(self.chargers.values()):
+            fleet[known.id] = self._device(known)
+            if self._context.monotonic() > turn:
+                await self._context.sleep(0)
+                turn = self._context.monotonic() + _TURN
+        return fleet
 
     def _device(self, known: ChargerState) -> Device:
         """Translate a charger; where control is not to be had, none is offered."""
