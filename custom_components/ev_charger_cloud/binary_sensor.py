@@ -56,9 +56,10 @@ class OnlineDescription(ChargerBinarySensorDescription):
 
     @override
     def offered(self, device: Device) -> bool:
-        """Return whether the cloud says anything of it; few connectors have their own."""
-        own = device.parent is None or device.own_connection
-        return own and device.online is not None
+        """Return whether the cloud tells it; a connector seldom has a line of its own."""
+        return device.tells_online or (
+            device.parent is None and device.online is not None
+        )
 
     @override
     def state(self, device: Device) -> bool | None:

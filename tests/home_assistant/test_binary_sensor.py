@@ -84,7 +84,7 @@ async def test_connection_of_a_connector(
     fake.fleet = {
         "c1": everything(),
         "c1-1": everything(
-            id="c1-1", name="Connector 1", parent="c1", own_connection=own, online=False
+            id="c1-1", name="Connector 1", parent="c1", tells_online=own, online=False
         ),
     }
     await set_up()

@@ -167,7 +167,8 @@ async def test_newest_generation(account: Account) -> None:
         "SimCharge",
         "Home 11",
     )
-    assert device.online is True
+    assert device.online is None  # nothing was told yet
+    assert device.tells_online
     pulled = device.readings[Reading.LAST_UPDATE]
     assert device.readings == {
         Reading.STATUS: ChargingStatus.DISCONNECTED,
@@ -182,6 +183,10 @@ async def test_newest_generation(account: Account) -> None:
         Reading.DATA_SOURCE: "projection",
         Reading.LAST_ACTION: None,
         Reading.LAST_ACTION_ERROR: None,
+        Reading.LAST_ACTION_TYPE: None,
+        Reading.LAST_ACTION_RESULT: None,
+        Reading.LAST_ACTION_CREATED: None,
+        Reading.LAST_ACTION_UPDATED: None,
         Reading.SCHEDULED_AT: None,
     }
     assert device.controls == {
@@ -232,7 +237,10 @@ async def test_physical_life(account: Account, profile: str) -> None:
         )
 
     unplugged = (ChargingStatus.DISCONNECTED, False, False, 0, False)
-    waiting = (ChargingStatus.CONNECTED, True, False, 0, False)
+    # Whether a vehicle waits for a start, AMPS does not tell.
+    waiting = (ChargingStatus.CONNECTED, True, False, 0, None)
+    # It charged: what ended that is none of our commands.
+    ended = (ChargingStatus.CONNECTED, True, False, 0, True)
     assert await shown() == unplugged
     connector.plug_in(Car(soc=0.9))
     assert await shown() == waiting
@@ -241,21 +249,84 @@ async def test_physical_life(account: Account, profile: str) -> None:
     connector.max_power_w = 6900
     assert (await shown())[3] == 6900
     connector.set_fault("GroundFailure")
-    assert await shown() == waiting
+    assert await shown() == ended
     connector.set_fault(None)
     account.step(3600)
     assert connector.car is not None
     assert connector.car.full
-    assert await shown() == waiting
+    assert await shown() == ended
     connector.stop()
-    assert await shown() == waiting
+    assert await shown() == ended
     connector.unplug()
     assert await shown() == unplugged
+    connector.plug_in(Car(soc=0.9))
+    assert await shown() == waiting
+
+
+@pytest.mark.parametrize("profile", ["A", "B", "C"])
+async def test_stopped_from_here(account: Account, profile: str) -> None:
+    """What our own command holds back is paused, and stays so after a restart."""
+    account.cloud.quirks["profile"] = profile
+    await account.settle()
+    account.connector().plug_in()
+
+    async def shown() -> tuple[object, object]:
+        device = await account.fresh()
+        return device.readings[Reading.STATUS], device.controls[Control.CHARGING].value
+
+    start, stop = StartCharging(device_id=ONE), StopCharging(device_id=ONE)
+    assert await shown() == (ChargingStatus.CONNECTED, None)
+    await account.carry_out(start)
+    assert await shown() == (ChargingStatus.CHARGING, True)
+    await account.carry_out(stop)
+    assert await shown() == (ChargingStatus.PAUSED, False)
+    if profile == "C":
+        account.connect()
+        await account.settle()
+        assert await shown() == (ChargingStatus.PAUSED, False)
+    await account.carry_out(start)
+    assert await shown() == (ChargingStatus.CHARGING, True)
+    # A stop that fails holds nothing back.
+    account.cloud.quirks["action_error"] = "SCHEDULER_ACTIVE"
+    await account.carry_out(stop)
+    account.step(200)
+    connector = account.connector()
+    assert connector.car is not None
+    connector.car.target_soc = connector.car.soc
+    account.step(1)
+    assert await shown() == (ChargingStatus.CONNECTED, True)
+    # Another vehicle is not held back by what was asked for the last.
+    account.cloud.quirks["action_error"] = None
+    await account.carry_out(stop)
+    connector.unplug()
+    assert await shown() == (ChargingStatus.DISCONNECTED, False)
+    connector.plug_in()
+    assert await shown() == (ChargingStatus.CONNECTED, None)
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("suspended_ev", ChargingStatus.SUSPENDED_EV),
+        ("suspended_evse", ChargingStatus.SUSPENDED_EVSE),
+        ("resting", ChargingStatus.CONNECTED),
+    ],
+)
+async def test_suspended_where_the_maker_says_so(
+    account: Account, word: str, status: ChargingStatus
+) -> None:
+    account.cloud.quirks["plugged_word"] = word
+    account.connector().plug_in()
+    await account.settle()
+    device = await account.fresh()
+    assert device.readings[Reading.STATUS] is status
+    assert device.readings[Reading.CLOUD_STATUS] == word
 
 
 async def test_offline_and_back(account: Account) -> None:
     account.connector().plug_in()
     await account.settle()
+    assert (await account.fresh()).online is True
     account.cloud.stations[ONE].set_online(False)
     device = await account.device(301)
     assert device.online is True  # AMPS still answers from what it keeps

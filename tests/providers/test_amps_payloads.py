@@ -124,6 +124,10 @@ def test_charger() -> None:
         Reading.LAST_ACTION_ERROR: (
             "The charger could not be reached. (DEVICE_OFFLINE)"
         ),
+        Reading.LAST_ACTION_TYPE: "idle",
+        Reading.LAST_ACTION_RESULT: None,
+        Reading.LAST_ACTION_CREATED: moment("2026-06-01T06:00:00"),
+        Reading.LAST_ACTION_UPDATED: moment("2026-06-01T06:00:07"),
         Reading.SCHEDULED_AT: None,
     }
     assert device.controls[Control.POWER_LIMIT] == ControlState(
@@ -200,7 +204,9 @@ def test_plug_and_charging(
     assert device.readings[Reading.CHARGING] is flows
     assert device.readings[Reading.CLOUD_STATUS] == word
     assert device.readings[Reading.POWER] is None
-    assert device.controls[Control.CHARGING].value is flows
+    # Whether a vehicle that does not charge waits for a start, nothing tells.
+    on = None if plug and flows is False else flows
+    assert device.controls[Control.CHARGING].value is on
 
 
 def test_unknown_word_warns_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -567,15 +567,15 @@ async def test_unchanged_poll_returns_the_same_devices(
 
 
 @pytest.mark.usefixtures("published")
-async def test_each_plug_has_its_own_connection(make: Make, cloud: Clemap) -> None:
+async def test_each_plug_has_its_tells_online(make: Make, cloud: Clemap) -> None:
     first, second = fixture("status")
     provider = make()
     answer(cloud, [first | {"status": "offline"}, second])
     fleet = (await provider.poll()).fleet
     assert [device.online for device in fleet.values()] == [True, False, True]
     station, *plugs = fleet.values()
-    assert not station.own_connection
-    assert all(plug.own_connection for plug in plugs)
+    assert not station.tells_online
+    assert all(plug.tells_online for plug in plugs)
     answer(cloud, [first | {"status": "offline"}, second | {"status": "offline"}])
     fleet = (await provider.poll()).fleet
     assert [device.online for device in fleet.values()] == [False] * 3

@@ -53,9 +53,10 @@ class Device:
     cloud honours; any other field is refused before anything is sent.
 
     `online` is what the cloud says of the charger's own connection, None where it
-    says nothing: an offline charger's readings are worth nothing now.
-    `own_connection` says of a connector that this is not merely its charger's. `stale`
-    says that this poll could not read the device: its readings are the last known.
+    says nothing: an offline charger's readings are worth nothing now. `tells_online`
+    marks a device of which the cloud says it, if not yet, and a connector where this is
+    not merely its charger's. `stale` says that this poll could not read the device: its
+    readings are the last known.
     """
 
     id: str
@@ -69,7 +70,7 @@ class Device:
     area: str | None = None
     url: str | None = None
     online: bool | None = None
-    own_connection: bool = False
+    tells_online: bool = False
     stale: bool = False
     observed_at: float = field(default=float("-inf"), compare=False)
     readings: Mapping[Reading, Value] = field(default_factory=dict)

@@ -264,6 +264,10 @@ class Reading(StrEnum):
     LICENCE = "licence", str  # the plan the charger runs on
     LAST_ACTION = "last_action", str  # how the last command of the account ended
     LAST_ACTION_ERROR = "last_action_error", str  # why it failed, None if it did not
+    LAST_ACTION_TYPE = "last_action_type", str  # what was asked for
+    LAST_ACTION_RESULT = "last_action_result", str  # in the words of the maker's cloud
+    LAST_ACTION_CREATED = "last_action_created", datetime
+    LAST_ACTION_UPDATED = "last_action_updated", datetime
     SCHEDULED_AT = "scheduled_at", datetime  # when a command that was put off is due
     CONNECTION_STATUS = "connection_status", Health
     MONITORING_STATUS = "monitoring_status", Health

@@ -148,11 +148,14 @@ def commands_of(charger: Charger) -> dict[type[Command], frozenset[str]]:
     }
 
 
-def controls_of(charger: Charger) -> dict[Control, ControlState]:
-    """Translate what can be set."""
+def controls_of(charger: Charger, held: bool | None) -> dict[Control, ControlState]:
+    """Translate what can be set; `held` says whether a command holds charging back."""
     controls: dict[Control, ControlState] = {}
     if commands_of(charger).keys() >= {StartCharging, StopCharging}:
-        _, charging = plug_and_charging(charger.state or State())
+        plug, charging = plug_and_charging(charger.state or State())
+        if plug and charging is False:
+            # A vehicle that is full, and one that waits for a start, look alike.
+            charging = None if held is None else not held
         controls[Control.CHARGING] = ControlState(value=charging)
     if cap := cap_of(charger):
         low, high = bounds_of(cap)

@@ -53,11 +53,25 @@ _STATUSES = {
     "charging": ChargingStatus.CHARGING,
 }
 
+_SUSPENDED = {
+    "suspended_ev": ChargingStatus.SUSPENDED_EV,
+    "suspended_evse": ChargingStatus.SUSPENDED_EVSE,
+}
+
 # What the documentation gives for all chargers.
 _CAP_UNIT = "kw"
 _CAP_RANGE = (0.0, 50.0)
 
 _LONGEST_STATE = 255
+
+_LAST_ACTION = (
+    Reading.LAST_ACTION,
+    Reading.LAST_ACTION_ERROR,
+    Reading.LAST_ACTION_TYPE,
+    Reading.LAST_ACTION_RESULT,
+    Reading.LAST_ACTION_CREATED,
+    Reading.LAST_ACTION_UPDATED,
+)
 
 LIVE = (
     Reading.STATUS,
@@ -74,13 +88,18 @@ def name_of(charger: Charger) -> str | None:
     return model or charger.vendor
 
 
-def readings_of(charger: Charger, action: Action | None) -> dict[Reading, Value]:
-    """Translate what can be read; power limits are told in kW."""
+def readings_of(
+    charger: Charger, action: Action | None, held: bool | None
+) -> dict[Reading, Value]:
+    """Translate what can be read; power limits are told in kW.
+
+    `held` says whether a command holds charging back.
+    """
     state = charger.state or State()
     sync = charger.sync or Sync()
     plug, charging = plug_and_charging(state)
     readings: dict[Reading, Value] = {
-        Reading.STATUS: _status(state, plug, charging),
+        Reading.STATUS: _status(state, plug, charging, held),
         Reading.CLOUD_STATUS: state.status,
         Reading.PLUG: plug,
         Reading.CHARGING: charging,
@@ -88,12 +107,7 @@ def readings_of(charger: Charger, action: Action | None) -> dict[Reading, Value]
         Reading.LAST_UPDATE: sync.last_pulled_at,
         Reading.DATA_LINK: sync.available,
         Reading.DATA_SOURCE: (charger.metadata or Metadata()).source,
-        Reading.LAST_ACTION: action.state if action else None,
-        Reading.LAST_ACTION_ERROR: (
-            action.complaint[:_LONGEST_STATE] or None
-            if action and action.failed
-            else None
-        ),
+        **_action_readings(action),
     }
     if "maxCurrent" in state.told:
         readings[Reading.MAXIMUM_CURRENT] = state.max_current
@@ -104,6 +118,21 @@ def readings_of(charger: Charger, action: Action | None) -> dict[Reading, Value]
             action.start if action and action.put_off else None
         )
     return readings
+
+
+def _action_readings(action: Action | None) -> dict[Reading, Value]:
+    """Translate the last action."""
+    if action is None:
+        return dict.fromkeys(_LAST_ACTION)
+    error = action.complaint if action.failed else ""
+    return {
+        Reading.LAST_ACTION: action.state,
+        Reading.LAST_ACTION_ERROR: error[:_LONGEST_STATE] or None,
+        Reading.LAST_ACTION_TYPE: action.verb,
+        Reading.LAST_ACTION_RESULT: (action.maker_words or "")[:_LONGEST_STATE] or None,
+        Reading.LAST_ACTION_CREATED: action.created_at,
+        Reading.LAST_ACTION_UPDATED: action.updated_at,
+    }
 
 
 def plug_and_charging(state: State) -> tuple[bool | None, bool | None]:
@@ -124,16 +153,24 @@ def plug_and_charging(state: State) -> tuple[bool | None, bool | None]:
 
 
 def _status(
-    state: State, plug: bool | None, charging: bool | None
+    state: State, plug: bool | None, charging: bool | None, held: bool | None
 ) -> ChargingStatus | None:
-    """Return the status; paused, finished and waiting look alike at AMPS."""
+    """Return the status.
+
+    Finished, suspended and waiting look alike at AMPS, unless the maker's own word for
+    it is one of OCPP's.
+    """
     if charging:
         return ChargingStatus.CHARGING
     if plug is None and charging is None:
         return translate(_STATUSES, state.status, of="AMPS status")
     if plug is None or (plug and charging is None):
         return None
-    return ChargingStatus.CONNECTED if plug else ChargingStatus.DISCONNECTED
+    if not plug:
+        return ChargingStatus.DISCONNECTED
+    if held:
+        return ChargingStatus.PAUSED
+    return _SUSPENDED.get(state.status or "", ChargingStatus.CONNECTED)
 
 
 def cap_of(charger: Charger) -> Setting | None:
@@ -167,7 +204,7 @@ def result_of(action: Action) -> CommandResult:
     record = CommandResult(
         id=action.id,
         message=action.maker_words,
-        due_at=action.start if action.put_off else None,
+        due_at=action.start,
         finished_at=action.completed_at,
         action=action.verb,
         parameters=action.parameters or {},

@@ -18,8 +18,8 @@ from ...charging import (
     UnusableAnswerError,
 )
 from .command_table import commands_of, controls_of
-from .mappings import KEY_REFUSED, LIVE, RELINK, readings_of
-from .wire import Action, Charger, State
+from .mappings import KEY_REFUSED, LIVE, RELINK, plug_and_charging, readings_of
+from .wire import CHARGE, IDLE, Action, ActionState, Charger, State
 
 # A charger is read at each poll after a command, since a read shows what AMPS pulled
 # up to a minute ago; an action that did not end in time is followed for longer.
@@ -76,6 +76,9 @@ class ChargerState:
     Times are monotonic: `observed_at` is when the last request was sent that was
     answered, `read_at` when the charger was last asked for alone, `pulled_at` when
     AMPS was last seen to have news from the maker.
+
+    `held` says whether the last command holds charging back, None when nothing is known
+    to have been asked, or to have flowed, since the vehicle came.
     """
 
     charger: Charger
@@ -91,6 +94,7 @@ class ChargerState:
     asked_at: float = _NEVER
     watched_until: float = _NEVER
     changed: bool = False
+    held: bool | None = None
     _shown: tuple[object, ...] = ()
     _device: Device | None = field(default=None, repr=False)
 
@@ -133,6 +137,8 @@ class ChargerState:
     def note(self, action: Action) -> None:
         """Take an action in as this charger's last one."""
         before, self.action = self.action, action
+        if before is None or (before.id, before.state) != (action.id, action.state):
+            self._obey(action)
         begun = before is not None and before.put_off and before.id == action.id
         if begun and action.open and not action.put_off:
             self.watch()
@@ -161,22 +167,43 @@ class ChargerState:
         """Take in an answer about this charger alone, unless a newer one is known."""
         if sent_at < self.observed_at:
             return
-        self.trouble = None
         self.changed = False
-        if self.online is False:
-            self.online = True
+        # What AMPS kept from before does not show that the charger is back.
+        if not self.offline or _pulled(charger) != _pulled(self.charger):
+            self.trouble = None
         self._take(charger, sent_at)
 
     def _take(self, charger: Charger, sent_at: float) -> None:
         """Take in an answer, unless a newer one is known."""
         if sent_at < self.observed_at:
             return
-        if self.observed_at == _NEVER or _pulled(charger) != _pulled(self.charger):
+        if _pulled(charger) != _pulled(self.charger):
+            # The maker's cloud could reach it.
             self.pulled_at = sent_at
+            self.online = True
         self.observed_at = sent_at
         self.charger = replace(charger, id=self.charger.id)
         if (last := charger.last_action) is not None:
             self.note(self.action.or_newer(last) if self.action else last)
+        plug, charging = plug_and_charging(charger.state or State())
+        if plug is False:
+            self.held = None
+        elif charging and not self._outdated:
+            self.held = False
+
+    def _obey(self, action: Action) -> None:
+        """Note a command that the maker took: it decides what holds charging back."""
+        done = action.state is ActionState.COMPLETED and not action.failed
+        if done and action.verb in (CHARGE, IDLE):
+            self.held = action.verb == IDLE
+
+    @property
+    def _outdated(self) -> bool:
+        """Return whether what is shown may be from before the last command."""
+        pulled, action = _pulled(self.charger), self.action
+        if action is None or action.created_at is None or pulled is None:
+            return self.watched
+        return self.watched or pulled < action.created_at
 
     def fail(self, trouble: Trouble, sent_at: float) -> None:
         """Note that a reading failed, unless a newer one did not."""
@@ -197,6 +224,7 @@ class ChargerState:
             self.online,
             self.offline,
             self.stale,
+            self.held,
             controllable,
         )
         if self._device is None or shown != self._shown:
@@ -206,7 +234,7 @@ class ChargerState:
     def _translate(self, controllable: bool) -> Device:
         """Translate a charger, its last action, and what is wrong with either."""
         charger = self.charger
-        readings = readings_of(charger, self.action)
+        readings = readings_of(charger, self.action, self.held)
         if self.offline:
             readings |= dict.fromkeys(LIVE) | {Reading.DATA_LINK: False}
         return Device(
@@ -214,13 +242,11 @@ class ChargerState:
             name=self.name,
             maker=charger.vendor,
             model=charger.metadata.model if charger.metadata else None,
-            # Told apart from silence only by a maker that cannot reach its charger.
-            online=True
-            if self.online is None and charger.state is not None
-            else self.online,
+            online=self.online,
+            tells_online=True,
             stale=self.stale,
             readings=readings,
-            controls=controls_of(charger) if controllable else {},
+            controls=controls_of(charger, self.held) if controllable else {},
             observed_at=self.observed_at,
             commands=commands_of(charger) if controllable else {Refresh: frozenset()},
         )

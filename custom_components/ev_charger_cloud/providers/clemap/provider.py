@@ -250,7 +250,7 @@ class ClemapProvider(Provider):
                 maker=_MAKER,
                 observed_at=state.observed_at,
                 online=online(plug),
-                own_connection=True,
+                tells_online=True,
                 stale=key in state.missing,
                 readings=told[key],
             )
