@@ -14,6 +14,7 @@ from custom_components.ev_charger_cloud.charging import (
     ChargingStatus,
     Control,
     ControlState,
+    Name,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
@@ -556,7 +557,7 @@ async def test_one_odd_list_removes_nothing(account: Account, body: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "paging", ["alternating", "empty", "repeating", "endless", "short"]
+    "paging", ["alternating", "empty", "repeating", "endless", "lossy"]
 )
 async def test_crooked_paging_ends_and_removes_nobody(
     account: Account, paging: str
@@ -572,10 +573,11 @@ async def test_crooked_paging_ends_and_removes_nobody(
     assert account.asked().count(LIST) < 15 * 10
     # Candidates are listed all the same.
     assert await account.provider.candidates()
-    account.cloud.quirks["paging"] = "no_total"
-    for _ in range(12):
-        poll = await account.settle(60)
-    assert first.keys() - poll.fleet.keys() == {ONE}
+    for paging in ("no_total", "short"):
+        account.cloud.quirks["paging"] = paging
+        for _ in range(12):
+            poll = await account.settle(60)
+        assert first.keys() - poll.fleet.keys() == {ONE}
 
 
 def test_bounded_paging() -> None:
@@ -629,6 +631,25 @@ async def test_one_odd_answer_makes_nothing_unavailable(account: Account) -> Non
             await account.poll(60)
         poll = await account.settle(60)
         assert not any(device.stale for device in poll.fleet.values())
+
+
+async def test_told_to_wait_while_reading_one(account: Account) -> None:
+    await account.settle()
+    account.cloud.faults.add(
+        Fault(path=f"{ONE}$", status=429, headers={"Retry-After": "40"})
+    )
+    with pytest.raises(RateLimitedError) as caught:
+        await account.provider.read(ONE)
+    assert caught.value.retry_after == 40
+    account.step(41)
+    assert not (await account.device()).stale
+
+
+async def test_charger_without_a_name(account: Account) -> None:
+    page = {"items": [{"id": "dev_Ab12"}], "pagination": {"hasMore": False}}
+    account.cloud.faults.add(Fault(path="^/ev-charger$", status=200, body=page))
+    (device,) = (await account.poll()).fleet.values()
+    assert device.name == Name(key="charger", placeholders={"id": "Ab12"})
 
 
 async def test_charger_that_nothing_tells_of_gets_stale(account: Account) -> None:

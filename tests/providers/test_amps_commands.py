@@ -330,6 +330,12 @@ async def test_completed_without_success_is_a_refusal(account: Account) -> None:
     assert await refusal(account, START) == ("no", "failed")
 
 
+async def test_action_that_fails_at_once(account: Account) -> None:
+    body = {"id": "act_sim_0001", "state": "failed", "errorCode": "TIMEOUT"}
+    account.cloud.faults.add(Fault(method="POST", status=202, body=body))
+    assert await refusal(account, START) == ("(TIMEOUT)", Refusal.NO_ANSWER)
+
+
 async def test_action_that_somebody_cancels(account: Account) -> None:
     body = {"id": "act_sim_0001", "state": "cancelled"}
     account.cloud.faults.add(Fault(status=200, body=body, path="^/actions"))
@@ -432,6 +438,17 @@ async def test_effect_shows_within_a_minute(account: Account) -> None:
         await account.poll(60)
     # Nobody watches it any more: it is read as any charger that charges.
     assert account.asked().count(f"GET /ev-charger/{ONE}") <= 2
+
+
+async def test_effect_that_lags_behind_the_maker(account: Account) -> None:
+    """A command is completed when the maker took it: what shows is what is read."""
+    account.cloud.quirks["effect_seconds"] = 45
+    result = await account.carry_out(START)
+    assert result.outcome is Outcome.COMPLETED
+    device = (await account.provider.read(ONE))[ONE]
+    assert device.readings[Reading.CHARGING] is False
+    # It is watched, and read as AMPS's maker has it each minute.
+    assert (await account.device(61)).readings[Reading.CHARGING] is True
 
 
 async def test_action_without_a_link(account: Account) -> None:

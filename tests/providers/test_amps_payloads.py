@@ -16,6 +16,7 @@ from custom_components.ev_charger_cloud.charging import (
     CommandRefusedError,
     Control,
     ControlState,
+    NotFoundError,
     Outcome,
     Reading,
     Refusal,
@@ -83,6 +84,49 @@ def test_get_action_status() -> None:
     assert action.open
     assert not action.failed
     assert not action.put_off
+
+
+# What the seed tells of an action, and what else each field may hold.
+CHANGES = {
+    "id": "act_other",
+    "deviceId": "device_other",
+    "type": "ev-charger:stop_charging",
+    "state": "completed",
+    "result": {"success": True, "message": "Other words"},
+    "createdAt": "2025-01-24T10:30:00.000Z",
+    "updatedAt": "2025-01-24T10:30:00.000Z",
+    "deferredUntil": "2025-06-02T18:00:00Z",
+    "parameters": {"maxPower": 7},
+    "errorCode": "TIMEOUT",
+    "errorMessage": "Other words",
+    "acknowledgedAt": "2025-01-24T10:30:00.000Z",
+    "completedAt": "2025-01-24T10:30:00.000Z",
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+@pytest.mark.parametrize("state", ["acknowledged", "failed"])
+async def test_every_field_of_an_action_counts(
+    account: Account, field: str, state: str
+) -> None:
+    """Each field of the published record changes what is answered or refused."""
+    if (field, state) == ("errorMessage", "acknowledged"):
+        return  # words of an error count where there is one
+    await account.settle()
+    sent = {**fixture("action_status"), "deviceId": ONE, "state": state}
+
+    async def asked(record: Any) -> object:
+        account.cloud.faults.add(Fault(path="^/actions/", status=200, body=record))
+        try:
+            return await account.provider.follow(ONE, sent["id"])
+        except NotFoundError as err:
+            return err.reason
+
+    before = await asked(sent)
+    after = await asked({**sent, field: CHANGES[field]})
+    assert after != before
+    if field == "deviceId":
+        assert after == Refusal.UNKNOWN_ACTION
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ class Amps(Cloud):
         "rate_limit_window": 60.0,
         "rate_limit_mode": "429",
         # How lists end, or do not: "alternating", "empty", "repeating" or "endless"
-        # pages, a "short" page, "no_total"; None for as they should.
+        # pages, "lossy" or "short" ones, "no_total"; None for as they should.
         "paging": None,
         # Whether AMPS keeps what its list shows fresh by itself.
         "fresh_lists": False,
@@ -63,6 +63,8 @@ class Amps(Cloud):
         "status_word": None,
         # Commands: how long they take, how they fail, what can be asked of them.
         "action_seconds": 2.0,
+        # How much later than the maker took it a command shows at the charger.
+        "effect_seconds": 0.0,
         "action_error": None,
         "no_vehicle_error": None,
         "stuck_actions": False,

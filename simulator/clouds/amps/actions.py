@@ -233,7 +233,9 @@ class Actions:
         code = self._quirks["action_error"]
         if code is None and not station.online:
             code = "DEVICE_OFFLINE"
-        if code is None:
+        if code is None and (later := self._quirks["effect_seconds"]):
+            self._world.call_later(later, carry_out)
+        elif code is None:
             try:
                 carry_out()
             except Refused as refused:

@@ -32,11 +32,13 @@ def page[ItemT](
     if offset < 0 or not 1 <= limit <= 50:
         raise invalid("limit must be from 1 to 50, offset from 0.")
     pagination: dict[str, Any] = {"limit": limit, "offset": offset}
+    if quirk == "short":
+        limit = min(limit, 7)
     shown = items[offset : offset + limit]
     more = offset + limit < len(items)
     match quirk:
-        case "short":
-            # Less than was asked for, as if one could not be read in time.
+        case "lossy":
+            # As if one could not be read in time.
             shown, more = shown[:-1], more or len(shown) > 1
         case "empty":
             shown, more = (shown if offset == 0 else []), True
@@ -48,7 +50,7 @@ def page[ItemT](
             shown, more = (items[:half] if first else items[half : 2 * half]), True
         case "endless":
             more = True
-    if quirk in (None, "short"):
+    if quirk in (None, "lossy", "short"):
         pagination["total"] = len(items)
     pagination["hasMore"] = more
     return {"items": [show(item) for item in shown], "pagination": pagination}
