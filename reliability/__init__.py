@@ -1,0 +1,1 @@
+"""Instruments that attack the integration and measure whether it holds."""
