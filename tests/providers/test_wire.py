@@ -73,6 +73,8 @@ class Outer(Wire):
         ("nan", None),
         (float("inf"), None),
         (10**400, None),
+        (1.7e308, None),
+        ("-1e300", None),
     ],
 )
 def test_number(value: Any, read: float | None) -> None:

@@ -373,9 +373,11 @@ def _decode(raw: bytes | None) -> Any:
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        # Half an emoji or NaN: what the standard library forgives.
+        # NaN or half an emoji: what the standard library forgives. The latter is
+        # nothing that could be stored, so it ends here.
         try:
-            body = json.loads(raw)
+            forgiven = json.dumps(json.loads(raw), ensure_ascii=False)
+            body = json.loads(forgiven.encode("utf-8", "replace"))
         except RecursionError as err:
             raise ValueError("the answer is nested too deeply") from err
         except ValueError as err:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from datetime import UTC, datetime
 import logging
-import math
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -21,19 +20,24 @@ _FALSE = frozenset({"false", "0", "no", "off"})
 _seen: set[tuple[str, str]] = set()
 _MOST_ODDITIES = 200
 _LONGEST_TEXT = 4096
+_LARGEST = 1e15
 
 
 def number(value: Any) -> float | None:
-    """Read a number, also from a string with blanks; None when there is none."""
+    """Read a number, also from a string with blanks; None when there is none.
+
+    What is too large for anything that is measured is none: it would be infinite once
+    its unit is changed.
+    """
     if type(value) is float:
-        return value if math.isfinite(value) else None
+        return value if -_LARGEST < value < _LARGEST else None
     if value is None or isinstance(value, bool):
         return None
     try:
         result = float(value)
     except TypeError, ValueError, OverflowError:
         return None
-    return result if math.isfinite(result) else None
+    return result if -_LARGEST < result < _LARGEST else None
 
 
 def integer(value: Any) -> int | None:
