@@ -62,31 +62,33 @@ class _Trial:
         entry = self.house.add(self.provider)
         await self.house.set_up(entry)
         assert entry.state is ConfigEntryState.LOADED, self.house.log.lines[-20:]
-        for seconds in (30, 60, 300):
+        for seconds in (30, *(60,) * 20):
             await self.house.pass_time(seconds)
-        self.switch = self._switch(entry)
+            if switch := self._switch(entry):
+                self.switch = switch
+                break
+        assert self.switch, "the car is not seen"
+        await self.house.pass_time(60)
         self.devices = self.house.devices(entry)
         self.available = _available(self.house.states(entry))
         await self.remove(entry)
 
-    def _switch(self, entry: MockConfigEntry) -> str:
+    def _switch(self, entry: MockConfigEntry) -> str | None:
         """Return the charging switch of the charger that the car is at."""
         entities = self.house.entities(entry)
-        plugged = next(
+        plugged = {
             entity.device_id
             for entity in entities
             if entity.translation_key == "plug"
             and (state := self.house.hass.states.get(entity.entity_id))
             and state.state == "on"
-        )
-        switches = [
-            entity
-            for entity in entities
-            if (entity.domain, entity.translation_key) == ("switch", "charging")
-        ]
-        return next(
-            (each for each in switches if each.device_id == plugged), switches[0]
-        ).unique_id
+        }
+        for entity in entities:
+            if entity.device_id in plugged and (
+                (entity.domain, entity.translation_key) == ("switch", "charging")
+            ):
+                return entity.unique_id
+        return None
 
     async def remove(self, entry: MockConfigEntry) -> None:
         """Remove the account."""
@@ -129,6 +131,7 @@ class _Trial:
         problems += self._leaks()
         problems += [f"traceback: {_last(each)}" for each in house.log.tracebacks]
         problems += self._neighbour_disturbed()
+        problems += house.unwritable()
         if house.proxy.strayed:
             problems.append(f"followed a redirect: {house.proxy.strayed[0]}")
         return Cell(self.provider, fault.name, phase, tuple(dict.fromkeys(problems)))

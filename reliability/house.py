@@ -1,7 +1,7 @@
 """A Home Assistant in this process, its accounts behind the proxy, and the time of all."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.providers import transport
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, frame
+from homeassistant.helpers.json import json_bytes
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from simulator.clouds import CLOUDS
@@ -204,6 +205,22 @@ class House:
             if (state := self.hass.states.get(entity.entity_id))
         }
 
+    def unwritable(self) -> Iterator[str]:
+        """Tell what Home Assistant could not write or send, for all integrations."""
+        for name, registry in (
+            ("device registry", dr.async_get(self.hass)),
+            ("entity registry", er.async_get(self.hass)),
+        ):
+            try:
+                json_bytes(registry._data_to_save())  # noqa: SLF001
+            except TypeError as err:
+                yield f"{name} unwritable: {err}"
+        for state in self.hass.states.async_all():
+            try:
+                json_bytes(state.as_dict())
+            except TypeError as err:
+                yield f"{state.entity_id} cannot be sent: {err}"
+
     def plug_in(self, provider: str) -> Connector:
         """Plug a car that never gets full in at a charger of a cloud."""
         station = next(iter(self.simulator[provider].stations.values()))
@@ -234,6 +251,8 @@ async def moved_in(
     """Furnish a Home Assistant with a simulator behind the proxy."""
     wanted = set(providers)
     begun = datetime.now(UTC)
+    # The tests have it watch itself, which takes most of the time.
+    hass.loop.set_debug(False)
     with (
         watched_log() as log,
         hurried(),
