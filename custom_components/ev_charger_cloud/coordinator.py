@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 import logging
 import time
@@ -55,6 +56,7 @@ from .device_registry import RegisteredDevices
 from .error_translation import command_failed, placeholders_of, translation_of
 from .providers import PROVIDERS
 from .providers.base import Context, Received, Selection
+from .providers.records import Absences
 from .providers.transport import command_lane
 from .push import PushReceiver
 from .repairs import async_update_issues
@@ -132,6 +134,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         # When (monotonic) devices were seen, and when they were last read alone.
         self._observed_at: dict[str, float] = {}
         self._read_at: dict[str, float] = {}
+        self._absences = Absences(_monotonic)
         self._applying = asyncio.Lock()
         # What was known of devices that could not be read since.
         self._before_stale: dict[str, Device] = {}
@@ -287,7 +290,12 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 if not complete:
                     self._read_at[device.id] = sent_at
                 self.commands.observe(device, self.observed_at(device.id))
-            gone = known.keys() - fleet.keys()
+            gone = self._surely_gone(known, fleet)
+            for device_id in known.keys() - fleet.keys() - gone:
+                old = known[device_id]
+                fleet[device_id] = old if old.stale else replace(old, stale=True)
+                if not old.stale:
+                    changed.append(fleet[device_id])
             await self.devices.register(changed, known)
             if not self.has_polled:
                 self.devices.remove_strangers(fleet)
@@ -312,11 +320,31 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 | gone
             )
 
+    def _surely_gone(self, known: Fleet, fleet: Fleet) -> set[str]:
+        """Return which devices a poll has lacked for the last time.
+
+        Which chargers are gone is the provider's to judge. What chargers merely tell
+        of, like connectors and tariffs, may be lacking in one odd answer.
+        """
+        for device_id in fleet:
+            self._absences.seen(device_id)
+        chargers = {
+            device_id
+            for device_id in known.keys() - fleet.keys()
+            if known[device_id].kind is DeviceKind.CHARGER
+        }
+        return chargers | {
+            device_id
+            for device_id in known.keys() - fleet.keys() - chargers
+            if known[device_id].parent in chargers or self._absences.missed(device_id)
+        }
+
     def _forget(self, device_id: str) -> None:
         """Drop what is remembered of a device that is gone; it may return."""
         self._observed_at.pop(device_id, None)
         self._read_at.pop(device_id, None)
         self._before_stale.pop(device_id, None)
+        self._absences.seen(device_id)
         self.commands.forget(device_id)
 
     def observed_at(self, device_id: str) -> float:

@@ -809,6 +809,42 @@ class TestDevices:
         assert device_entry(home, "c1-1") is None
         assert device_entry(home, "c2")
 
+    async def test_connector_that_one_answer_lacks_stays(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """It is unavailable, and leaves after three answers over ten minutes."""
+        whole = {
+            "c1": charger(),
+            "c1-1": charger(
+                "c1-1", kind=DeviceKind.CONNECTOR, name="Connector 1", parent="c1"
+            ),
+        }
+        fake.fleet = whole
+        await set_up()
+        (status,) = (
+            entity_id
+            for entity_id in entity_ids(home, Platform.SENSOR, "c1-1")
+            if entity_id.endswith("_status")
+        )
+        fake.fleet = {"c1": whole["c1"]}
+        for _ in range(2):
+            await tick(home, freezer, 61)
+            assert shown(home, status) == STATE_UNAVAILABLE
+        fake.fleet = whole
+        await tick(home, freezer, 61)
+        assert shown(home, status) == "connected"
+        fake.fleet = {"c1": whole["c1"]}
+        for _ in range(10):
+            await tick(home, freezer, 61)
+            assert device_entry(home, "c1-1")
+        await tick(home, freezer, 61)
+        assert device_entry(home, "c1-1") is None
+        assert device_entry(home, "c1")
+
     async def test_unwanted_device_of_an_earlier_run_is_removed(
         self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
     ) -> None:
