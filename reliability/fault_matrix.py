@@ -174,10 +174,15 @@ class _Trial:
         return problems
 
     async def _set_up(self, entry: MockConfigEntry, fault: Fault) -> list[str]:
-        """Set the account up under the fault."""
+        """Set the account up under the fault, and again when it is known."""
         with self.house.fault(self.provider, fault):
             await self.house.set_up(entry)
-        return await self._recovered(entry)
+        problems = await self._recovered(entry)
+        with self.house.fault(self.provider, fault):
+            await self.house.hass.config_entries.async_reload(entry.entry_id)
+            await self.house.settle()
+            problems += self._removed(entry)
+        return problems + await self._recovered(entry)
 
     async def _poll(self, entry: MockConfigEntry, fault: Fault) -> list[str]:
         """Poll several times under the fault."""

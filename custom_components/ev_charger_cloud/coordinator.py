@@ -135,6 +135,8 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._observed_at: dict[str, float] = {}
         self._read_at: dict[str, float] = {}
         self._absences = Absences(_monotonic)
+        # Whether the registry has devices that this run has not seen.
+        self._strangers = True
         self._applying = asyncio.Lock()
         # What was known of devices that could not be read since.
         self._before_stale: dict[str, Device] = {}
@@ -297,8 +299,8 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 if not old.stale:
                     changed.append(fleet[device_id])
             await self.devices.register(changed, known)
-            if not self.has_polled:
-                self.devices.remove_strangers(fleet)
+            if complete and self._strangers:
+                self._remove_strangers(fleet)
             for device_id in gone:
                 self.devices.remove(device_id)
                 self._forget(device_id)
@@ -338,6 +340,23 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             for device_id in known.keys() - fleet.keys() - chargers
             if known[device_id].parent in chargers or self._absences.missed(device_id)
         }
+
+    def _remove_strangers(self, fleet: Fleet) -> None:
+        """Remove what an earlier run registered and the account no longer has.
+
+        What the user does not want any more goes at once; anything else may be lacking
+        in one odd answer.
+        """
+        wanted = selection_of(self.config_entry.options)
+        self._strangers = False
+        for registry_id, charger_id in self.devices.strangers(fleet).items():
+            deselected = not (
+                wanted.groups or charger_id is None or wanted.wants(charger_id)
+            )
+            if deselected or self._absences.missed(registry_id):
+                self.devices.remove_entry(registry_id)
+            else:
+                self._strangers = True
 
     def _forget(self, device_id: str) -> None:
         """Drop what is remembered of a device that is gone; it may return."""

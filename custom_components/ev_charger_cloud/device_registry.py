@@ -162,27 +162,52 @@ class RegisteredDevices:
             return
         self._device_ids.pop(registry_id, None)
         self._named_by_us.pop(device_id, None)
-        if self._registry.async_get(registry_id) is not None:
-            self._registry.async_remove_device(registry_id)
+        self.remove_entry(registry_id)
 
-    def remove_strangers(self, fleet: Fleet) -> None:
-        """Remove what an earlier run registered and the account no longer has.
+    def strangers(self, fleet: Fleet) -> dict[str, str | None]:
+        """Return what an earlier run registered and this one has not seen.
 
-        The connectors of a charger that could not be read are left alone.
+        By the ids of their entries, children first, these are the ids of the chargers
+        that they are or belong to, None for what surrounds chargers. The connectors of
+        a charger that could not be read are no strangers.
         """
         unread = {
             self._registered[device.id] for device in fleet.values() if device.stale
         }
-        for child in dr.async_child_entries_for_config_entry(
-            self._registry, self._entry_id
-        ):
-            if child.id not in self._device_ids and (
-                child.parent_device_id not in unread
-            ):
-                self._registry.async_remove_device(child.id)
-        for device in dr.async_entries_for_config_entry(self._registry, self._entry_id):
-            if device.id not in self._device_ids:
-                self._registry.async_remove_device(device.id)
+        children = [
+            (child.id, self._registry.async_get(child.parent_device_id))
+            for child in dr.async_child_entries_for_config_entry(
+                self._registry, self._entry_id
+            )
+            if child.parent_device_id not in unread
+        ]
+        devices = [
+            (device.id, device if device.entry_type is None else None)
+            for device in dr.async_entries_for_config_entry(
+                self._registry, self._entry_id
+            )
+        ]
+        return {
+            registry_id: self._identifier(charger)
+            for registry_id, charger in (*children, *devices)
+            if registry_id not in self._device_ids
+        }
+
+    def _identifier(self, entry: dr.AnyDeviceEntry | None) -> str | None:
+        """Return the id that a device had when it was registered."""
+        return next(
+            (
+                identifier.removeprefix(f"{self._prefix}_")
+                for domain, identifier in (entry.identifiers if entry else ())
+                if domain == DOMAIN
+            ),
+            None,
+        )
+
+    def remove_entry(self, registry_id: str) -> None:
+        """Take what is nobody's out of the registry."""
+        if self._registry.async_get(registry_id) is not None:
+            self._registry.async_remove_device(registry_id)
 
 
 def _depth(device: Device, fleet: Mapping[str, Device]) -> int:

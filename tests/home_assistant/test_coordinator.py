@@ -848,16 +848,20 @@ class TestDevices:
     async def test_unwanted_device_of_an_earlier_run_is_removed(
         self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
     ) -> None:
-        """A charger that was deselected, or left meanwhile, is cleared away."""
+        """A charger that was deselected is cleared away, with its connectors."""
         fake.fleet = {
             **fake.fleet,
-            "c1-1": charger("c1-1", kind=DeviceKind.CONNECTOR, parent="c1"),
+            "c2-1": charger("c2-1", kind=DeviceKind.CONNECTOR, parent="c2"),
         }
         entry = await set_up()
+        assert device_entry(home, "c2-1")
         fake.fleet = {"c1": charger()}
+        home.config_entries.async_update_entry(
+            entry, options={"all_chargers": False, "chargers": ["c1"]}
+        )
         await home.config_entries.async_reload(entry.entry_id)
         assert device_entry(home, "c1")
-        assert device_entry(home, "c1-1") is None
+        assert device_entry(home, "c2-1") is None
         assert device_entry(home, "c2") is None
 
     async def test_stale_charger_at_the_start_keeps_its_connectors(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -293,7 +294,11 @@ class TestWhatIsNew:
         assert device_entry(home, "c1")
 
     async def test_strangers(
-        self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
     ) -> None:
         """What left while nobody looked leaves too; what cannot be read stays."""
         fake.fleet = {
@@ -311,6 +316,12 @@ class TestWhatIsNew:
         }
         await home.config_entries.async_setup(entry.entry_id)
         await home.async_block_till_done()
+        # One answer that lacks them proves nothing.
+        for key in ("c1", "c1-1", "c2-1", "c3"):
+            assert device_entry(home, key)
+        for _ in range(2):
+            freezer.tick(301)
+            await poll(home, entry)
         assert device_entry(home, "c1")
         assert device_entry(home, "c1-1") is None
         assert device_entry(home, "c2-1")
