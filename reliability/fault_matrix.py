@@ -8,13 +8,20 @@ once the fault is over, the neighbour does not notice, and no secret is logged.
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 import sys
 import time
-
 
 from custom_components.ev_charger_cloud.const import DOMAIN
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
@@ -28,7 +35,19 @@ from .house import ACCOUNTS, House, house
 
 PHASES = ("set-up", "flow", "poll", "command")
 
-_STEPS = (5, 30, 60, 120, 300, 300, 700, 900, 1800, 3600, 3700)  # s until it is well again
+_STEPS = (
+    5,
+    30,
+    60,
+    120,
+    300,
+    300,
+    700,
+    900,
+    1800,
+    3600,
+    3700,
+)  # s until it is well again
 _FOLLOW_UPS = (2, 3, 10, 15)  # s after a command
 
 
@@ -145,10 +164,12 @@ class _Trial:
         step = await flows.async_configure(
             step["flow_id"], {"next_step_id": self.provider}
         )
+        schema = step["data_schema"]
+        asked = schema.schema if schema else ()
         form = {
             key: value
             for key, value in self.house.settings(self.provider).items()
-            if key in step["data_schema"].schema
+            if key in asked
         }
         problems = []
         with self.house.fault(self.provider, fault):
@@ -162,10 +183,8 @@ class _Trial:
                 problems.append(f"the flow does not recover: {step['errors']}")
         if step["type"] is FlowResultType.ABORT:
             problems.append(f"the flow is aborted: {step['reason']}")
-        try:
+        with suppress(UnknownFlow):
             flows.async_abort(step["flow_id"])
-        except UnknownFlow:
-            pass
         await self.house.settle()
         for entry in self.house.hass.config_entries.async_entries(DOMAIN):
             if entry is not self.neighbour:

@@ -87,7 +87,7 @@ def _raw(make: Callable[[Answer], bytes]) -> Spoil:
         line = exchange.request.transport
         raw = make(await exchange.real() if not exchange.changes else _NOTHING)
         if line is not None:
-            line.write(raw)  # type: ignore[attr-defined]
+            line.write(raw)
             line.close()
         return web.Response(status=500)
 
@@ -245,6 +245,8 @@ _DEEP_LIST = b"[" * 100_000 + b"]" * 100_000
 _DEEP_OBJECT = b'{"data":' * 50_000 + b"1" + b"}" * 50_000
 _BOMB = gzip.compress(b'{"data": [' + b" " * (64 * 1024 * 1024) + b"]}")
 
+_ALONE: tuple[Any, ...] = (None, [], {}, "ok", 42, True, [None], [[]], [{}])
+
 FAULTS: tuple[Fault, ...] = (
     # Statuses.
     *(
@@ -296,9 +298,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "header of 64 KiB",
-        _raw(
-            lambda a: b"HTTP/1.1 200 OK\r\nX: " + b"x" * 65536 + b"\r\n\r\n" + a.body
-        ),
+        _raw(lambda a: b"HTTP/1.1 200 OK\r\nX: " + b"x" * 65536 + b"\r\n\r\n" + a.body),
     ),
     Fault(
         "header of control characters",
@@ -328,7 +328,7 @@ FAULTS: tuple[Fault, ...] = (
     # JSON of another shape.
     *(
         Fault(f"{json.dumps(body)} alone", _status(200, json.dumps(body).encode()))
-        for body in (None, [], {}, "ok", 42, True, [None], [[]], [{}])
+        for body in _ALONE
     ),
     Fault("wrapped once more", _json(lambda body: {"data": {"data": body}})),
     Fault("in a list", _json(lambda body: [body])),

@@ -1,7 +1,14 @@
 """A Home Assistant in this process, its accounts behind the proxy, and the time of all."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +21,6 @@ from unittest.mock import patch
 from aiohttp import ClientTimeout
 from aiolimiter import AsyncLimiter
 from freezegun import freeze_time
-from freezegun.api import FrozenDateTimeFactory
 
 import custom_components.ev_charger_cloud  # noqa: F401  (before an empty namesake)
 from custom_components.ev_charger_cloud.const import DOMAIN
@@ -30,11 +36,7 @@ from simulator.server import Simulator
 from simulator.world import Car
 
 from .faults import HANG, Fault
-from .harness import (
-    MockConfigEntry,
-    async_fire_time_changed,
-    async_test_home_assistant,
-)
+from .harness import MockConfigEntry, async_fire_time_changed, async_test_home_assistant
 from .proxy import FaultProxy
 
 _PATIENCE = HANG / 3
@@ -122,14 +124,14 @@ class House:
         simulator: Simulator,
         proxy: FaultProxy,
         log: LogWatch,
-        clock: FrozenDateTimeFactory,
+        tick: Callable[[float], object],
     ) -> None:
         """Take what runs already."""
         self.hass = hass
         self.simulator = simulator
         self.proxy = proxy
         self.log = log
-        self._clock = clock
+        self._tick = tick
 
     def settings(self, provider: str) -> dict[str, Any]:
         """Return what a user types in to add an account."""
@@ -163,7 +165,7 @@ class House:
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass for the chargers and for Home Assistant."""
-        self._clock.tick(seconds)
+        self._tick(seconds)
         self.simulator.world.settle()
         # Timers are of the loop, whose time is the real one.
         async_fire_time_changed(
@@ -212,7 +214,7 @@ class House:
             ("entity registry", er.async_get(self.hass)),
         ):
             try:
-                json_bytes(registry._data_to_save())  # noqa: SLF001
+                json_bytes(registry._data_to_save())
             except TypeError as err:
                 yield f"{name} unwritable: {err}"
         for state in self.hass.states.async_all():
@@ -262,7 +264,7 @@ async def moved_in(
             Simulator(cloud for cloud in CLOUDS if cloud.name in wanted) as simulator,
             FaultProxy(simulator) as proxy,
         ):
-            yield House(hass, simulator, proxy, log, clock)
+            yield House(hass, simulator, proxy, log, clock.tick)
 
 
 @asynccontextmanager
