@@ -142,6 +142,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._before_stale: dict[str, Device] = {}
         self._reads: dict[str, tuple[float, asyncio.Task[None]]] = {}
         self._event_log = EventLog()
+        self._event_listeners: dict[str, list[Callable[[Event], None]]] = {}
         self._unloaded = False
         self.commands = CommandQueue(hass, self)
         self.push = PushReceiver(hass, entry, self)
@@ -404,25 +405,22 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 {
                     "type": event.kind,
                     "device_id": entry.id if entry is not None else None,
-                    **{
-                        key: value
-                        for key, value in (
-                            ("at", event.at and event.at.isoformat()),
-                            ("energy", event.energy),
-                            ("duration", event.duration),
-                            ("cost", event.cost and event.cost.amount),
-                            ("currency", event.cost and event.cost.currency),
-                            ("stop_reason", event.stop_reason),
-                            ("id_token", event.id_token),
-                            ("error_code", event.error_code),
-                            ("command", event.command),
-                            ("outcome", event.outcome),
-                            ("reason", event.reason),
-                        )
-                        if value is not None
-                    },
+                    **event.details,
                 },
             )
+            device = self.data.get(event.device_id)
+            if device is not None:
+                for listener in self._event_listeners.get(self.charger_id(device), ()):
+                    listener(event)
+
+    @callback
+    def async_add_event_listener(
+        self, charger_id: str, listener: Callable[[Event], None]
+    ) -> CALLBACK_TYPE:
+        """Call back with what happens at a charger and its connectors."""
+        listeners = self._event_listeners.setdefault(charger_id, [])
+        listeners.append(listener)
+        return lambda: listeners.remove(listener)
 
     # Whom it concerns.
 

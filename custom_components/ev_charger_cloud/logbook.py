@@ -83,8 +83,9 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     EventKind.AUTHORIZED: lambda data: _with("authorized", data.get("id_token")),
     EventKind.INTERRUPTED: lambda data: _with(
-        "session interrupted", _plain(data, "stop_reason")
+        "session interrupted", _plain(data, "stop_reason") or _plain(data, "reason")
     ),
+    EventKind.WAITING_FOR_VEHICLE: lambda data: "waiting for the vehicle",
     EventKind.FAULT_RAISED: lambda data: _with("fault", _plain(data, "error_code")),
     EventKind.FAULT_CLEARED: lambda data: "fault cleared",
     EventKind.COMMAND_FINISHED: _command,

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from custom_components.ev_charger_cloud.charging import (
+    ChargingStatus,
     Device,
     ErrorCode,
     Event,
     EventKind,
     EventLog,
     Money,
+    Outcome,
     Reading,
     ReservationStatus,
     SessionStatus,
@@ -200,3 +202,78 @@ def test_energy_is_not_that_of_the_session_before() -> None:
         ),
     )
     assert (finished.energy, finished.cost) == (900.0, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ("charging", "suspended_ev", [EventKind.WAITING_FOR_VEHICLE]),
+        ("starting", "suspended_ev", [EventKind.WAITING_FOR_VEHICLE]),
+        ("suspended_ev", "suspended_ev", []),
+        ("charging", "suspended_evse", [EventKind.INTERRUPTED]),
+        ("charging", "faulted", [EventKind.INTERRUPTED]),
+        # Where nothing flowed, nothing is interrupted; a pause was asked for.
+        ("connected", "faulted", []),
+        ("charging", "paused", []),
+        ("charging", "complete", []),
+    ],
+)
+def test_flow_that_ends(before: str, now: str, told: list[EventKind]) -> None:
+    """The vehicle or the charger ends what flows while the session goes on."""
+    old = device(status=ChargingStatus(before))
+    new = device(status=ChargingStatus(now))
+    events = list(events_between(old, new))
+    assert [event.kind for event in events] == told
+    if told == [EventKind.INTERRUPTED]:
+        assert events[0].reason == now
+    assert kinds(device(), new) == kinds(device(status=None), new) == []
+
+
+def test_flow_of_an_offline_charger() -> None:
+    """Its last status tells nothing of now."""
+    assert kinds(
+        device(status=ChargingStatus.CHARGING),
+        device(online=False, status=ChargingStatus.FAULTED),
+    ) == [EventKind.CONNECTION_LOST]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "failed"),
+    [
+        (Outcome.REFUSED, "offline", True),
+        (Outcome.REFUSED, None, True),
+        (Outcome.UNCERTAIN, None, True),
+        (Outcome.ACCEPTED, "not_applied", True),
+        (Outcome.ACCEPTED, None, False),
+        (Outcome.COMPLETED, None, False),
+        (Outcome.DEFERRED, None, False),
+        (Outcome.SUPERSEDED, None, False),
+    ],
+)
+def test_failed_command(outcome: Outcome, reason: str | None, failed: bool) -> None:
+    """What did not do what was asked has failed, unless something else was asked."""
+    event = Event(
+        kind=EventKind.COMMAND_FINISHED,
+        device_id="c1",
+        outcome=outcome,
+        reason=reason,
+    )
+    assert event.failed is failed
+    assert not replace(event, kind=EventKind.INTERRUPTED).failed
+
+
+def test_details() -> None:
+    """What is known is told as JSON can hold it, the rest is left out."""
+    assert Event(
+        kind=EventKind.SESSION_FINISHED,
+        device_id="c1",
+        at=NOON,
+        key="s1",
+        energy=0.0,
+        cost=Money(0.0, "EUR"),
+    ).details == {
+        "at": NOON.isoformat(),
+        "energy": 0.0,
+        "cost": 0.0,
+        "currency": "EUR",
+    }

@@ -52,6 +52,11 @@ def describe(home: HomeAssistant) -> Describe:
             "session interrupted: power loss",
         ),
         (
+            {"type": "interrupted", "reason": "suspended_evse"},
+            "session interrupted: suspended evse",
+        ),
+        ({"type": "waiting_for_vehicle"}, "waiting for the vehicle"),
+        (
             {"type": "fault_raised", "error_code": "ground_failure"},
             "fault: ground failure",
         ),

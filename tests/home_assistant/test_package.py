@@ -41,6 +41,7 @@ from custom_components.ev_charger_cloud.const import (
 )
 from custom_components.ev_charger_cloud.datetime import DATETIMES
 from custom_components.ev_charger_cloud.error_translation import _KEYS, placeholders_of
+from custom_components.ev_charger_cloud.event import EVENTS
 from custom_components.ev_charger_cloud.lock import LOCKS
 from custom_components.ev_charger_cloud.number import NUMBERS
 from custom_components.ev_charger_cloud.providers import PROVIDERS
@@ -80,6 +81,7 @@ DESCRIPTIONS: dict[Platform, tuple[EntityDescription, ...]] = {
     Platform.BINARY_SENSOR: BINARY_SENSORS,
     Platform.BUTTON: BUTTONS,
     Platform.DATETIME: DATETIMES,
+    Platform.EVENT: EVENTS,
     Platform.LOCK: LOCKS,
     Platform.NUMBER: NUMBERS,
     Platform.SELECT: SELECTS,

@@ -5,11 +5,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
+from typing import Any
 
+from .commands import Outcome
 from .device import Device
-from .readings import ErrorCode, Money, Reading, SessionStatus, StopReason, Value
+from .readings import (
+    ChargingStatus,
+    ErrorCode,
+    Money,
+    Reading,
+    SessionStatus,
+    StopReason,
+    Value,
+)
 
 _MEMORY = 1024
+_INTERRUPTING = frozenset({ChargingStatus.SUSPENDED_EVSE, ChargingStatus.FAULTED})
 
 
 @unique
@@ -20,6 +31,7 @@ class EventKind(StrEnum):
     SESSION_FINISHED = "session_finished"
     AUTHORIZED = "authorized"
     INTERRUPTED = "interrupted"
+    WAITING_FOR_VEHICLE = "waiting_for_vehicle"
     FAULT_RAISED = "fault_raised"
     FAULT_CLEARED = "fault_cleared"
     COMMAND_FINISHED = "command_finished"
@@ -36,7 +48,8 @@ class Event:
     `key` tells one occurrence from the next (a session's id or start, a time of
     boot), so that what a callback and a poll both report is reported once. Energy is
     in Wh, duration in s, `id_token` masked but for its last characters. `outcome` and
-    `reason` are those of a command that finished.
+    `reason` are those of a command that finished; `reason` is also the status in which
+    a session was interrupted.
     """
 
     kind: EventKind
@@ -52,6 +65,35 @@ class Event:
     command: str | None = None
     outcome: str | None = None
     reason: str | None = None
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Return what is known beside kind and device, as JSON can hold it."""
+        details = {
+            "at": self.at and self.at.isoformat(),
+            "energy": self.energy,
+            "duration": self.duration,
+            "cost": self.cost and self.cost.amount,
+            "currency": self.cost and self.cost.currency,
+            "stop_reason": self.stop_reason,
+            "id_token": self.id_token,
+            "error_code": self.error_code,
+            "command": self.command,
+            "outcome": self.outcome,
+            "reason": self.reason,
+        }
+        return {key: value for key, value in details.items() if value is not None}
+
+    @property
+    def failed(self) -> bool:
+        """Return whether this tells of a command that did not do what was asked.
+
+        One that was overtaken by a later one did not fail.
+        """
+        return self.kind is EventKind.COMMAND_FINISHED and (
+            self.outcome in (Outcome.REFUSED, Outcome.UNCERTAIN)
+            or (self.outcome == Outcome.ACCEPTED and self.reason is not None)
+        )
 
 
 class EventLog:
@@ -86,6 +128,7 @@ def events_between(old: Device, new: Device) -> Iterator[Event]:
         return
     yield from _connection(old, new)
     yield from _session(old, new)
+    yield from _flow(old, new)
     yield from _fault(old, new)
     before, now = _both(old, new, Reading.RESERVATION)
     if before != now:
@@ -151,6 +194,21 @@ def _session(old: Device, new: Device) -> Iterator[Event]:
             at=start,
             key=start.isoformat() if start else None,
         )
+
+
+def _flow(old: Device, new: Device) -> Iterator[Event]:
+    """Tell why energy no longer flows though the session goes on.
+
+    A pause was asked for, and a vehicle that is full says so by another status.
+    """
+    status = new.readings.get(Reading.STATUS)
+    before = old.readings.get(Reading.STATUS)
+    if before in (None, status) or new.online is False:
+        return
+    if status is ChargingStatus.SUSPENDED_EV:
+        yield Event(kind=EventKind.WAITING_FOR_VEHICLE, device_id=new.id)
+    elif before is ChargingStatus.CHARGING and status in _INTERRUPTING:
+        yield Event(kind=EventKind.INTERRUPTED, device_id=new.id, reason=_text(status))
 
 
 def _finished(old: Device, new: Device, *, over: bool) -> Event:
