@@ -13,7 +13,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .charging import Device, Reading, Value
+from .charging import Device, Reading, Value, limit_check, stalled, tells_stalled
 from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 
@@ -65,6 +65,37 @@ class OnlineDescription(ChargerBinarySensorDescription):
     def state(self, device: Device) -> bool | None:
         """Return whether the charger is connected."""
         return device.online
+
+
+@dataclass(frozen=True, kw_only=True)
+class StalledDescription(ChargerBinarySensorDescription):
+    """Describe a vehicle that may charge and does not."""
+
+    @override
+    def offered(self, device: Device) -> bool:
+        """Return whether a device tells enough to judge."""
+        return tells_stalled(device)
+
+    @override
+    def state(self, device: Device) -> bool | None:
+        """Return whether charging has stalled."""
+        return stalled(device) if tells_stalled(device) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitDescription(ChargerBinarySensorDescription):
+    """Describe a vehicle that draws more than it may."""
+
+    @override
+    def offered(self, device: Device) -> bool:
+        """Return whether a device tells its limit and what flows."""
+        return limit_check(device) is not None
+
+    @override
+    def state(self, device: Device) -> bool | None:
+        """Return whether more flows than was asked."""
+        check = limit_check(device)
+        return None if check is None else check.passed
 
 
 def _diagnostic(
@@ -127,6 +158,18 @@ BINARY_SENSORS: tuple[ChargerBinarySensorDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         # This class is on when it is open.
         is_on=lambda locked: not locked,
+    ),
+    StalledDescription(
+        key="stalled",
+        translation_key="stalled",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+    ),
+    LimitDescription(
+        key="limit_not_followed",
+        translation_key="limit_not_followed",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_category=EntityCategory.DIAGNOSTIC,
     ),
     _diagnostic(Reading.DATA_LINK, BinarySensorDeviceClass.CONNECTIVITY),
     _diagnostic(Reading.LINKED, BinarySensorDeviceClass.CONNECTIVITY),

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import override
 
-from homeassistant.core import callback
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import (
@@ -194,3 +195,32 @@ async def async_add_offered[DescriptionT: ChargerEntityDescription](
         if entities := fresh(part):
             async_add_entities(entities)
         await asyncio.sleep(0)
+
+
+@callback
+def entities_of(
+    hass: HomeAssistant, entity_ids: set[str], translation_key: str
+) -> set[str]:
+    """Return those entities that are of one kind and of this integration."""
+    registry = er.async_get(hass)
+    return {
+        entity_id
+        for entity_id in entity_ids
+        if (entry := registry.async_get(entity_id)) is not None
+        and entry.platform == DOMAIN
+        and entry.translation_key == translation_key
+    }
+
+
+@callback
+def device_behind(hass: HomeAssistant, entity_id: str) -> Device | None:
+    """Return the device that an entity of this integration belongs to."""
+    entity = er.async_get(hass).async_get(entity_id)
+    if entity is None or entity.config_entry_id is None or entity.device_id is None:
+        return None
+    entry: ChargerConfigEntry | None = hass.config_entries.async_get_entry(
+        entity.config_entry_id
+    )
+    if entry is None or entry.state is not ConfigEntryState.LOADED:
+        return None
+    return entry.runtime_data.device_of(entity.device_id)

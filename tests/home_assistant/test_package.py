@@ -24,6 +24,7 @@ from custom_components.ev_charger_cloud.charging import (
     Reading,
     Refusal,
 )
+from custom_components.ev_charger_cloud.condition import CONDITIONS
 from custom_components.ev_charger_cloud.config_flow import ChargerConfigFlow
 from custom_components.ev_charger_cloud.const import (
     CONF_ALL_CHARGERS,
@@ -56,6 +57,7 @@ from custom_components.ev_charger_cloud.services import (
     SESSIONS_SCHEMA,
 )
 from custom_components.ev_charger_cloud.switch import SWITCHES
+from custom_components.ev_charger_cloud.trigger import TRIGGERS
 import homeassistant.components as core_components
 from homeassistant.const import Platform
 from homeassistant.helpers.entity import EntityDescription
@@ -317,6 +319,7 @@ class TestEveryLanguage:
     """What holds for each translation."""
 
     SECTIONS = {
+        "conditions",
         "config",
         "device",
         "entity",
@@ -327,6 +330,7 @@ class TestEveryLanguage:
         "services",
         "system_health",
         "title",
+        "triggers",
     }
 
     @pytest.fixture
@@ -716,7 +720,7 @@ class TestIcons:
 
     def test_only_known_parts(self) -> None:
         """Nothing else is in the file."""
-        assert ICONS.keys() <= {"entity", "services"}
+        assert ICONS.keys() <= {"conditions", "entity", "services", "triggers"}
         assert ICONS["entity"].keys() <= set(PLATFORMS)
 
 
@@ -814,6 +818,32 @@ class TestActions:
             taken = list(validator.container) if isinstance(validator, vol.In) else []
             offered = selector["select"]["options"] if "select" in selector else []
             assert sorted(offered) == sorted(taken), key
+
+
+@pytest.mark.parametrize(
+    ("section", "kind", "defined"),
+    [("triggers", "trigger", TRIGGERS), ("conditions", "condition", CONDITIONS)],
+)
+def test_triggers_and_conditions(
+    section: str, kind: str, defined: Mapping[str, object]
+) -> None:
+    """Each is described, has its words, the same fields in both, and an icon."""
+    described = {
+        key: value
+        for key, value in yaml.safe_load(
+            (PACKAGE / f"{section}.yaml").read_text()
+        ).items()
+        if not key.startswith(".")
+    }
+    texts = TEXTS[section]
+    assert described.keys() == texts.keys() == ICONS[section].keys() == defined.keys()
+    for key, description in described.items():
+        assert ICONS[section][key].keys() == {kind}
+        assert texts[key]["name"]
+        assert texts[key]["description"]
+        fields = texts[key].get("fields", {})
+        assert fields.keys() == description.get("fields", {}).keys(), key
+        assert all(field["name"] for field in fields.values()), key
 
 
 class TestPlatforms:

@@ -76,6 +76,7 @@ from .sessions import (
     SchedulePeriod,
     Session,
 )
+from .supervision import LimitCheck, limit_check, stalled, tells_stalled
 
 __all__ = [
     "CURRENTS",
@@ -109,6 +110,7 @@ __all__ = [
     "Fleet",
     "HardReset",
     "Health",
+    "LimitCheck",
     "Money",
     "Name",
     "NotFoundError",
@@ -153,4 +155,7 @@ __all__ = [
     "UnusableAnswerError",
     "Value",
     "events_between",
+    "limit_check",
+    "stalled",
+    "tells_stalled",
 ]

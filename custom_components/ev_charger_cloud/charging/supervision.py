@@ -1,0 +1,103 @@
+"""What is not as it should be at a charger, though no single reading says so."""
+
+from dataclasses import dataclass
+
+from .controls import Control
+from .device import Device
+from .readings import CURRENTS, ChargingStatus, Reading, Unit
+
+# In these nothing is expected to flow.
+_AT_REST = frozenset(
+    {
+        ChargingStatus.COMPLETE,
+        ChargingStatus.DISCHARGING,
+        ChargingStatus.FAULTED,
+        ChargingStatus.INOPERATIVE,
+        ChargingStatus.PAUSED,
+    }
+)
+
+# Vehicles regulate, and meters measure, about this exactly.
+_TOLERANCE = 0.05
+_LEAST_TOLERANCE = {Unit.AMPERE: 1.0, Unit.WATT: 250.0}
+
+
+def tells_stalled(device: Device) -> bool:
+    """Return whether a device tells enough to judge whether it has stalled."""
+    return (
+        Reading.PLUG in device.readings
+        and Reading.CHARGING in device.readings
+        and Control.CHARGING in device.controls
+    )
+
+
+def stalled(device: Device) -> bool | None:
+    """Return whether a vehicle is plugged in and may charge, yet nothing flows.
+
+    None where that is not known. A vehicle that is known to be full has not stalled.
+    """
+    allowed = device.controls[Control.CHARGING].value
+    plugged = device.readings[Reading.PLUG]
+    charging = device.readings[Reading.CHARGING]
+    if (
+        plugged is False
+        or allowed is False
+        or charging is True
+        or device.readings.get(Reading.FULLY_CHARGED) is True
+        or device.readings.get(Reading.PAUSED) is True
+        or device.readings.get(Reading.STATUS) in _AT_REST
+    ):
+        return False
+    return None if None in (allowed, plugged, charging) else True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitCheck:
+    """A limit beside what the charger offers and the vehicle draws, in one unit."""
+
+    limit: float | None
+    offered: float | None
+    drawn: float | None
+    unit: Unit
+
+    @property
+    def passed(self) -> bool | None:
+        """Return whether more is drawn than was allowed, None where nobody knows."""
+        least = _LEAST_TOLERANCE[self.unit]
+        if self.drawn is not None and self.drawn <= least:
+            return False
+        if self.limit is None or self.drawn is None:
+            return None
+        return self.drawn > self.limit + max(least, self.limit * _TOLERANCE)
+
+
+def limit_check(device: Device) -> LimitCheck | None:
+    """Compare what flows with the limit, None where a device does not tell both."""
+    if (
+        Control.CURRENT_LIMIT in device.controls
+        and not device.readings.keys().isdisjoint(CURRENTS)
+    ):
+        currents = [
+            value
+            for reading in CURRENTS
+            if (value := _number(device.readings.get(reading))) is not None
+        ]
+        return LimitCheck(
+            limit=_number(device.controls[Control.CURRENT_LIMIT].value),
+            offered=_number(device.readings.get(Reading.CURRENT_OFFERED)),
+            drawn=max(currents, default=None),
+            unit=Unit.AMPERE,
+        )
+    if Control.POWER_LIMIT in device.controls and Reading.POWER in device.readings:
+        return LimitCheck(
+            limit=_number(device.controls[Control.POWER_LIMIT].value),
+            offered=_number(device.readings.get(Reading.POWER_OFFERED)),
+            drawn=_number(device.readings[Reading.POWER]),
+            unit=Unit.WATT,
+        )
+    return None
+
+
+def _number(value: object) -> float | None:
+    """Return a value that is a number."""
+    return float(value) if isinstance(value, int | float) else None
