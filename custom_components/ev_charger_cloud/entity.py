@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import override
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
@@ -216,11 +215,8 @@ def entities_of(
 def device_behind(hass: HomeAssistant, entity_id: str) -> Device | None:
     """Return the device that an entity of this integration belongs to."""
     entity = er.async_get(hass).async_get(entity_id)
-    if entity is None or entity.config_entry_id is None or entity.device_id is None:
-        return None
-    entry: ChargerConfigEntry | None = hass.config_entries.async_get_entry(
-        entity.config_entry_id
-    )
-    if entry is None or entry.state is not ConfigEntryState.LOADED:
-        return None
-    return entry.runtime_data.device_of(entity.device_id)
+    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+        if entity and entity.device_id and entity.config_entry_id == entry.entry_id:
+            coordinator: ChargingCoordinator = entry.runtime_data
+            return coordinator.device_of(entity.device_id)
+    return None

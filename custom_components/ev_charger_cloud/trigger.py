@@ -4,6 +4,7 @@ They watch the entities of this integration alone, found by their translation ke
 the factories of Home Assistant would take any plug or problem in the same area.
 """
 
+from abc import abstractmethod
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, override
@@ -48,9 +49,9 @@ class ChargerTrigger(EntityTriggerBase):
             self._hass, super().entity_filter(entities), self._translation_key
         )
 
+    @abstractmethod
     def details(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what automations are told beside the states."""
-        return {}
 
     @override
     async def async_attach_runner(
