@@ -8,6 +8,11 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN, PLATFORMS
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
+from .lovelace_resource import (
+    async_add_resource,
+    async_remove_resource,
+    async_serve_module,
+)
 from .push import async_end_push
 from .repairs import async_update_issues
 from .services import async_setup_services
@@ -17,13 +22,15 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up the actions."""
+    """Set up the actions, and what dashboards are drawn with."""
     async_setup_services(hass)
+    await async_serve_module(hass)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> bool:
     """Set up an account."""
+    await async_add_resource(hass)
     store = await AccountStore.load(hass, entry)
     coordinator = ChargingCoordinator(hass, entry, store)
     coordinator.push.async_register()
@@ -59,6 +66,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
     await async_end_push(hass, entry, store)
     await store.remove()
     async_update_issues(hass, entry, ())
+    if not hass.config_entries.async_entries(DOMAIN):
+        await async_remove_resource(hass)
 
 
 async def async_remove_config_entry_device(
