@@ -12,10 +12,10 @@ from tempfile import mkdtemp
 import time
 from typing import Any
 
-from . import dashboard, screenshot
+from . import dashboard
 from .errors import DemoError
 from .home import OWNER
-from .life import enliven, stir
+from .life import enliven
 from .log import complaints
 from .process import LOG, check_port, folder_of_demo, free_port
 from .stage import Stage, Tell, set_stage
@@ -29,13 +29,7 @@ SIMULATOR_PORT = 8765
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for and return the exit code."""
     options = parse(arguments)
-    work = (
-        _check(options)
-        if options.check
-        else _screenshot(options)
-        if options.screenshot
-        else _demo(options)
-    )
+    work = _check(options) if options.check else _demo(options)
     try:
         return asyncio.run(_until_signal(work))
     except* DemoError as errors:
@@ -51,12 +45,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--check",
         action="store_true",
         help="do the main job with a charger of each provider, and end",
-    )
-    parser.add_argument(
-        "--screenshot",
-        type=Path,
-        metavar="FILE",
-        help="photograph the dashboard after some minutes, and end",
     )
     parser.add_argument(
         "--providers", type=_names, metavar="A,B", help="only these providers"
@@ -111,7 +99,7 @@ async def _demo(options: argparse.Namespace) -> int:
     async with set_stage(
         folder, port, SIMULATOR_PORT, options.providers, tell
     ) as stage:
-        await _dress(stage)
+        await dashboard.install(stage.home)
         print(
             *devices_table(stage.chargers, stage.home.states),
             "",
@@ -157,25 +145,6 @@ async def _check(options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-async def _screenshot(options: argparse.Namespace) -> int:
-    """Start everything, let some minutes pass, and photograph the dashboard."""
-    screenshot.browser()
-    port = options.port or free_port()
-    check_port(port, "Home Assistant", "--port takes another")
-    folder = Path(mkdtemp(prefix="ev-charger-cloud-"))
-    tell = _teller()
-    try:
-        async with set_stage(folder, port, 0, options.providers, tell) as stage:
-            await _dress(stage)
-            await _enliven(stage)
-            await stir(stage)
-            await screenshot.take(stage.home, dashboard.URL_PATH, options.screenshot)
-            tell("dashboard", "photographed", str(options.screenshot))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
-
-
 # Its parts
 
 
@@ -187,12 +156,6 @@ def _teller() -> Tell:
         print(event_line(time.monotonic() - begin, *cells), flush=True)
 
     return tell
-
-
-async def _dress(stage: Stage) -> None:
-    """Make a dashboard of the chargers the first page."""
-    names = await dashboard.provider_names(stage.home)
-    await dashboard.install(stage.home, stage.chargers, names)
 
 
 async def _enliven(stage: Stage) -> None:

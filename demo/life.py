@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import count, cycle, repeat
-import time
+from itertools import cycle
 from typing import Any
 
 from .chargers import LIMITS, Charger, state_of
@@ -20,7 +19,7 @@ _CARS: tuple[dict[str, Any], ...] = (
 
 _PATIENCE = 20.0  # s until a car that was plugged in charges
 _MOST = dict(zip(LIMITS, (16, 11_000), strict=True))  # A, W
-_SHARES = (0.7, 0.5, 0.85, 0.6, 1.0)  # enough for three phases
+_SHARE = 0.7  # enough for three phases
 
 
 async def enliven(stage: Stage) -> list[str]:
@@ -33,19 +32,6 @@ async def enliven(stage: Stage) -> list[str]:
             charging.append(_charge(stage, charger, outlet, next(cars)))
     outcomes = await asyncio.gather(*charging, return_exceptions=True)
     return [str(outcome) for outcome in outcomes if isinstance(outcome, DemoError)]
-
-
-async def stir(stage: Stage, seconds: float = 240, every: float = 20) -> None:
-    """Change limits for some minutes, so that there are curves to look at."""
-    end = time.monotonic() + seconds
-    for turn in count():
-        await asyncio.sleep(every)
-        if time.monotonic() > end:
-            break
-        charging = [each for each in stage.chargers if _charging(stage, each)]
-        shares = (_SHARES[(turn + number) % len(_SHARES)] for number in count())
-        with suppress(DemoError):
-            await asyncio.gather(*map(_limit, repeat(stage), charging, shares))
 
 
 async def _charge(
@@ -61,7 +47,7 @@ async def _charge(
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await stage.home.until(lambda: _charging(stage, charger))
-            await _limit(stage, charger, _SHARES[0])
+            await _limit(stage, charger, _SHARE)
     except DemoError as err:
         raise DemoError(f"{charger.provider}, {charger.title}: {err}") from err
 

@@ -1,74 +1,51 @@
 """The dashboard."""
 
-from demo.chargers import Charger, Entity
-from demo.dashboard import configuration
+from typing import Any
 
-EVERYTHING = {
-    "sensor.{}_status": "status",
-    "binary_sensor.{}_plug": "plug",
-    "switch.{}_charging": "charging",
-    "sensor.{}_session_energy": "session_energy",
-    "sensor.{}_power": "power",
-    "number.{}_limit": "charging_current",
-}
+from demo.dashboard import URL_PATH, install
 
 
-def charger(provider: str, name: str, *missing: str) -> Charger:
-    return Charger(
-        device_id=name,
-        provider=provider,
-        name=name,
-        identifier=f"{provider}_me_{name}",
-        serial=None,
-        entities=tuple(
-            Entity(pattern.format(name), key, key.title())
-            for pattern, key in EVERYTHING.items()
-            if key not in missing
-        ),
-    )
+class Home:
+    """Home Assistant, as far as dashboards go."""
+
+    def __init__(self, *dashboards: str, system: dict[str, Any] | None = None) -> None:
+        self.dashboards = list(dashboards)
+        self.configs: dict[str, Any] = {}
+        self.system = system
+
+    async def command(self, kind: str, **fields: Any) -> Any:
+        match kind:
+            case "lovelace/dashboards/list":
+                return [{"url_path": path} for path in self.dashboards]
+            case "lovelace/dashboards/create":
+                self.dashboards.append(fields["url_path"])
+            case "lovelace/config/save":
+                self.configs[fields["url_path"]] = fields["config"]
+            case "frontend/get_system_data":
+                return {"value": self.system}
+            case "frontend/set_system_data":
+                self.system = fields["value"]
+            case _:
+                raise AssertionError(kind)
+        return None
 
 
-def sections(*chargers: Charger) -> list[list[dict[str, object]]]:
-    (view,) = configuration(chargers, {"one": "One"})["views"]
-    return [section["cards"] for section in view["sections"]]
+async def test_everybody_begins_at_the_dashboard_that_makes_itself() -> None:
+    home = Home("other", system={"theme": "night"})
+
+    await install(home)
+
+    assert home.dashboards == ["other", URL_PATH]
+    assert home.configs == {URL_PATH: {"strategy": {"type": "custom:ev-charger-cloud"}}}
+    assert home.system == {"theme": "night", "default_panel": URL_PATH}
 
 
-def test_a_charger_has_a_section_of_tiles() -> None:
-    ((heading, *tiles),) = sections(charger("one", "a"))
+async def test_a_dashboard_that_is_there_is_renewed() -> None:
+    home = Home()
+    await install(home)
+    home.configs.clear()
 
-    assert heading["heading"] == "a · One"
-    assert [tile["entity"] for tile in tiles] == [
-        "sensor.a_status",
-        "binary_sensor.a_plug",
-        "switch.a_charging",
-        "sensor.a_session_energy",
-        "sensor.a_power",
-        "number.a_limit",
-    ]
-    assert [bool(tile.get("features")) for tile in tiles] == [False] * 4 + [True] * 2
+    await install(home)
 
-
-def test_what_a_charger_does_not_offer_leaves_no_gap() -> None:
-    ((_, *tiles),) = sections(charger("one", "a", "session_energy", "charging_current"))
-
-    assert [tile["grid_options"] for tile in tiles] == [
-        {"columns": 6},
-        {"columns": 6},
-        {"columns": 12},
-        {"columns": 12},
-    ]
-
-
-def test_the_providers_take_turns_and_devices_without_a_status_are_left_out() -> None:
-    found = sections(
-        charger("one", "a"),
-        charger("one", "site", "status"),
-        charger("one", "b"),
-        charger("two", "c"),
-    )
-
-    assert [heading["heading"] for heading, *_ in found] == [
-        "a · One",
-        "c · two",
-        "b · One",
-    ]
+    assert home.dashboards == [URL_PATH]
+    assert list(home.configs) == [URL_PATH]

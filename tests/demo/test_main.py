@@ -16,7 +16,7 @@ def test_the_demo_itself_is_the_default() -> None:
     options = parse([])
 
     assert not options.check
-    assert options.port is options.providers is options.screenshot is None
+    assert options.port is options.providers is None
 
 
 def test_providers_are_separated_by_commas() -> None:

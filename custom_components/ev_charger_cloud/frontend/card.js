@@ -1,7 +1,7 @@
 // The card of one charger.
 
 import { fire, html, navigate, show } from "./dom.js";
-import { day, energy, moment, money, number, power, span, time } from "./format.js";
+import { day, energy, moment, money, number, power, quantity, span, time } from "./format.js";
 import { lastSessions, powerSince } from "./history.js";
 import { changed, chargerOf, chargersOf, ICONS, Look, PLATFORM, TONES } from "./model.js";
 import { CARD } from "./style.js";
@@ -14,6 +14,7 @@ const BOX = 100;
 const PATIENCE = 30_000; // ms until a command that shows no effect is no longer awaited
 const STILL = 700; // ms that a slider rests before its value is sent
 const REMEMBER = 60_000; // ms between two looks into the history
+const CURVE = 3_600_000; // ms that a curve reaches back where no session is told
 const TICK = 20_000; // ms between two looks at the clock
 
 export class ChargerCard extends HTMLElement {
@@ -208,7 +209,7 @@ export class ChargerCard extends HTMLElement {
     if (this.#pending?.kind && this.#pending.kind !== look.kind) {
       this.#pending = undefined;
     }
-    if (this.#size === "large") this.#remember(look);
+    if (this.#size === "large" || this.#bare(look)) this.#remember(look);
     show(this._content, this.#size === "compact" ? this.#compact(look) : this.#full(look));
   }
 
@@ -322,6 +323,11 @@ export class ChargerCard extends HTMLElement {
     </span>`;
   }
 
+  // Energy flows, and the cloud tells nothing of the session.
+  #bare(look) {
+    return this.#size === "normal" && look.power > 0 && !look.session && !look.readyAt;
+  }
+
   #share(look) {
     const { ceiling } = look;
     return look.power > 0 && ceiling
@@ -336,7 +342,7 @@ export class ChargerCard extends HTMLElement {
     const phases = large && look.power > 0 ? currents : [];
     if (!ring && !facts.length) return "";
     return html`<div class="live">
-      ${ring}
+      ${ring} ${!facts.length && !large && this.#curve(look)}
       ${(facts.length > 0 || phases.length > 0) &&
       html`<dl class="facts">
         ${facts}
@@ -511,7 +517,7 @@ export class ChargerCard extends HTMLElement {
         <button class="plain" data-do="propose">${word(hass, "set_limit")}</button>
       </div>`;
     }
-    const told = `${number(hass, value)} ${limit.unit}`;
+    const told = quantity(hass, value, limit.unit);
     const filled = ((value - limit.min) / (limit.max - limit.min || 1)) * 100;
     const clear = look.state("button.clear_limit");
     return html`<div class="limits" data-key="limit">
@@ -552,7 +558,9 @@ export class ChargerCard extends HTMLElement {
     const { session } = look;
     try {
       const [points, sessions] = await Promise.all([
-        session?.start ? powerSince(this.#hass, charger, session.start) : [],
+        look.power > 0
+          ? powerSince(this.#hass, charger, session?.start ?? new Date(now - CURVE))
+          : [],
         this.#config.sessions === 0 ? [] : lastSessions(this.#hass, [charger]),
       ]);
       this.#history = { at: now, points, sessions };
@@ -565,9 +573,8 @@ export class ChargerCard extends HTMLElement {
 
   #curve(look) {
     const { points } = this.#history;
-    const { session } = look;
-    if (!session?.start || !points || points.length < 3) return "";
-    const start = Math.max(session.start.getTime(), points[0].at);
+    if (!(look.power > 0) || !points || points.length < 3) return "";
+    const start = Math.max(look.session?.start?.getTime() ?? 0, points[0].at);
     const end = Date.now();
     const most = Math.max(...points.map(({ watts }) => watts));
     if (!(most > 0)) return "";
@@ -578,7 +585,7 @@ export class ChargerCard extends HTMLElement {
     for (const { at, watts } of points.slice(1)) line += `H${x(at)}V${y(watts)}`;
     line += "H300";
     const caption = word(this.#hass, "power_curve", {
-      time: time(this.#hass, session.start),
+      time: time(this.#hass, new Date(start)),
     });
     return html`<figure class="curve" data-key="curve">
       <svg viewBox="0 0 300 56" preserveAspectRatio="none" aria-hidden="true">

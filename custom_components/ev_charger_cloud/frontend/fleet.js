@@ -9,11 +9,14 @@ const MANY = 24; // chargers, above which there is a search, by place
 const TOO_MANY = 200; // chargers, above which places are collapsed
 const LARGE = 2; // chargers that charge and are shown in full size
 
+const SMALL = new Set(["idle", "away"]);
+
 const TONE_OF_GROUP = {
   charging: "active",
   waiting: "waiting",
   attention: "fault",
   idle: "quiet",
+  away: "away",
 };
 
 export class FleetCard extends HTMLElement {
@@ -112,14 +115,14 @@ export class FleetCard extends HTMLElement {
     return groups.map((group) => ({
       ...group,
       title: alone ? "" : group.title,
-      wide: alone || group.key !== "idle",
+      wide: alone || !SMALL.has(group.key),
       cards: group.rows.map(({ charger }) => ({ charger, size: this.#size(group, alone) })),
     }));
   }
 
   #size({ key, rows }, alone) {
     if (alone) return "large";
-    if (key === "idle") return "compact";
+    if (SMALL.has(key)) return "compact";
     return key === "charging" && rows.length <= LARGE ? "large" : "normal";
   }
 

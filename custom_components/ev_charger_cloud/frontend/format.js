@@ -11,11 +11,12 @@ const NUMBER_LOCALES = {
   system: undefined,
 };
 
-export function number(hass, value, digits = 1) {
+export function number(hass, value, digits = 1, least = 0) {
   const chosen = hass.locale?.number_format;
   const locale = chosen in NUMBER_LOCALES ? NUMBER_LOCALES[chosen] : hass.language;
   return new Intl.NumberFormat(locale, {
     maximumFractionDigits: digits,
+    minimumFractionDigits: least,
     useGrouping: chosen !== "none",
   }).format(value);
 }
@@ -25,15 +26,26 @@ export function power(hass, watts) {
   if (watts !== 0 && Math.abs(watts) < 100) {
     return { value: number(hass, watts, 0), unit: "W" };
   }
-  const kilowatts = watts / 1000;
-  return { value: number(hass, kilowatts, kilowatts < 100 ? 1 : 0), unit: "kW" };
+  return { value: oneDigit(hass, watts / 1000), unit: "kW" };
+}
+
+// A number that changes does not change its width, unless it becomes large.
+function oneDigit(hass, value) {
+  const digits = Math.abs(value) < 100 ? 1 : 0;
+  return number(hass, value, digits, digits);
+}
+
+export function quantity(hass, value, unit) {
+  return unit === "W" && value >= 1000
+    ? `${number(hass, value / 1000)} kW`
+    : `${number(hass, value)} ${unit}`;
 }
 
 export function energy(hass, wattHours) {
   const kilowattHours = wattHours / 1000;
   return kilowattHours >= 10000
-    ? `${number(hass, kilowattHours / 1000, 1)} MWh`
-    : `${number(hass, kilowattHours, kilowattHours < 100 ? 1 : 0)} kWh`;
+    ? `${oneDigit(hass, kilowattHours / 1000)} MWh`
+    : `${oneDigit(hass, kilowattHours)} kWh`;
 }
 
 export function money(hass, amount, currency) {

@@ -113,7 +113,13 @@ export async function powerSince(hass, charger, start) {
 // for each, or else by each new energy of the last session.
 export async function lastSessions(hass, chargers, days = 30) {
   const found = [];
-  const keys = ["session_start", "session_energy", "session_cost", "last_session_energy"];
+  const keys = [
+    "session_start",
+    "session_end",
+    "session_energy",
+    "session_cost",
+    "last_session_energy",
+  ];
   const wanted = chargers.flatMap((charger) =>
     keys.map((key) => charger.entities.get(`sensor.${key}`)).filter(Boolean),
   );
@@ -148,16 +154,21 @@ export async function lastSessions(hass, chargers, days = 30) {
               each.at < until - 2000 &&
               !Number.isNaN(parseFloat(each.value)),
           );
+        const ended = within("session_end")
+          .map(({ value }) => Date.parse(value))
+          .filter((end) => end >= start)
+          .at(-1);
         const energies = within("session_energy");
         const last = energies.at(-1);
         const cost = within("session_cost").at(-1);
         if (!last || !(parseFloat(last.value) > 0)) return;
-        // When it stopped growing.
-        const end = energies.find((each) => each.value === last.value).at;
+        // Where no end is told: when it was seen to stop growing.
+        const grown = energies.find((each) => each.value === last.value);
+        const end = ended ?? (grown === energies[0] ? undefined : grown.at);
         found.push({
           charger,
           start: new Date(start),
-          seconds: end > start ? (end - start) / 1000 : undefined,
+          seconds: end && (end - start) / 1000,
           energy: parseFloat(last.value) * factor("session_energy"),
           cost: cost && {
             amount: parseFloat(cost.value),

@@ -82,13 +82,20 @@ function assembled(hass) {
         id,
         parentId,
         entities,
-        name: device.name_by_user || device.name || id,
+        name: nameOf(device, hass.devices[parentId]) || id,
         place: placeOf(hass, device),
       };
     })
     .sort((one, other) =>
       one.name.localeCompare(other.name, undefined, { numeric: true }),
     );
+}
+
+// A connector that the cloud calls "Left" is told with its charger.
+function nameOf(device, parent) {
+  const own = device.name_by_user || device.name || "";
+  const whole = parent?.name_by_user || parent?.name || "";
+  return device.name_by_user || own.includes(whole) ? own : `${whole} ${own}`.trim();
 }
 
 function placeOf(hass, device) {
@@ -162,7 +169,9 @@ export class Look {
   get kind() {
     const status = this.state("sensor.status");
     if (this.value("binary_sensor.online") === "off") return "offline";
-    if (!status || LOST.has(status.state)) return "unknown";
+    if (!status || LOST.has(status.state)) {
+      return this.value("sensor.connection_status") === "error" ? "offline" : "unknown";
+    }
     switch (status.state) {
       case "charging":
       case "discharging":
@@ -233,12 +242,13 @@ export class Look {
       this.amount("sensor.maximum_current"),
     ].filter((each) => each > 0);
     if (!exact.length && !amps.length && limit) {
-      if (limit.key === "number.maximum_power") exact.push(limit.max);
-      else amps.push(limit.max);
+      (limit.key === "number.maximum_power" ? exact : amps).push(limit.max);
     }
-    const estimated = amps.length
+    let estimated = amps.length
       ? Math.min(...amps) * this.voltsOfAllPhases(Math.min(...amps))
       : Infinity;
+    // Direct current, or phases of which nothing is told: no estimate holds.
+    if (this.power > estimated * 1.15) estimated = Infinity;
     const watts = Math.min(estimated, ...exact);
     return watts < Infinity ? { watts, estimated: watts === estimated } : undefined;
   }
@@ -380,7 +390,7 @@ export const ICONS = {
 };
 
 // The order in which chargers are shown.
-export const GROUPS = ["charging", "waiting", "attention", "idle"];
+export const GROUPS = ["charging", "waiting", "attention", "idle", "away"];
 
 export function groupOf(kind) {
   return {
@@ -390,7 +400,7 @@ export function groupOf(kind) {
     done: "waiting",
     fault: "attention",
     quiet: "idle",
-    away: "idle",
+    away: "away",
   }[TONES[kind]];
 }
 

@@ -161,7 +161,13 @@ export class ChargerStrategy extends HTMLElement {
         type: "grid",
         cards: [
           { type: "heading", heading: word(hass, key), icon },
-          { type: "entities", entities: ids },
+          {
+            type: "entities",
+            entities: ids.map((entity) => ({
+              entity,
+              name: hass.entities[entity]?.name ?? undefined,
+            })),
+          },
         ],
       };
     const controls = of((entry) => !READ.has(domain(entry)) && domain(entry) !== "event");

@@ -283,12 +283,12 @@ export const CARD = css`
     gap: 8px 16px;
   }
   .do {
+    flex: 1 1 104px;
     display: inline-flex;
     align-items: center;
     justify-content: center;
     gap: 8px;
     min-block-size: 44px;
-    min-inline-size: 104px;
     padding-inline: 16px 20px;
     border-radius: 22px;
     font-weight: var(--ha-font-weight-medium, 500);
@@ -309,9 +309,13 @@ export const CARD = css`
   }
   .do.stop {
     --act: var(--error-color, #db4437);
+    background: var(--line);
+  }
+  .do.stop:hover:not([aria-disabled="true"]) {
+    background: color-mix(in srgb, var(--primary-text-color) 16%, transparent);
   }
   .limits {
-    flex: 1 1 180px;
+    flex: 6 1 232px;
     display: flex;
     align-items: center;
     gap: 8px;
@@ -462,6 +466,8 @@ export const CARD = css`
   }
 
   .curve {
+    flex: 1;
+    min-inline-size: 0;
     margin: 0;
   }
   .curve svg {
@@ -612,6 +618,9 @@ export const CARD = css`
 export const PAGE = css`
   ${BASE}
   ${TONE_COLORS}
+  :host {
+    padding-block-start: 12px;
+  }
   .tools {
     display: flex;
     flex-wrap: wrap;

@@ -17,7 +17,7 @@ const WORDS = {
     offline: "Offline",
     fault: "Fault",
     out_of_service: "Out of service",
-    unknown: "Nothing is known",
+    unknown: "No data",
 
     since: "since {time}",
     last_seen: "last seen {time}",
@@ -75,6 +75,7 @@ const WORDS = {
     group_waiting: "Waiting",
     group_attention: "Need attention",
     group_idle: "Free",
+    group_away: "Out of reach",
     no_place: "Elsewhere",
 
     now: "Now",
@@ -121,7 +122,7 @@ const WORDS = {
     offline: "Offline",
     fault: "Störung",
     out_of_service: "Außer Betrieb",
-    unknown: "Nichts bekannt",
+    unknown: "Keine Daten",
 
     since: "seit {time}",
     last_seen: "zuletzt gesehen {time}",
@@ -179,6 +180,7 @@ const WORDS = {
     group_waiting: "Warten",
     group_attention: "Brauchen Hilfe",
     group_idle: "Frei",
+    group_away: "Außer Reichweite",
     no_place: "Andere Orte",
 
     now: "Jetzt",
