@@ -17,6 +17,7 @@ from .errors import DemoError
 from .home import OWNER
 from .life import enliven
 from .log import complaints
+from .past import remember
 from .process import LOG, check_port, folder_of_demo, free_port
 from .stage import Stage, Tell, set_stage
 from .story import Story, choose
@@ -99,6 +100,7 @@ async def _demo(options: argparse.Namespace) -> int:
     async with set_stage(
         folder, port, SIMULATOR_PORT, options.providers, tell
     ) as stage:
+        await remember(stage)
         await dashboard.install(stage.home)
         print(
             *devices_table(stage.chargers, stage.home.states),

@@ -39,10 +39,14 @@ async def set_stage(
     simulator_port: int,
     wanted: Sequence[str] | None,
     tell: Tell,
+    simulator: Simulator | None = None,
 ) -> AsyncIterator[Stage]:
-    """Start everything and add the accounts; take it all down in the end."""
+    """Start everything and add the accounts; take it all down in the end.
+
+    The simulator is one that is not started yet, by default with the demo's chargers.
+    """
     prepare(folder, port)
-    simulator = Simulator()
+    simulator = simulator or Simulator()
     await simulator.start(port=simulator_port)
     try:
         tell("simulator", "started", simulator.url)

@@ -220,7 +220,7 @@ export class ChargerCard extends HTMLElement {
   #compact(look) {
     const { kind } = look;
     return html`<ha-card data-tone=${TONES[kind]}>
-      <button class="head row" data-do="more" aria-label=${this.#aloud(look)}>
+      <button class="head row" data-do="more">
         ${this.#mark(look)}
         <span class="names">
           <span class="name" style="display:block">${this.#name}</span>
@@ -245,11 +245,7 @@ export class ChargerCard extends HTMLElement {
     const large = this.#size === "large";
     return html`<ha-card data-tone=${TONES[kind]}>
       <div class="body ${large ? "large" : ""}">
-        <button
-          class="head"
-          data-do="more"
-          aria-label=${word(this.#hass, "more", { name: this.#aloud(look) })}
-        >
+        <button class="head" data-do="more">
           ${this.#mark(look, false)}
           <span class="names">
             <span class="name" style="display:block">${this.#name}</span>
@@ -269,16 +265,6 @@ export class ChargerCard extends HTMLElement {
 
   #announcement(look) {
     return html`<span class="hidden" role="status">${this.#name}: ${look.words}</span>`;
-  }
-
-  #aloud(look) {
-    const told = [this.#name, look.words];
-    if (look.power > 0) {
-      const { value, unit } = power(this.#hass, look.power);
-      told.push(`${value} ${unit}`);
-    }
-    if (look.kind === "fault") told.push(look.fault.reason);
-    return told.filter(Boolean).join(", ");
   }
 
   // Beside the state: since when, why, or what was last.

@@ -52,7 +52,6 @@ const WORDS = {
     set_limit: "Set a limit",
     clear_limit: "Remove the limit",
     refused: "The request failed.",
-    more: "More about {name}",
 
     advice: "Unplug the car, then restart the charger.",
     advice_connector_lock_failure: "Push the plug in firmly, or unplug and try again.",
@@ -157,7 +156,6 @@ const WORDS = {
     set_limit: "Grenze setzen",
     clear_limit: "Grenze aufheben",
     refused: "Die Anfrage ist gescheitert.",
-    more: "Mehr zu {name}",
 
     advice: "Auto ausstecken, dann die Ladestation neu starten.",
     advice_connector_lock_failure: "Stecker fest eindrücken oder neu einstecken.",

@@ -1,0 +1,1 @@
+"""What people see: the card and the dashboard, in a browser."""

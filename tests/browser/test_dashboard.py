@@ -1,0 +1,356 @@
+"""The dashboard and its cards, as people see and use them."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+from playwright.async_api import Locator, expect
+import pytest
+import pytest_asyncio
+
+from demo import accounts
+from demo.chargers import Charger
+from demo.dashboard import URL_PATH
+from demo.hardware import Outlet
+from simulator.faults import Fault
+
+from .conftest import DESKTOP, PHONE, PICTURES, SIZES, Looker, Scene
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),
+    # Home Assistant starts within.
+    pytest.mark.timeout(400),
+]
+
+PATH = f"/{URL_PATH}"
+PATIENCE = 30_000  # ms until a cloud and the next poll have done their part
+
+
+def shown(scene: Scene) -> list[Charger]:
+    """Return the chargers that have a status, without those that have connectors."""
+    with_status = [
+        each
+        for each in scene.stage.chargers
+        if any((e.domain, e.key) == ("sensor", "status") for e in each.entities)
+    ]
+    parents = {each.parent.device_id for each in with_status if each.parent}
+    return [each for each in with_status if each.device_id not in parents]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("window", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_everything_is_there_at_the_first_visit(
+    scene: Scene, looker: Looker, window: tuple[int, int], dark: bool
+) -> None:
+    """All chargers and their sum, readable by everybody, within the window."""
+    view = await looker.look(window, dark=dark)
+    await view.see(PATH)
+
+    await expect(view.page.locator("ev-charger-cloud-card")).to_have_count(
+        len(shown(scene))
+    )
+    await expect(view.page.locator("ev-charger-cloud-summary")).to_contain_text("Now")
+    assert await view.overflow() <= 0
+    name = "phone" if window == PHONE else "desktop"
+    await view.picture(f"{scene.size}-{name}-{'dark' if dark else 'light'}")
+    if scene.size == 10 and not dark:
+        await view.picture("dashboard-phone" if window == PHONE else "dashboard")
+    assert await view.hindrances() == []
+
+
+async def test_the_history_is_there(scene: Scene, looker: Looker) -> None:
+    view = await looker.look()
+    await view.see(f"{PATH}/history")
+
+    await expect(view.page.locator("ev-charger-cloud-sessions")).to_contain_text(
+        "ession"
+    )
+    await view.settle()
+    await view.picture(f"{scene.size}-history")
+    assert await view.hindrances() == []
+
+
+async def test_each_charger_has_a_page_that_the_keyboard_reaches(
+    scene: Scene, looker: Looker
+) -> None:
+    view = await looker.look()
+    await view.see(PATH)
+    name = shown(scene)[0].title
+    button = view.card(name).first.locator("button.head")
+    await button.focus()
+    await view.page.keyboard.press("Enter")
+
+    await view.page.wait_for_url("**/charger-*")
+    await view.page.get_by_text("Readings", exact=True).wait_for()
+    await view.settle()
+    await view.picture(f"{scene.size}-charger")
+    assert await view.hindrances() == []
+
+
+async def test_it_mirrors_and_speaks_other_languages(
+    scene: Scene, looker: Looker
+) -> None:
+    for language, window in (("he", PHONE), ("de", DESKTOP)):
+        view = await looker.look(window, language=language)
+        await view.see(PATH)
+
+        assert await view.overflow() <= 0
+        await view.picture(f"{scene.size}-{language}")
+        summary = view.page.locator("ev-charger-cloud-summary")
+        if language == "de":
+            await expect(summary).to_contain_text("Jetzt")
+        direction = await summary.evaluate("(card) => getComputedStyle(card).direction")
+        assert direction == ("rtl" if language == "he" else "ltr")
+
+
+def only(size: int) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """Run a test with so many chargers alone."""
+
+    def mark(test: Callable[..., object]) -> Callable[..., object]:
+        return pytest.mark.parametrize(
+            "scene", [size], ids=SIZES.get, indirect=True, scope="module"
+        )(test)
+
+    return mark
+
+
+# One charger: everything that a hand can do
+
+
+type Only = tuple[Charger, Outlet]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def alone(scene: Scene) -> AsyncGenerator[Only]:
+    """Return the only charger and its hardware, which is left as it was."""
+    (charger,) = shown(scene)
+    outlet = charger.outlet(scene.stage.clouds["ampeco"]["stations"])
+    assert outlet
+    yield charger, outlet
+    scene.simulator["ampeco"].faults.clear()
+    await scene.stage.world.do(outlet, "fault", code=None)
+    if (await scene.stage.world.look(outlet)).seen["plugged"]:
+        await scene.stage.world.do(outlet, "unplug")
+    await read(scene, charger)
+
+
+async def until(scene: Scene, outlet: Outlet, look: Callable[[Outlet], bool]) -> None:
+    """Wait until the hardware is as it should be."""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while not look(await scene.stage.world.look(outlet)):
+            await asyncio.sleep(0.2)
+
+
+async def read(scene: Scene, charger: Charger) -> None:
+    """Have Home Assistant read the charger now."""
+    status = charger.entity("sensor", "status")
+    assert status
+    await scene.stage.home.act("homeassistant.update_entity", status.id)
+
+
+async def says(card: Locator, words: str) -> None:
+    """Wait until a card says something."""
+    await expect(card).to_contain_text(words, timeout=PATIENCE)
+
+
+@only(1)
+async def test_start_limit_and_stop_reach_the_hardware(
+    scene: Scene, looker: Looker, alone: Only
+) -> None:
+    charger, outlet = alone
+    view = await looker.look(PHONE)
+    await view.see(PATH)
+    card = view.card(charger.title)
+    await says(card, "Not connected")
+    await says(card, "No limit")
+
+    await scene.stage.world.do(outlet, "plug_in", soc=0.4)
+    await read(scene, charger)
+    await says(card, "Plugged in")
+    await view.picture("card-plugged")
+
+    await card.get_by_role("button", name="Start").click()
+    await until(scene, outlet, lambda seen: seen.power > 0)
+    await says(card, "Charging")
+    await expect(card.locator(".ring")).to_contain_text("kW", timeout=PATIENCE)
+    await expect(card.get_by_role("button", name="Stop")).to_be_enabled(
+        timeout=PATIENCE
+    )
+    assert await view.hindrances() == []
+
+    # A limit that is not set is a text; the keyboard sets one.
+    await card.get_by_role("button", name="Set a limit").click()
+    slider = card.get_by_role("slider", name="Limit")
+    await expect(slider).to_be_focused()
+    await slider.press("Home")
+    for _ in range(4):
+        await slider.press("ArrowRight")
+    await expect(slider).to_have_attribute("aria-valuetext", "10 A")
+    await until(scene, outlet, lambda seen: 9.5 < seen.current < 10.5)
+    await says(card, "10 A")
+    await view.settle()
+    await view.picture("card-limited")
+
+    await card.get_by_role("button", name="Remove the limit").click()
+    await until(scene, outlet, lambda seen: seen.current > 12)
+    await says(card, "No limit")
+
+    await card.get_by_role("button", name="Stop").click()
+    await until(scene, outlet, lambda seen: seen.power == 0)
+    await expect(card.get_by_role("button", name="Start")).to_be_visible(
+        timeout=PATIENCE
+    )
+
+
+@only(1)
+async def test_what_the_cloud_refuses_is_said_in_its_words(
+    scene: Scene, looker: Looker, alone: Only
+) -> None:
+    charger, outlet = alone
+    view = await looker.look(PHONE)
+    await view.see(PATH)
+    card = view.card(charger.title)
+    await scene.stage.world.do(outlet, "plug_in")
+    await read(scene, charger)
+    await says(card, "Plugged in")
+    faults = scene.simulator["ampeco"].faults
+    faults.add(
+        Fault(
+            status=422,
+            method="POST",
+            path=".*",
+            times=None,
+            body={"message": "The driver owes money."},
+        )
+    )
+
+    await card.get_by_role("button", name="Start").click()
+
+    alert = card.get_by_role("alert")
+    await expect(alert).to_contain_text("The driver owes money.", timeout=PATIENCE)
+    await expect(card.get_by_role("button", name="Start")).to_be_enabled()
+    await view.picture("card-refused")
+    assert await view.hindrances() == []
+
+
+@only(1)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_a_fault_is_red_with_its_reason(
+    scene: Scene, looker: Looker, alone: Only, dark: bool
+) -> None:
+    charger, outlet = alone
+    await scene.stage.world.do(outlet, "plug_in")
+    await scene.stage.world.do(outlet, "fault", code="GroundFailure")
+    await read(scene, charger)
+    view = await looker.look(PHONE, dark=dark)
+    await view.see(PATH)
+    card = view.card(charger.title)
+
+    await says(card, "Fault")
+    await says(card, "Ground failure")
+    await says(card, "Unplug the car.")
+    await expect(card.get_by_role("button", name="Start")).to_have_count(0)
+    await view.picture(f"card-fault-{'dark' if dark else 'light'}")
+    assert await view.hindrances() == []
+
+
+@only(1)
+async def test_an_account_that_is_added_appears_by_itself(
+    scene: Scene, looker: Looker
+) -> None:
+    view = await looker.look()
+    await view.see(PATH)
+    cards = view.page.locator("ev-charger-cloud-card")
+    await expect(cards).to_have_count(1)
+    cloud = scene.simulator["plugchoice"]
+    cloud.populate(1)
+
+    await accounts.add(
+        scene.stage.home,
+        "plugchoice",
+        {"base_url": cloud.base_url, **cloud.credentials},
+    )
+
+    await expect(cards).not_to_have_count(1, timeout=PATIENCE)
+
+
+@only(1)
+async def test_the_card_picker_offers_the_card_for_what_is_ours(
+    scene: Scene, looker: Looker, alone: Only
+) -> None:
+    charger, _ = alone
+    status = charger.entity("sensor", "status")
+    assert status
+    view = await looker.look()
+    await view.see(PATH)
+
+    suggestions = await view.page.evaluate(
+        """(ids) => {
+          const { hass } = document.querySelector("home-assistant");
+          const card = window.customCards.find(
+            ({ type }) => type === "ev-charger-cloud-card");
+          return ids.map((id) => card.getEntitySuggestion(hass, id));
+        }""",
+        [status.id, "sun.sun", "sensor.nobody"],
+    )
+
+    config = {"type": "custom:ev-charger-cloud-card", "device": charger.device_id}
+    assert suggestions == [{"config": config}, None, None]
+    form = await view.page.evaluate(
+        """() => customElements.get("ev-charger-cloud-card").getConfigForm()
+          .schema.map(({ name }) => name)"""
+    )
+    assert form[0] == "device"
+
+
+# Ten: what comes first
+
+
+@only(10)
+async def test_what_charges_comes_first(scene: Scene, looker: Looker) -> None:
+    view = await looker.look()
+    await view.see(PATH)
+    sections = view.page.locator("ev-charger-cloud-fleet section")
+
+    await expect(sections.first).to_have_attribute("data-key", "charging")
+    keys = await sections.evaluate_all("(all) => all.map((one) => one.dataset.key)")
+    order = ["charging", "waiting", "attention", "idle", "away"]
+    assert keys == [key for key in order if key in keys]
+    idle = sections.and_(view.page.locator("[data-key=idle]"))
+    await expect(idle.locator("ev-charger-cloud-card").first).to_have_attribute(
+        "data-size", "compact"
+    )
+    charging = sections.first.locator("ev-charger-cloud-card").first
+    await charging.screenshot(path=PICTURES / "card.png")
+
+
+@only(10)
+async def test_nothing_moves_for_those_who_asked_for_stillness(
+    scene: Scene, looker: Looker
+) -> None:
+    view = await looker.look(still=True)
+    await view.see(PATH)
+
+    glow = view.page.locator("ev-charger-cloud-card .glow").first
+    assert await glow.evaluate("(one) => getComputedStyle(one).display") == "none"
+
+
+# Two hundred: found by name
+
+
+@only(200)
+async def test_many_are_searched_and_filtered(scene: Scene, looker: Looker) -> None:
+    view = await looker.look(PHONE)
+    await view.see(PATH)
+    cards = view.page.locator("ev-charger-cloud-card")
+
+    await view.page.get_by_role("searchbox").fill("00123")
+    await expect(cards).to_have_count(1)
+    await expect(cards).to_contain_text("Charger 00123")
+    await view.page.get_by_role("searchbox").fill("nothing like it")
+    await expect(view.page.get_by_text("No charger matches.")).to_be_visible()
+
+    await view.page.get_by_role("searchbox").fill("")
+    await view.page.get_by_role("button", name="Need attention").click()
+    await expect(cards).to_have_count(4)
+    await expect(cards.first).to_contain_text("Ground failure")
