@@ -53,13 +53,20 @@ async def _write(
 ) -> None:
     """Write the statistics of a sensor."""
     command = stage.home.command
-    known = await command("recorder/get_statistics_metadata", statistic_ids=[entity.id])
     state = stage.home.states.get(entity.id)
-    if known or state is None or not amounts:
+    if state is None or not amounts:
+        return
+    begin = amounts[0][0] - timedelta(hours=1)
+    if await command(
+        "recorder/statistics_during_period",
+        start_time=begin.isoformat(),
+        statistic_ids=[entity.id],
+        period="month",
+        types=["sum"],
+    ):
         return
     # The recorder goes on from zero.
     total = -sum(amount for _, amount in amounts)
-    begin = amounts[0][0] - timedelta(hours=1)
     rows: list[dict[str, Any]] = [{"start": begin.isoformat(), "sum": total}]
     for at, amount in amounts:
         total += amount

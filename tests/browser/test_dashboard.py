@@ -171,6 +171,7 @@ async def test_start_limit_and_stop_reach_the_hardware(
 
     await card.get_by_role("button", name="Start").click()
     await until(scene, outlet, lambda seen: seen.power > 0)
+    await read(scene, charger)
     await says(card, "Charging")
     await expect(card.locator(".ring")).to_contain_text("kW", timeout=PATIENCE)
     await expect(card.get_by_role("button", name="Stop")).to_be_enabled(

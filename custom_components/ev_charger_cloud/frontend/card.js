@@ -1,7 +1,7 @@
 // The card of one charger.
 
 import { fire, html, navigate, show } from "./dom.js";
-import { day, energy, moment, money, number, power, quantity, span, time } from "./format.js";
+import { day, energy, moment, money, power, quantity, span, time } from "./format.js";
 import { lastSessions, powerSince } from "./history.js";
 import { changed, chargerOf, chargersOf, ICONS, Look, PLATFORM, TONES } from "./model.js";
 import { CARD } from "./style.js";
@@ -323,7 +323,7 @@ export class ChargerCard extends HTMLElement {
 
   #live(look, large) {
     const { session, currents } = look;
-    const ring = look.plugged && look.kind !== "fault" && this.#ring(look);
+    const ring = look.live && look.kind !== "fault" && this.#ring(look);
     const facts = look.plugged ? this.#facts(look, session) : [];
     const phases = large && look.power > 0 ? currents : [];
     if (!ring && !facts.length) return "";
@@ -424,7 +424,7 @@ export class ChargerCard extends HTMLElement {
             ><i style="inline-size:${Math.min(100, ((amps ?? 0) / most) * 100)}%"></i
           ></span>
           <span class="amps"
-            >${amps === undefined ? "" : `${number(this.#hass, amps)} A`}</span
+            >${amps === undefined ? "" : quantity(this.#hass, amps, "A")}</span
           >
         </li>`,
       )}

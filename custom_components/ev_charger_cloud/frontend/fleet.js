@@ -176,7 +176,7 @@ export class FleetCard extends HTMLElement {
         text: word(hass, `group_${key}`),
         number: count(key),
         tone: TONE_OF_GROUP[key],
-      })),
+      })).filter(({ key, number }) => number || key === this.#chosen),
     ];
     show(
       this._tools,

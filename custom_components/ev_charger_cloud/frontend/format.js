@@ -24,9 +24,9 @@ export function number(hass, value, digits = 1, least = 0) {
 // What is below a watt per kilowatt is shown in watts: a charger's own consumption.
 export function power(hass, watts) {
   if (watts !== 0 && Math.abs(watts) < 100) {
-    return { value: number(hass, watts, 0), unit: "W" };
+    return { value: toldLeft(number(hass, watts, 0)), unit: "W" };
   }
-  return { value: oneDigit(hass, watts / 1000), unit: "kW" };
+  return { value: toldLeft(oneDigit(hass, watts / 1000)), unit: "kW" };
 }
 
 // A number that changes does not change its width, unless it becomes large.
@@ -36,16 +36,25 @@ function oneDigit(hass, value) {
 }
 
 export function quantity(hass, value, unit) {
-  return unit === "W" && value >= 1000
-    ? `${number(hass, value / 1000)} kW`
-    : `${number(hass, value)} ${unit}`;
+  return toldLeft(
+    unit === "W" && value >= 1000
+      ? `${number(hass, value / 1000)} kW`
+      : `${number(hass, value)} ${unit}`,
+  );
+}
+
+// In languages from right to left a number still comes before its unit.
+export function toldLeft(text) {
+  return document.dir === "rtl" ? `\u200e${text}` : text;
 }
 
 export function energy(hass, wattHours) {
   const kilowattHours = wattHours / 1000;
-  return kilowattHours >= 10000
-    ? `${oneDigit(hass, kilowattHours / 1000)} MWh`
-    : `${oneDigit(hass, kilowattHours)} kWh`;
+  return toldLeft(
+    kilowattHours >= 10000
+      ? `${oneDigit(hass, kilowattHours / 1000)} MWh`
+      : `${oneDigit(hass, kilowattHours)} kWh`,
+  );
 }
 
 export function money(hass, amount, currency) {

@@ -262,6 +262,16 @@ export class Look {
     return power > amps * volts * 1.1 || !power ? volts * 3 : volts;
   }
 
+  // Something flows, or is about to.
+  get live() {
+    return (
+      this.power > 0 ||
+      ["charging", "discharging", "starting", "waiting_car", "waiting_charger"].includes(
+        this.kind,
+      )
+    );
+  }
+
   get plugged() {
     return !["free", "offline", "unknown", "out_of_service", "reserved"].includes(
       this.kind,

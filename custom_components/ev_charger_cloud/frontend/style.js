@@ -280,10 +280,10 @@ export const CARD = css`
     display: flex;
     flex-wrap: wrap;
     align-items: center;
-    gap: 8px 16px;
+    gap: 8px 12px;
   }
   .do {
-    flex: 1 1 104px;
+    flex: none;
     display: inline-flex;
     align-items: center;
     justify-content: center;
@@ -315,7 +315,7 @@ export const CARD = css`
     background: color-mix(in srgb, var(--primary-text-color) 16%, transparent);
   }
   .limits {
-    flex: 6 1 232px;
+    flex: 1 1 200px;
     display: flex;
     align-items: center;
     gap: 8px;
@@ -357,7 +357,7 @@ export const CARD = css`
   }
   input[type="range"] {
     flex: 1;
-    min-inline-size: 80px;
+    min-inline-size: 72px;
     block-size: 44px;
     margin: 0;
     appearance: none;
@@ -590,6 +590,13 @@ export const CARD = css`
     }
   }
   @container (max-width: 419px) {
+    .limits .label {
+      position: absolute;
+      inline-size: 1px;
+      block-size: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
+    }
     .large .ring {
       inline-size: 132px;
       block-size: 132px;
@@ -647,7 +654,19 @@ export const PAGE = css`
     flex-wrap: wrap;
     gap: 8px;
   }
+  @media (max-width: 600px) {
+    .chips {
+      flex-wrap: nowrap;
+      flex: 1 1 100%;
+      overflow-x: auto;
+      scrollbar-width: none;
+      /* Room for the outline of what is focused. */
+      padding: 3px;
+      margin: -3px;
+    }
+  }
   .chip {
+    flex: none;
     display: inline-flex;
     align-items: center;
     gap: 8px;
