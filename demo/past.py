@@ -56,7 +56,7 @@ async def _write(
     state = stage.home.states.get(entity.id)
     if state is None or not amounts:
         return
-    begin = amounts[0][0] - timedelta(hours=1)
+    begin = amounts[0][0] - timedelta(days=60)
     if await command(
         "recorder/statistics_during_period",
         start_time=begin.isoformat(),
@@ -65,7 +65,8 @@ async def _write(
         types=["sum"],
     ):
         return
-    # The recorder goes on from zero.
+    # The recorder goes on from zero, so the month ends there: it begins below, which
+    # only shows in a month that nobody looks at.
     total = -sum(amount for _, amount in amounts)
     rows: list[dict[str, Any]] = [{"start": begin.isoformat(), "sum": total}]
     for at, amount in amounts:

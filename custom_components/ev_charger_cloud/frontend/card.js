@@ -346,7 +346,8 @@ export class ChargerCard extends HTMLElement {
     if (look.power === undefined) return "";
     const { value, unit } = power(hass, look.power);
     const { ceiling } = look;
-    const share = this.#share(look) ?? 0;
+    // What flows without a measure goes all the way round.
+    const share = this.#share(look) ?? (look.power > 0 ? 1 : 0);
     const most = ceiling && power(hass, ceiling.watts);
     const told =
       most &&

@@ -229,28 +229,29 @@ export class Look {
     return { key, id: this.id(key), value: this.number(key), min, max, step, unit };
   }
 
-  // What may flow at most (W), and whether that is an estimate. Amperes become watts
-  // by the phases that a car draws from.
+  // What may flow at most (W), and whether that is an estimate: amperes become watts by
+  // the phases that a car draws from.
   get ceiling() {
-    const exact = ["number.maximum_power", "sensor.power_offered", "sensor.maximum_power"]
-      .map((key) => this.amount(key))
-      .filter((watts) => watts > 0);
-    const { limit } = this;
-    const amps = [
-      limit?.key === "number.charging_current" ? limit.value : undefined,
-      this.amount("sensor.current_offered"),
-      this.amount("sensor.maximum_current"),
-    ].filter((each) => each > 0);
-    if (!exact.length && !amps.length && limit) {
-      (limit.key === "number.maximum_power" ? exact : amps).push(limit.max);
-    }
-    let estimated = amps.length
-      ? Math.min(...amps) * this.voltsOfAllPhases(Math.min(...amps))
-      : Infinity;
-    // Direct current, or phases of which nothing is told: no estimate holds.
-    if (this.power > estimated * 1.15) estimated = Infinity;
-    const watts = Math.min(estimated, ...exact);
-    return watts < Infinity ? { watts, estimated: watts === estimated } : undefined;
+    const { limit, power } = this;
+    const set = [
+      ...["number.maximum_power", "sensor.power_offered", "sensor.maximum_power"]
+        .map((key) => ({ watts: this.amount(key), estimated: false })),
+      limit?.key === "number.charging_current" ? this.estimate(limit.value) : {},
+      this.estimate(this.amount("sensor.current_offered")),
+      this.estimate(this.amount("sensor.maximum_current")),
+    ].filter(({ watts }) => watts > 0);
+    const lowest = set.sort((one, other) => one.watts - other.watts)[0];
+    // What flows now is the proof that an estimate is wrong, or a limit not followed yet.
+    if (lowest && !(power > lowest.watts * 1.1)) return lowest;
+    const most =
+      limit?.key === "number.charging_current"
+        ? this.estimate(limit.max)
+        : { watts: limit?.max, estimated: false };
+    return most.watts >= (power ?? 0) ? most : undefined;
+  }
+
+  estimate(amps) {
+    return { watts: amps && amps * this.voltsOfAllPhases(amps), estimated: true };
   }
 
   voltsOfAllPhases(amps) {
