@@ -74,15 +74,13 @@ class PlugchoiceAccount:
             )
         )
         assert isinstance(provider, PlugchoiceProvider)
+        # Time is stepped, so nobody waits for the pace.
+        for lane in provider._client._transport._lanes.values():
+            lane.limiter = AsyncLimiter(1_000_000)
         return provider
 
     def _remember(self) -> None:
         self.remembered += 1
-
-    def hurry(self, provider: PlugchoiceProvider) -> None:
-        """Let a simulated hour pass in a second."""
-        for lane in provider._client._transport._lanes.values():
-            lane.limiter = AsyncLimiter(1_000_000)
 
     def step(self, seconds: float) -> None:
         """Let time pass for cloud and provider."""

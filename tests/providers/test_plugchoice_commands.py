@@ -24,6 +24,7 @@ from custom_components.ev_charger_cloud.charging import (
     CommandRefusedError,
     Control,
     Device,
+    NotFoundError,
     NotSupportedError,
     Outcome,
     PermissionDeniedError,
@@ -151,8 +152,9 @@ async def test_start_with_the_card_of_the_charger(
     device = await read(provider)
     assert device.readings[Reading.STATUS] is ChargingStatus.CHARGING
     assert device.readings[Reading.POWER] == 11_040
-    assert device.readings[Reading.SOCKET_LOCK] is True
-    assert (await provider.poll()).interval == timedelta(seconds=10)
+    poll = await provider.poll()
+    assert poll.fleet[DRIVEWAY].readings[Reading.SOCKET_LOCK] is True
+    assert poll.interval == timedelta(seconds=10)
     account.step(60)
     assert (await provider.poll()).interval == timedelta(seconds=15)
 
@@ -311,14 +313,115 @@ async def test_limit_for_a_session_that_never_begins_is_dropped(
     assert "No session began" in caplog.text
 
 
-async def test_start_without_a_vehicle_is_refused_and_nothing_sent(
+async def test_echo_of_a_start_is_no_vehicle(
     account: PlugchoiceAccount, provider: PlugchoiceProvider
 ) -> None:
+    """A charger that waits for a car after a start says what it says with one."""
+    await provider.execute(StartCharging(device_id=DRIVEWAY))
+    account.step(3)
+    device = await read(provider)
+    assert device.readings[Reading.CLOUD_STATUS] == "Preparing"
+    assert device.readings[Reading.STATUS] is ChargingStatus.DISCONNECTED
+    assert device.readings[Reading.PLUG] is False
+    assert device.controls[Control.CHARGING].value is False
+    account.step(60)  # nobody came
+    assert (await read(provider)).readings[Reading.CLOUD_STATUS] == "Available"
+    account.connector().plug_in()
+    assert (await read(provider)).readings[Reading.PLUG] is True
+
+
+async def test_echo_ends_with_the_session(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    await provider.execute(StartCharging(device_id=DRIVEWAY))
+    account.step(3)
+    account.connector().plug_in()
+    assert (await read(provider)).readings[Reading.STATUS] is ChargingStatus.CHARGING
+
+
+async def test_charger_that_goes_on_preparing_has_a_vehicle(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    """No charger waits so long for one."""
+    account.cloud.quirks["begin_seconds"] = 3600.0
+    await provider.execute(StartCharging(device_id=DRIVEWAY))
+    account.connector().plug_in()
+    assert (await read(provider)).readings[Reading.PLUG] is False
+    account.step(301)
+    assert (await read(provider)).readings[Reading.PLUG] is True
+
+
+async def test_start_is_followed_to_its_session(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    """The answer tells no session: it is the one that runs since."""
+    account.connector().plug_in()
+    result = await provider.execute(StartCharging(device_id=DRIVEWAY))
+    assert result.id is not None
+    assert provider.follows(result)
+    waiting = await provider.follow(DRIVEWAY, result.id)
+    assert (waiting.outcome, waiting.id) == (Outcome.ACCEPTED, result.id)
+    account.step(3)
+    session = account.connector().session
+    assert session is not None
+    begun = await provider.follow(DRIVEWAY, result.id)
+    assert (begun.outcome, begun.id) == (Outcome.COMPLETED, str(session.id))
+    assert not provider.follows(begun)
+    account.requests()
+    assert await provider.follow(DRIVEWAY, result.id) == begun
+    assert account.requests() == []
+
+
+async def test_start_is_not_followed_to_a_session_from_before(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    """A transaction that was never closed is not what a later start brought."""
+    connector = charge(account)
+    await provider.poll()
+    orphan = account.cloud.chargers[DRIVEWAY].transaction(
+        connector.sessions[-1], account.cloud.quirks
+    )
+    connector.stop()
+    account.answer("transactions", {"data": [orphan]})
+    await provider.poll()
+    result = await provider.execute(StartCharging(device_id=DRIVEWAY))
+    assert result.id is not None
+    assert (await provider.follow(DRIVEWAY, result.id)).id == result.id
+
+
+async def test_follow_of_what_nobody_sent(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    with pytest.raises(NotFoundError):
+        await provider.follow(DRIVEWAY, "start-1-7")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        StartCharging(device_id=DRIVEWAY, current_limit=500.0),
+        SetControl(device_id=DRIVEWAY, control=Control.CURRENT_LIMIT, value=17.0),
+        *(
+            SetChargingProfile(
+                device_id=device_id,
+                profile=ChargingProfile(
+                    periods=(SchedulePeriod(start_period=0, limit=500),)
+                ),
+            )
+            for device_id in (DRIVEWAY, GARAGE, SECOND)
+        ),
+    ],
+)
+async def test_more_than_the_hardware_is_made_for_is_not_sent(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider, command: Command
+) -> None:
+    charge(account)
+    await provider.poll()
     account.requests()
     with pytest.raises(CommandRefusedError) as caught:
-        await provider.execute(StartCharging(device_id=DRIVEWAY))
-    assert caught.value.reason == Refusal.NOT_CONNECTED
-    assert not [each for each in account.requests() if each.startswith("POST")]
+        await provider.execute(command)
+    assert caught.value.reason == Refusal.OUT_OF_RANGE
+    assert account.requests() == []
 
 
 async def test_start_lifts_the_limit_that_pauses(
@@ -335,7 +438,7 @@ async def test_start_lifts_the_limit_that_pauses(
     )
     await provider.execute(pause)
     device = await read(provider)
-    assert device.readings[Reading.STATUS] is ChargingStatus.SUSPENDED_EVSE
+    assert device.readings[Reading.STATUS] is ChargingStatus.PAUSED
     assert device.controls[Control.CURRENT_LIMIT].value == 0
     assert device.controls[Control.CHARGING].value is False
     result = await provider.execute(StartCharging(device_id=DRIVEWAY))
@@ -508,10 +611,10 @@ async def test_stop_of_a_session_that_the_last_poll_did_not_see(
 async def test_stop_with_a_revoked_token(
     account: PlugchoiceAccount, provider: PlugchoiceProvider
 ) -> None:
-    charge(account)
+    charge(account, GARAGE)
     account.fail(path="transactions", status=401)
     with pytest.raises(AuthenticationError):
-        await provider.execute(StopCharging(device_id=DRIVEWAY))
+        await provider.execute(StopCharging(device_id=FIRST))
 
 
 # Limits and profiles
@@ -1145,7 +1248,8 @@ async def test_composite_schedules(
     account.fail(method="POST", path="composite-schedule", status=200, body=body)
     account.step(60)
     device = await read(silent)
-    assert device.controls[Control.CURRENT_LIMIT].value == granted
+    assert device.readings.get(Reading.CURRENT_OFFERED) == granted
+    assert device.controls[Control.CURRENT_LIMIT].value is None  # nobody set one
 
 
 async def test_limit_granted_is_no_substitute_for_the_current_offered(
@@ -1153,12 +1257,12 @@ async def test_limit_granted_is_no_substitute_for_the_current_offered(
 ) -> None:
     account.cloud.quirks["measurands"] = ["Current.Offered"]
     account.connector().set_limit("plugchoice", 8)
-    account.step(20)
+    account.step(31)
     await silent.poll()
-    assert (await read(silent)).controls[Control.CURRENT_LIMIT].value == 8
+    assert (await read(silent)).readings[Reading.CURRENT_OFFERED] == 8
     account.fail(path="latest-metervalue", status=500, times=None)
     account.step(400)
-    assert (await read(silent)).controls[Control.CURRENT_LIMIT].value is None
+    assert (await read(silent)).readings[Reading.CURRENT_OFFERED] is None
 
 
 async def test_charger_is_not_asked_what_the_cloud_tells(
@@ -1175,7 +1279,7 @@ async def test_bounds_where_nobody_states_a_maximum(account: PlugchoiceAccount) 
     provider = account.provider()
     await provider.poll()
     state = (await read(provider, "d3b0")).controls[Control.CURRENT_LIMIT]
-    assert (state.minimum, state.maximum, state.step) == (6, 32, 1)
+    assert (state.minimum, state.maximum, state.step) == (6, None, 1)
 
 
 async def test_command_passes_a_poll_that_waits_for_its_pace(

@@ -1,12 +1,12 @@
 """Carrying commands out, and judging how they ended."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 import logging
 import math
-from typing import Any, Concatenate, Final
+from typing import Final
 
 from ...charging import (
     AuthenticationError,
@@ -18,11 +18,12 @@ from ...charging import (
     CommandRefusedError,
     CommandResult,
     Control,
+    NotFoundError,
     NotSupportedError,
     Outcome,
-    PermissionDeniedError,
     ProfileKind,
     ProfilePurpose,
+    RateUnit,
     Refusal,
     Reset,
     SchedulePeriod,
@@ -30,12 +31,15 @@ from ...charging import (
     SetControl,
     StartCharging,
     StopCharging,
+    UnusableAnswerError,
 )
-from ..base import Settings
-from ..ocpp import profile_body, snake_case
+from ..base import Context
+from ..ocpp import check_profile
+from .actions import BY_COMMAND, Action, Order, profile_id
 from .client import PlugchoiceClient
-from .state import ChargerState
+from .state import ChargerState, ConnectorState
 from .sync import PlugchoiceSync
+from .wire import ActionResponse
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,7 +48,6 @@ _LIMIT_WAITS: Final = 300.0
 
 # Clearing what is not there: what was asked for holds already.
 _NOTHING_CLEARED: Final = "Unknown"
-_LIMITING: Final = ("charge-limit", "charging-profile", "clear-charging-profile")
 _ACCEPTED: Final = frozenset({"Accepted", "Scheduled", _NOTHING_CLEARED})
 
 
@@ -55,12 +58,13 @@ class Commands:
     """
 
     def __init__(
-        self, client: PlugchoiceClient, account: PlugchoiceSync, settings: Settings
+        self, client: PlugchoiceClient, account: PlugchoiceSync, context: Context
     ) -> None:
         """Send through a client."""
         self._client = client
         self._account = account
-        self._stack_level = int(settings.get("stack_level", 1))
+        self._context = context
+        self._stack_level = int(context.settings.get("stack_level", 1))
 
     async def execute(
         self, station: ChargerState, number: int | None, command: Command
@@ -70,7 +74,7 @@ class Commands:
             case SetControl(control=Control.START_CARD, value=str(name), duration=None):
                 return self._choose_card(station, name)
             case SetControl(control=Control.LOCK, value=bool(locked), duration=None):
-                return await self._lock(station, locked)
+                return await self._send(station, Control.LOCK, Order(value=locked))
             case SetControl(
                 control=Control.PLUG_AND_CHARGE, value=bool(enabled), duration=None
             ):
@@ -78,33 +82,38 @@ class Commands:
             case SetChargingProfile(profile=profile):
                 return await self._set_profile(station, number, profile)
             case ClearChargingProfile():
-                return await self._clear_profile(station, number, command)
+                order = Order(number=number, alone=station.alone, criteria=command)
+                return await self._send(station, ClearChargingProfile, order)
             case Reset():
-                return await self._act(station, "restart", self._client.restart)
+                return await self._send(station, Reset, Order())
         if number is None:
             raise NotSupportedError("name a connector", reason="connector_required")
+        connector = station.connectors[number]
         match command:
             case SetControl(control=Control.CURRENT_LIMIT, value=float(limit)):
-                return await self._limit(station, number, limit, command.duration)
+                return await self._limit(connector, limit, command.duration)
             case StartCharging(user_id=None, delay=None):
-                return await self._start(station, number, command)
+                return await self._start(connector, command)
             case StopCharging(force=False, delay=None):
-                return await self._stop(station, number)
+                return await self._stop(connector)
             case ClearLimit():
-                return await self._clear_limit(station, number)
+                return await self._clear_limit(connector)
         raise NotSupportedError("not offered by Plugchoice", reason="not_supported")
 
     async def _start(
-        self, station: ChargerState, number: int, command: StartCharging
+        self, connector: ConnectorState, command: StartCharging
     ) -> CommandResult:
         """Scan a card, so to speak, or lift the limit that pauses a session."""
-        if station.offered(number) == 0:
-            running = station.running(station.connectors[number])
+        station, limit = connector.charger, command.current_limit
+        self._check_current(connector, limit)
+        if connector.offered == 0:
+            with _best_effort():
+                await self._account.read_active(station)
+            running = connector.running
             session = str(running.id) if running else None
-            if command.current_limit is not None:
-                result = await self._limit(station, number, command.current_limit)
-                return replace(result, id=session)
-            result = await self._clear_limit(station, number)
+            if limit is not None:
+                return replace(await self._limit(connector, limit), id=session)
+            result = await self._clear_limit(connector)
             if result.message == _NOTHING_CLEARED:
                 raise CommandRefusedError(
                     "held back by another profile", reason=Refusal.NOT_APPLIED
@@ -113,15 +122,47 @@ class Commands:
         token = command.id_token or self._account.token(station)
         if not token:
             raise CommandRefusedError("no card", reason=Refusal.CARD_REQUIRED)
-        await self._require_vehicle(station, number)
-        result = await self._act(station, "start", self._client.start, number, token)
-        station.limits_to_set.pop(number, None)
-        if command.current_limit is not None:
-            station.limits_to_set[number] = (
-                command.current_limit,
-                station.monotonic() + _LIMIT_WAITS,
+        # It is noted before it is sent: an answer may be lost and the start not.
+        start = connector.start()
+        order = Order(number=connector.number, token=token)
+        result = await self._send(station, StartCharging, order)
+        station.limits_to_set.pop(connector.number, None)
+        if limit is not None:
+            until = station.monotonic() + _LIMIT_WAITS
+            station.limits_to_set[connector.number] = limit, until
+        return replace(result, id=start)
+
+    async def follow(self, station: ChargerState, command_id: str) -> CommandResult:
+        """Return what became of a start: its session by the cloud's own id.
+
+        The answer to a start tells no session, so it is looked for among the running
+        ones.
+        """
+        connector = next(
+            (
+                each
+                for each in station.connectors.values()
+                if each.started and each.started.id == command_id
+            ),
+            None,
+        )
+        if connector is None or connector.started is None:
+            raise NotFoundError("no such command", reason="not_found")
+        started = connector.started
+        if started.transaction is None:
+            await self._account.read_active(station)
+            started.transaction = next(
+                (
+                    item.id
+                    for item in connector.transactions
+                    if item.id in station.transactions.active
+                    and item.id not in started.known
+                ),
+                None,
             )
-        return result
+        if started.transaction is None:
+            return CommandResult(id=command_id)
+        return CommandResult(outcome=Outcome.COMPLETED, id=str(started.transaction))
 
     async def set_waiting_limits(self, station: ChargerState) -> None:
         """Limit the sessions that have begun since they were asked for with a limit.
@@ -135,7 +176,7 @@ class Commands:
             elif number in station.in_session:
                 del station.limits_to_set[number]
                 try:
-                    await self._limit(station, number, limit)
+                    await self._limit(station.connectors[number], limit)
                 except AuthenticationError:
                     raise
                 except ChargingError as err:
@@ -145,118 +186,88 @@ class Commands:
                         err.message or err.reason,
                     )
 
-    async def _stop(self, station: ChargerState, number: int) -> CommandResult:
+    async def _stop(self, connector: ConnectorState) -> CommandResult:
         """Stop the session; name it only where the charger could mistake it."""
-        connector = station.connectors[number]
-        with _best_effort():
-            sent_at = station.monotonic()
-            active = await self._client.transactions(station.uuid, status="active")
-            if station.newest("active", sent_at):
-                station.take_active(active)
-        mine = [t for t in station.transactions_of(connector) if t.id in station.active]
-        if not mine:
-            await self._require_session(station, number)
-        others = station.in_session.keys() - {number}
-        several = others or len(station.active) > 1
+        station, active = connector.charger, connector.charger.transactions
+        if not station.alone:
+            with _best_effort():
+                await self._account.read_active(station)
+        mine = [each for each in connector.transactions if each.id in active.active]
+        if station.alone or not mine:
+            await self._require_session(connector)
+        others = station.in_session.keys() - {connector.number}
+        several = others or len(active.active) > 1
         transaction = mine[0].id if mine and several else None
         if transaction is None and others:
             raise CommandRefusedError("which session?", reason=Refusal.CONFLICT)
         station.touch("finished")
-        return await self._act(station, "stop", self._client.stop, transaction)
+        return await self._send(station, StopCharging, Order(transaction=transaction))
 
     async def _limit(
         self,
-        station: ChargerState,
-        number: int,
+        connector: ConnectorState,
         limit: float,
         duration: timedelta | None = None,
     ) -> CommandResult:
         """Limit the running session; a limit lives no longer than that."""
-        await self._require_session(station, number)
-        station.outlets[number].asked = limit
+        self._check_current(connector, limit)
+        await self._require_session(connector)
         if duration is not None:
             # Only a profile of its own ends by itself, in the charger. Some chargers
             # count a relative schedule from the start of the session, so it says when.
             profile = ChargingProfile(
                 purpose=ProfilePurpose.TX,
                 kind=ProfileKind.ABSOLUTE,
-                start_schedule=self._account.now(),
+                start_schedule=self._context.now(),
                 stack_level=self._stack_level,
                 duration=math.ceil(duration.total_seconds()),
                 periods=(SchedulePeriod(start_period=0, limit=limit),),
             )
-            return await self._set_profile(station, number, profile)
-        amperes = int(limit) if limit.is_integer() else limit
-        return await self._act(
-            station,
-            "charge-limit",
-            self._client.charge_limit,
-            number,
-            amperes,
-            self._stack_level,
+            return await self._set_profile(connector.charger, connector.number, profile)
+        connector.ask(limit)
+        order = Order(
+            number=connector.number, value=limit, stack_level=self._stack_level
         )
+        return await self._send(connector.charger, Control.CURRENT_LIMIT, order)
 
-    async def _clear_limit(self, station: ChargerState, number: int) -> CommandResult:
+    async def _clear_limit(self, connector: ConnectorState) -> CommandResult:
         """Remove the limit at this account's stack level, nobody else's."""
-        station.outlets[number].asked = None
-        criteria = {"connector_id": number, "stack_level": self._stack_level}
-        return await self._act(
-            station,
-            "clear-charging-profile",
-            self._client.clear_charging_profile,
-            criteria,
-        )
+        connector.ask(None)
+        order = Order(number=connector.number, stack_level=self._stack_level)
+        return await self._send(connector.charger, ClearLimit, order)
 
     async def _set_profile(
         self, station: ChargerState, number: int | None, profile: ChargingProfile
     ) -> CommandResult:
-        """Send a charging profile; those of the charger go to connector 0."""
-        whole = profile.purpose is ProfilePurpose.CHARGE_POINT_MAX
+        """Send a charging profile; one that limits a session is its limit."""
         if number is None and profile.purpose is ProfilePurpose.TX:
             raise CommandRefusedError(
                 "a session belongs to a connector", reason=Refusal.INVALID_VALUE
             )
-        result = await self._act(
-            station,
-            "charging-profile",
-            self._client.charging_profile,
-            0 if whole or number is None else number,
-            profile_body(replace(profile, id=_profile_id(profile)), key=snake_case),
+        amperes = profile.rate_unit is RateUnit.AMPERE
+        check_profile(
+            profile, highest=station.maximum_current(number) if amperes else None
         )
-        return replace(result, id=str(_profile_id(profile)))
-
-    async def _clear_profile(
-        self, station: ChargerState, number: int | None, command: ClearChargingProfile
-    ) -> CommandResult:
-        """Remove profiles; of a lone connector also those of the whole charger."""
-        alone = len(station.connectors) == 1
-        criteria = {
-            "id": command.profile_id,
-            "connector_id": None if alone else number,
-            "charging_profile_purpose": command.purpose,
-            "stack_level": command.stack_level,
-        }
-        return await self._act(
-            station,
-            "clear-charging-profile",
-            self._client.clear_charging_profile,
-            _without_none(criteria),
-        )
-
-    async def _lock(self, station: ChargerState, locked: bool) -> CommandResult:
-        """Lock or unlock the charger; the effect shows after a running session."""
-        return await self._set(station, "lock", self._client.set_lock, locked)
+        if (
+            number is not None
+            and amperes
+            and profile.purpose is ProfilePurpose.TX
+            and profile.stack_level == self._stack_level
+        ):
+            station.connectors[number].ask(profile.periods[0].limit)
+        order = Order(number=number, profile=profile)
+        result = await self._send(station, SetChargingProfile, order)
+        return replace(result, id=str(profile_id(profile)))
 
     async def _plug_and_charge(
         self, station: ChargerState, enabled: bool
     ) -> CommandResult:
         """Let the charger start by itself, under a card, or not."""
-        card = self._account.token(station) if enabled else None
-        if enabled and not card:
+        token = self._account.token(station) if enabled else None
+        if enabled and not token:
             raise CommandRefusedError("no card", reason=Refusal.CARD_REQUIRED)
-        return await self._set(
-            station, "plug-charge", self._client.set_plug_charge, enabled, card
-        )
+        order = Order(value=enabled, token=token)
+        return await self._send(station, Control.PLUG_AND_CHARGE, order)
 
     def _choose_card(self, station: ChargerState, name: str) -> CommandResult:
         """Remember the card for remote starts; the cloud has no place for it."""
@@ -267,70 +278,65 @@ class Commands:
 
     # How it is asked and judged
 
-    async def _act[**P](
-        self,
-        station: ChargerState,
-        feature: str,
-        action: Callable[Concatenate[str, P], Awaitable[str]],
-        *args: P.args,
-        **kwargs: P.kwargs,
+    async def _send(
+        self, station: ChargerState, what: type[Command] | Control, order: Order
     ) -> CommandResult:
-        """Have a charger that is online do something, and judge its answer."""
-        await self._require_online(station)
+        """Send a command as its row says, and judge the answer."""
+        action = BY_COMMAND[what]
+        if action.setting:
+            station.touch(action.path)  # read until it settles
+        else:
+            await self._require_online(station)
         try:
-            with _track_permission(station, feature):
-                verdict = await action(station.uuid, *args, **kwargs)
+            with station.access.track(action.path):
+                answer = await self._client.post(
+                    station.uuid, action.path, action.body(order)
+                )
         finally:
-            if feature in _LIMITING:
+            if action.limiting:
                 station.doubt_limits()
-        if verdict == "NotSupported":
-            raise NotSupportedError(verdict, reason="not_supported")
-        if verdict not in _ACCEPTED:
-            raise CommandRefusedError(verdict, reason=Refusal.REJECTED)
-        return CommandResult(message=verdict)
+        return _judge(action, answer)
 
-    async def _set[**P](
-        self,
-        station: ChargerState,
-        feature: str,
-        setting: Callable[Concatenate[str, P], Awaitable[None]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> CommandResult:
-        """Change a setting, and have it read until it settles."""
-        station.touch(feature)
-        with _track_permission(station, feature):
-            await setting(station.uuid, *args, **kwargs)
-        return CommandResult()
+    def _check_current(self, connector: ConnectorState, limit: float | None) -> None:
+        """Refuse more than the hardware is made for, where it says."""
+        most = connector.maximum_current
+        if limit is not None and most is not None and limit > most:
+            raise CommandRefusedError(
+                f"{limit:g} A is above {most:g} A", reason=Refusal.OUT_OF_RANGE
+            )
 
     async def _require_online(self, station: ChargerState) -> None:
         """Refuse what needs the charger, unless it came back since the last poll."""
         if station.online is False:
-            await self._read(station)
+            await self._account.read_state(station)
         if station.online is False:
             raise CommandRefusedError("offline", reason=Refusal.OFFLINE)
 
-    async def _require_session(self, station: ChargerState, number: int) -> None:
+    async def _require_session(self, connector: ConnectorState) -> None:
         """Refuse what needs a session, unless one began since the last poll."""
-        await self._require_online(station)
-        if number not in station.in_session:
-            await self._read(station)
-        if number not in station.in_session:
+        await self._require_online(connector.charger)
+        if not connector.in_session:
+            await self._account.read_state(connector.charger)
+        if not connector.in_session:
             raise CommandRefusedError("no session", reason=Refusal.NO_SESSION)
 
-    async def _require_vehicle(self, station: ChargerState, number: int) -> None:
-        """Refuse a start without a car: the charger would say yes, and wait in vain."""
-        await self._require_online(station)
-        if station.connectors[number].status == "Available":
-            await self._read(station)
-        connector = station.connectors.get(number)
-        if connector and connector.status == "Available":
-            raise CommandRefusedError("no vehicle", reason=Refusal.NOT_CONNECTED)
 
-    async def _read(self, station: ChargerState) -> None:
-        """Read a charger whose last known state would refuse a command."""
-        sent_at = station.monotonic()
-        station.take(await self._client.charger(station.uuid), sent_at)
+def _judge(action: Action, answer: object) -> CommandResult:
+    """Return how a command ended by the charger's verdict; a setting has none."""
+    if action.setting:
+        return CommandResult()
+    verdict = (
+        ActionResponse.decode(answer).status if isinstance(answer, Mapping) else None
+    )
+    if verdict is None:
+        raise UnusableAnswerError(
+            "no verdict", reason="unexpected_shape", uncertain=True
+        )
+    if verdict == "NotSupported":
+        raise NotSupportedError(verdict, reason="not_supported")
+    if verdict not in _ACCEPTED:
+        raise CommandRefusedError(verdict, reason=Refusal.REJECTED)
+    return CommandResult(message=verdict)
 
 
 @contextmanager
@@ -342,26 +348,3 @@ def _best_effort() -> Iterator[None]:
         raise
     except ChargingError as err:
         _LOGGER.debug("Read nothing: %s", err.reason)
-
-
-@contextmanager
-def _track_permission(station: ChargerState, feature: str) -> Iterator[None]:
-    """Note whether the account has the right to something."""
-    try:
-        yield
-    except PermissionDeniedError:
-        station.endpoints.close(feature, forbidden=True)
-        raise
-    station.endpoints.answered(feature)
-
-
-def _profile_id(profile: ChargingProfile) -> int:
-    """Return the profile's number, by default one for each purpose and level."""
-    if profile.id is not None:
-        return profile.id
-    return 100 * (list(ProfilePurpose).index(profile.purpose) + 1) + profile.stack_level
-
-
-def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is not stated."""
-    return {key: value for key, value in body.items() if value is not None}

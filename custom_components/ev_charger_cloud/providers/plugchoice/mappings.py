@@ -1,51 +1,47 @@
-"""Plugchoice's words (OCPP 1.6's, for the most part) in the vocabulary."""
+"""Plugchoice's words in the vocabulary; where they are OCPP 1.6's, `ocpp` has them."""
 
 from typing import Final
 
 from ...charging import ChargingStatus, ErrorCode, StopReason
+from .. import ocpp
+from ..wire import once, translate
 
-STATUS: Final = {
-    "Available": ChargingStatus.DISCONNECTED,
-    "Preparing": ChargingStatus.CONNECTED,
-    "Charging": ChargingStatus.CHARGING,
-    "SuspendedEV": ChargingStatus.SUSPENDED_EV,
-    "SuspendedEVSE": ChargingStatus.SUSPENDED_EVSE,
-    "Finishing": ChargingStatus.FINISHING,
-    "Reserved": ChargingStatus.RESERVED,
-    "Unavailable": ChargingStatus.INOPERATIVE,
-    "Faulted": ChargingStatus.FAULTED,
-}
-IN_SESSION: Final = ("Charging", "SuspendedEV", "SuspendedEVSE")
-CONNECTION: Final = {"online": True, "offline": False, "never_seen": False}
-ERRORS: Final = {
-    "NoError": ErrorCode.NO_ERROR,
-    "ConnectorLockFailure": ErrorCode.CONNECTOR_LOCK_FAILURE,
-    "EVCommunicationError": ErrorCode.EV_COMMUNICATION_ERROR,
-    "GroundFailure": ErrorCode.GROUND_FAILURE,
-    "HighTemperature": ErrorCode.HIGH_TEMPERATURE,
-    "InternalError": ErrorCode.INTERNAL_ERROR,
-    "LocalListConflict": ErrorCode.LOCAL_LIST_CONFLICT,
-    "OtherError": ErrorCode.OTHER_ERROR,
-    "OverCurrentFailure": ErrorCode.OVER_CURRENT_FAILURE,
-    "OverVoltage": ErrorCode.OVER_VOLTAGE,
-    "PowerMeterFailure": ErrorCode.POWER_METER_FAILURE,
-    "PowerSwitchFailure": ErrorCode.POWER_SWITCH_FAILURE,
-    "ReaderFailure": ErrorCode.READER_FAILURE,
-    "ResetFailure": ErrorCode.RESET_FAILURE,
-    "UnderVoltage": ErrorCode.UNDER_VOLTAGE,
-    "WeakSignal": ErrorCode.WEAK_SIGNAL,
-}
-STOP_REASONS: Final = {
-    "DeAuthorized": StopReason.DEAUTHORIZED,
-    "EmergencyStop": StopReason.EMERGENCY_STOP,
-    "EVDisconnected": StopReason.EV_DISCONNECTED,
-    "HardReset": StopReason.HARD_RESET,
-    "Local": StopReason.LOCAL,
-    "Other": StopReason.OTHER,
-    "PowerLoss": StopReason.POWER_LOSS,
-    "Reboot": StopReason.REBOOT,
-    "Remote": StopReason.REMOTE,
-    "SoftReset": StopReason.SOFT_RESET,
-    "UnlockCommand": StopReason.UNLOCK_COMMAND,
-}
-PHASES: Final = {"AC_1_PHASE": 1, "AC_2_PHASE": 2, "AC_3_PHASE": 3, "DC": 0}
+IN_SESSION: Final = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
+NO_ERROR: Final = (None, "NoError")
+
+_CONNECTION: Final = {"online": True, "offline": False, "never_seen": False}
+_PHASES: Final = {"AC_1_PHASE": 1, "AC_2_PHASE": 2, "AC_3_PHASE": 3, "DC": 0}
+
+
+def online(word: str | None) -> bool | None:
+    """Return whether a charger is connected, None where the cloud is silent."""
+    return translate(_CONNECTION, word, of="Plugchoice connection status")
+
+
+def status(word: str | None) -> ChargingStatus | None:
+    """Return the status of a connector."""
+    return translate(ocpp.STATUS, word, of="Plugchoice connector status")
+
+
+def phases(word: str | None) -> int:
+    """Return how many phases a connector has alternating current of, one if unsaid."""
+    return _PHASES.get(word or "", 1)
+
+
+def error_code(word: str | None) -> ErrorCode | None:
+    """Return an error code; an error of null is none."""
+    if word is None:
+        return ErrorCode.NO_ERROR
+    return _noted(ocpp.error_code(word), word, "Plugchoice error code")
+
+
+def stop_reason(word: str | None) -> StopReason | None:
+    """Return why a transaction ended."""
+    return _noted(ocpp.stop_reason(word), word, "Plugchoice stop reason")
+
+
+def _noted[T](translated: T | None, word: str | None, of: str) -> T | None:
+    """Note a word that nobody knows."""
+    if translated is None and word is not None:
+        once(of, f"unknown word {word[:40]!r}")
+    return translated

@@ -1,18 +1,23 @@
-"""What Plugchoice's two kinds of samples mean in the vocabulary."""
+"""What Plugchoice's two kinds of samples mean in the vocabulary, and for how long."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ...charging import CURRENTS, VOLTAGES, Reading
 from ..wire import once
-from .wire import LatestMeterValue, PowerUsage, SampledValue
+from .wire import LatestMeterValue, PowerUsage, SampledValue, Transaction
 
 # The cloud keeps answering with the last sample it got, hours after a session and
-# while a charger is offline. Chargers send one every 10 s to a few minutes.
-# A sample is live for three times the pace of its charger, within these bounds (s).
+# while a charger is offline. Chargers send one every 10 s to 15 minutes. A sample is
+# live for three times the pace of its charger, within these bounds (s).
 _PATIENCE = 3.0
-_LEAST = 300.0
+_LEAST, _MOST = 120.0, 1800.0
 _LONGEST_PACE = 900.0
+
+_CONFIRMATIONS = 3
+# Samples are stamped in ms, transactions in µs: leave room for rounding.
+_ROUNDING = timedelta(seconds=1)
 
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 _REGISTER = "Energy.Active.Import.Register"
@@ -63,45 +68,159 @@ class Sample:
 
 @dataclass(slots=True, kw_only=True)
 class SampleTrack:
-    """The samples of a meter, live while their time stamp keeps advancing.
+    """The samples of one kind, live while they keep moving.
 
     Neither the charger's clock nor ours is trusted to be right: what counts is that a
-    sample came with another time stamp than the last, and how soon the next one was
-    to be expected by the pace so far.
+    sample came with another time stamp than the last (or other values, where nobody
+    stamps them), and how soon the next one was to be expected by the pace so far.
     """
 
     sample: Sample = field(default_factory=Sample)
-    _advanced_at: float = float("-inf")
+    moved_at: float = float("-inf")
     _stamps: int = 0
     _pace: float = 60.0
 
-    def take(self, sample: Sample, now: float) -> None:
-        """Take a sample that was fetched now (monotonic, s)."""
-        known, told = self.sample.at, sample.at
-        if told is not None and told != known:
-            if known is not None:
-                gap = abs((told - known).total_seconds())
+    def take(
+        self, sample: Sample, now: float, beside: SampleTrack | None = None
+    ) -> None:
+        """Take a sample that was fetched now (monotonic, s).
+
+        Where the track `beside` has the sample of the same time already, this one is no
+        newer than that.
+        """
+        known, told = self.sample, sample
+        if told.at != known.at and told.at is not None:
+            if known.at is not None:
+                gap = abs((told.at - known.at).total_seconds())
                 if gap <= _LONGEST_PACE:
                     self._pace = gap
             self._stamps += 1
-            self._advanced_at = now
+            same = beside is not None and beside.is_of(told.at)
+            self.moved_at = beside.moved_at if beside and same else now
+        elif known.values and told.values != known.values:
+            self.moved_at = now
         self.sample = sample
 
     def live(self, now: float, since: datetime | None = None) -> bool:
         """Return whether the sample tells of now (monotonic, s).
 
         The first one that is met counts unless it is stamped from before the session
-        (`since`); after that its advancing tells more than any clock.
+        (`since`); after that its moving tells more than any clock.
         """
         at = self.sample.at
         if self._stamps <= 1 and since is not None and at is not None and at < since:
             return False
-        patience = min(max(_PATIENCE * self._pace, _LEAST), _LONGEST_PACE)
-        return now - self._advanced_at <= patience
+        return now - self.moved_at <= min(max(_PATIENCE * self._pace, _LEAST), _MOST)
+
+    def is_of(self, when: datetime) -> bool:
+        """Return whether the last sample is of a time, give or take a second."""
+        at = self.sample.at
+        return at is not None and abs(at - when) < _ROUNDING
 
     def end(self) -> None:
         """Count on nothing that was measured so far."""
-        self._advanced_at = float("-inf")
+        self.moved_at = float("-inf")
+
+
+@dataclass(slots=True, kw_only=True)
+class ConnectorMeter:
+    """What is measured at a connector; `lifetime` (Wh) is its register."""
+
+    usage: SampleTrack = field(default_factory=SampleTrack)
+    values: SampleTrack = field(default_factory=SampleTrack)
+    seen: set[Reading] = field(default_factory=set)
+    lifetime: float | None = None
+    _payloads: dict[str, object] = field(default_factory=dict)
+    _doubted: list[tuple[datetime | None, float]] = field(default_factory=list)
+    _session: tuple[int | None, float] = (None, 0.0)
+    _entered: int | None = None
+
+    def take_usage(self, usage: PowerUsage, now: float) -> None:
+        """Take a power usage sample at a time (monotonic)."""
+        if self._is_new("usage", usage):
+            sample = of_power_usage(usage)
+            self.usage.take(sample, now, self.values)
+            self.seen |= sample.values.keys()
+
+    def take_values(self, message: LatestMeterValue, now: float) -> None:
+        """Take meter values at a time (monotonic)."""
+        if self._is_new("values", message):
+            sample = of_meter_values(message)
+            self.values.take(sample, now, self.usage)
+            self.seen |= sample.values.keys()
+            register = sample.values.get(Reading.LIFETIME_ENERGY)
+            if register is not None and register >= 0:
+                self._take_register(register, sample.at)
+
+    def _is_new(self, kind: str, payload: object) -> bool:
+        """Return whether an answer is another object than the last of its kind."""
+        known = self._payloads.get(kind)
+        self._payloads[kind] = payload
+        return payload is not known
+
+    def _take_register(self, register: float, at: datetime | None) -> None:
+        """Take what the register shows.
+
+        It only counts up. A value that is lower is a bad sample, unless it goes on
+        being lower: then the one before was, or the meter was replaced. Samples count
+        by their time stamps, for the cloud repeats the last one for hours.
+        """
+        if self.lifetime is not None and register < self.lifetime:
+            if self._doubted and register < self._doubted[-1][1]:
+                self._doubted.clear()
+            if not self._doubted or at not in (None, self._doubted[-1][0]):
+                self._doubted.append((at, register))
+            if len(self._doubted) < _CONFIRMATIONS:
+                return
+        self._doubted.clear()
+        self.lifetime = register
+
+    def live(self, now: float, running: Transaction | None) -> dict[Reading, float]:
+        """Return what is measured now (monotonic), by samples of the running session."""
+        if running is not None and running.id != self._entered:
+            if self._entered is not None:
+                self.usage.end()
+                self.values.end()
+            self._entered = running.id
+        since = (
+            running.started_at - _ROUNDING if running and running.started_at else None
+        )
+        values: dict[Reading, float] = {}
+        # The one that moved last has the last word.
+        for track in sorted(
+            (self.values, self.usage), key=lambda track: track.moved_at
+        ):
+            if track.live(now, since):
+                values |= track.sample.values
+        return values
+
+    @property
+    def sampled_at(self) -> datetime | None:
+        """Return the time of the last sample, by the charger's clock."""
+        stamps = (self.usage.sample.at, self.values.sample.at)
+        return max((at for at in stamps if at), default=None)
+
+    def measures(self, readings: Iterable[Reading]) -> bool:
+        """Return whether the meter values alone tell all of these."""
+        return self.values.sample.values.keys() >= set(readings)
+
+    def session_energy(self, transaction: Transaction) -> float | None:
+        """Return the energy (Wh) of a running session, which only ever rises.
+
+        Not every charger's total grows before the end; the register does.
+        """
+        energy = None
+        if transaction.total_kwh and transaction.total_kwh > 0:
+            energy = transaction.total_kwh * 1000
+        elif self.lifetime is not None and transaction.meter_start is not None:
+            energy = max(self.lifetime - transaction.meter_start, 0.0)
+        if energy is None:
+            return None
+        known, before = self._session
+        if known == transaction.id:
+            energy = max(energy, before)
+        self._session = (transaction.id, energy)
+        return round(energy, 1)
 
 
 def of_power_usage(usage: PowerUsage) -> Sample:
@@ -125,7 +244,7 @@ def of_meter_values(message: LatestMeterValue) -> Sample:
     return Sample(at=at, values=values)
 
 
-def _translate(samples: list[SampledValue]) -> dict[Reading, float]:
+def _translate(samples: Iterable[SampledValue]) -> dict[Reading, float]:
     """Translate what was sampled at one time."""
     values: dict[Reading, float] = {}
     powers: dict[str | None, float] = {}

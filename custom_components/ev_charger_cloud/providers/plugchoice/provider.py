@@ -15,15 +15,16 @@ from ...charging import (
 )
 from ..base import Account, Candidate, Context, Poll, Provider
 from ..transport import Limits, redact
-from ..wire import mask, oddities
+from ..wire import oddities
 from .client import PlugchoiceClient, PlugchoiceTransport
 from .commands import Commands
-from .state import ChargerState, energy_of, stop_reason_of
-from .sync import PlugchoiceSync
+from .sessions import sessions_of
+from .state import ChargerState
+from .sync import REQUESTS_PER_SECOND, PlugchoiceSync
 
-# 500 requests per minute and user are allowed, the user's other tools included.
-_LIMITS = Limits(requests=200, period=60, concurrency=6)
-_REQUESTS_PER_SECOND = 2.0
+# 500 requests a minute and user are allowed, the user's other tools included. Polls and
+# commands together stay below 400 in any minute, bursts and all.
+_LIMITS = Limits(requests=70, period=10, concurrency=6)
 
 _IDLE = timedelta(seconds=30)
 _IN_SESSION = timedelta(seconds=15)
@@ -84,7 +85,7 @@ class PlugchoiceProvider(Provider):
             )
         )
         self._account = PlugchoiceSync(self._client, context)
-        self._commands = Commands(self._client, self._account, settings)
+        self._commands = Commands(self._client, self._account, context)
         self._commanded = float("-inf")
 
     @override
@@ -115,20 +116,24 @@ class PlugchoiceProvider(Provider):
         """Read what is due, at a pace that leaves the user's quota alone.
 
         A location costs one request for 25 chargers, a charger that is alone there
-        one; a connector that charges two more, and its charger one more a minute.
+        one; a connector that charges one or two more. What did not fit in comes with
+        the next poll, as soon as the pace allows.
         """
-        before = self._client.requests
+        sent, begun = self._client.requests, self.context.monotonic()
         await self._account.update()
         stations = self._account.stations.values()
         for station in stations:
             await self._commands.set_waiting_limits(station)
-        sent = self._client.requests - before
+        now = self.context.monotonic()
         interval = _IDLE
         if any(station.in_session and station.online for station in stations):
             interval = _IN_SESSION
-        if self.context.monotonic() - self._commanded < _COMMANDED_FOR:
+        if now - self._commanded < _COMMANDED_FOR:
             interval = _COMMANDED
-        slowest = max(sent / _REQUESTS_PER_SECOND, self._account.pause)
+        if self._account.hurried:
+            interval = timedelta()
+        paced = (self._client.requests - sent) / REQUESTS_PER_SECOND - (now - begun)
+        slowest = max(paced, self._account.pause)
         return Poll(
             fleet={device.id: device for s in stations for device in s.devices},
             interval=max(interval, timedelta(seconds=slowest)),
@@ -139,7 +144,7 @@ class PlugchoiceProvider(Provider):
                     device_id=station.uuid,
                 )
                 for station in stations
-                if station.permitted and station.endpoints.forbidden
+                if station.permitted and station.forbidden()
             ),
         )
 
@@ -161,6 +166,17 @@ class PlugchoiceProvider(Provider):
         return await self._commands.execute(station, number, command)
 
     @override
+    async def follow(self, device_id: str, command_id: str) -> CommandResult:
+        """Look for the session that a start has brought."""
+        station, _ = self._find(device_id)
+        return await self._commands.follow(station, command_id)
+
+    @override
+    def follows(self, result: CommandResult) -> bool:
+        """Return whether this is a start of which no session is known yet."""
+        return result.id is not None and result.id.startswith("start-")
+
+    @override
     async def sessions(
         self, device_id: str, start: datetime, end: datetime, limit: int
     ) -> Sequence[Session]:
@@ -169,24 +185,14 @@ class PlugchoiceProvider(Provider):
         transactions = await self._client.transactions(
             station.uuid, since=(start - timedelta(days=1)).date()
         )
-        sessions = [
-            Session(
-                id=str(item.id),
-                device_id=station.device_id(connector_number),
-                started_at=item.started_at,
-                ended_at=item.stopped_at,
-                energy=energy_of(item),
-                stop_reason=stop_reason_of(item),
-                id_token=mask(item.id_tag),
-            )
-            for item in transactions
-            for connector_number, connector in station.connectors.items()
-            if number in (None, connector_number)
-            and station.belongs(item, connector)
-            and item.started_at
-            and start <= item.started_at < end
-        ]
-        sessions.sort(key=lambda session: session.started_at or start, reverse=True)
+        connectors = {
+            each.device_id: each.payload
+            for each in station.connectors.values()
+            if number in (None, each.number)
+        }
+        sessions = sessions_of(
+            transactions, connectors, start, end, alone=station.alone
+        )
         return sessions[:limit]
 
     @override
@@ -204,7 +210,7 @@ class PlugchoiceProvider(Provider):
                 {
                     "online": station.online,
                     "permitted": station.permitted,
-                    "forbidden": station.endpoints.forbidden,
+                    "forbidden": station.forbidden(),
                     "in_session": sorted(station.in_session),
                 }
                 for station in self._account.stations.values()
@@ -214,8 +220,8 @@ class PlugchoiceProvider(Provider):
     def _find(self, device_id: str) -> tuple[ChargerState, int | None]:
         """Return a charger and the connector that a device id means, if it is one."""
         station = self._account.station(device_id.partition("_")[0])
-        for number in station.connectors:
-            if station.device_id(number) == device_id:
+        for number, connector in station.connectors.items():
+            if connector.device_id == device_id:
                 return station, number
         if device_id != station.uuid:
             raise NotFoundError("no such connector", reason="not_found")

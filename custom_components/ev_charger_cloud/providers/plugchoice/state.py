@@ -1,151 +1,402 @@
-"""What is known of one charger between polls."""
+"""What is known of a charger and its connectors, and what that is in the vocabulary."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from ...charging import Device, Name, Reading, StopReason
+from ...charging import (
+    CURRENTS,
+    VOLTAGES,
+    ChargingStatus,
+    Command,
+    Control,
+    ControlState,
+    Device,
+    DeviceKind,
+    Name,
+    Reading,
+    StartCharging,
+    StopCharging,
+    Value,
+)
 from ..access import Access
+from ..base import Context
 from ..schedule import Schedule
-from ..wire import translate
-from .mappings import CONNECTION, IN_SESSION, STOP_REASONS
-from .meter import Sample, SampleTrack
-from .wire import Charger, Connector, Permissions, PlugCharge, Transaction
+from . import mappings
+from .actions import BY_COMMAND, offered
+from .mappings import IN_SESSION, NO_ERROR
+from .meter import ConnectorMeter
+from .sessions import Transactions, energy_of
+from .wire import Card, Charger, Connector, Permissions, PlugCharge, Transaction
 
 SETTLING_FOR: Final = 3600.0
 TOUCHED_FOR: Final = 60.0
+# For how long (s) a charger may wait for a vehicle after a start.
+_AWAITED_FOR: Final = 300.0
 
-_CONFIRMATIONS: Final = 3
-_ROUNDING = timedelta(seconds=1)
-_EPOCH = datetime.min.replace(tzinfo=UTC)
-_CLOSED = Transaction(stopped_at=_EPOCH)
+_PORTAL: Final = "https://app.plugchoice.com/chargers"
+_MIN_CURRENT: Final = 6.0  # IEC 61851 knows nothing between 0 and this
+
+# What is worth an entity only where the charger measures it.
+_MEASURED: Final = (
+    *VOLTAGES,
+    Reading.POWER_OFFERED,
+    Reading.STATE_OF_CHARGE,
+    Reading.TEMPERATURE,
+)
 
 
-class Endpoints:
-    """When the endpoints of a charger or a location last answered, and which will."""
+@dataclass(slots=True, kw_only=True)
+class PendingStart:
+    """A start that was sent and of which no session came yet.
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        """Begin with everything due and open."""
-        self.schedule = Schedule(monotonic)
-        self._access = Access[str](monotonic)
+    `word` is the status from before where that told of no vehicle, `known` are the
+    transactions that it cannot have brought.
+    """
 
-    def offers(self, feature: str) -> bool:
-        """Return whether an endpoint is open, as far as is known."""
-        return self._access.allows(feature)
+    id: str
+    known: frozenset[int]
+    word: str | None
+    until: float
+    transaction: int | None = None
 
-    def close(self, feature: str, *, forbidden: bool) -> None:
-        """Leave an endpoint alone for a while."""
-        self._access.close(feature, forbidden=forbidden)
 
-    def answered(self, feature: str) -> None:
-        """Note that an endpoint is open."""
-        self._access.open(feature)
+@dataclass(slots=True, kw_only=True, eq=False)
+class ConnectorState:
+    """What is known of a connector; `granted` (A) is for its session."""
+
+    charger: ChargerState
+    payload: Connector
+    meter: ConnectorMeter = field(default_factory=ConnectorMeter)
+    granted: float | None = None
+    started: PendingStart | None = None
+    _tells_offer: bool = False
 
     @property
-    def forbidden(self) -> list[str]:
-        """Return the endpoints that the account lacks the right to."""
-        self._access.renew()
-        return sorted(self._access.forbidden)
+    def number(self) -> int:
+        """Return the connector's OCPP number."""
+        return self.payload.connector_id or 0
 
+    @property
+    def device_id(self) -> str:
+        """Return the id of the device that the connector is part of."""
+        uuid = self.charger.uuid
+        return uuid if self.charger.alone else f"{uuid}_{self.number}"
 
-@dataclass(slots=True, kw_only=True)
-class ConnectorState:
-    """What is remembered of a connector; `granted` (A) is for its session."""
+    @property
+    def in_session(self) -> bool:
+        """Return whether there is a session by the connector's own word."""
+        return self.payload.status in IN_SESSION
 
-    usage: SampleTrack = field(default_factory=SampleTrack)
-    meter: SampleTrack = field(default_factory=SampleTrack)
-    seen: set[Reading] = field(default_factory=set)
-    lifetime: float | None = None
-    granted: float | None = None
-    asked: float | None = None
-    session: tuple[int | None, float] = (None, 0.0)
-    metered: int | None = None
-    doubted: list[tuple[datetime | None, float]] = field(default_factory=list)
+    @property
+    def charging(self) -> bool:
+        """Return whether energy flows; in any other state the last sample is old."""
+        return self.charger.online is not False and self.payload.status == "Charging"
 
-    def take_usage(self, sample: Sample, now: float) -> None:
-        """Take a power usage sample at a time (monotonic)."""
-        self.usage.take(sample, now)
-        self.seen |= sample.values.keys()
+    @property
+    def transactions(self) -> list[Transaction]:
+        """Return the transactions here, newest first."""
+        charger = self.charger
+        return charger.transactions.of(self.payload, alone=charger.alone)
 
-    def take_meter(self, sample: Sample, now: float) -> None:
-        """Take meter values at a time (monotonic).
+    @property
+    def running(self) -> Transaction | None:
+        """Return the running transaction."""
+        charger = self.charger
+        return charger.transactions.running(self.payload, alone=charger.alone)
 
-        A register only counts up. One that is lower is a bad sample, unless it goes
-        on being lower: then the one before was, or the meter was replaced. Samples
-        count by their time stamps, for the cloud repeats the last one for hours.
-        """
-        self.meter.take(sample, now)
-        self.seen |= sample.values.keys()
-        register = sample.values.get(Reading.LIFETIME_ENERGY)
-        if register is None or register < 0:
+    def take(self, payload: Connector) -> None:
+        """Take what the cloud says of the connector; make due what hangs on it."""
+        before, self.payload = self.payload.status, payload
+        if before == payload.status:
             return
-        if self.lifetime is not None and register < self.lifetime:
-            if self.doubted and register < self.doubted[-1][1]:
-                self.doubted.clear()
-            if not self.doubted or sample.at not in (None, self.doubted[-1][0]):
-                self.doubted.append((sample.at, register))
-            if len(self.doubted) < _CONFIRMATIONS:
-                return
-        self.doubted.clear()
-        self.lifetime = register
+        charger, schedule = self.charger, self.charger.schedule
+        if before == "Preparing" or self.in_session:
+            self.started = self.started and replace(self.started, word=None)
+        for what in (f"values/{self.number}", "settings/socket-lock"):
+            schedule.forget(what)
+        if not self.in_session:
+            self.ask(None)
+        if (before in IN_SESSION) != self.in_session:
+            for what in ("active", "finished", f"granted/{self.number}"):
+                schedule.forget(what)
+            self.granted = None
+            charger.settle()
 
-    def enter(self, transaction: int | None) -> None:
-        """Note which session runs: samples from before it are not of it."""
-        if transaction is not None and transaction != self.metered:
-            if self.metered is not None:
-                self.usage.end()
-                self.meter.end()
-            self.metered = transaction
+    # Starts and limits that were asked for
 
-    def session_energy(self, transaction: Transaction) -> float | None:
-        """Return the energy (Wh) of a running session, which only ever rises.
+    def start(self) -> str:
+        """Note that a start is sent, and return an id to follow it by."""
+        transactions = self.charger.transactions
+        status = self.status
+        plugged = status is not None and status.plugged_in
+        self.started = PendingStart(
+            id=f"start-{self.number}-{self.charger.count_start()}",
+            known=frozenset(item.id for item in self.transactions if item.id)
+            | transactions.active,
+            word=None if plugged else self.payload.status,
+            until=self.charger.monotonic() + _AWAITED_FOR,
+        )
+        return self.started.id
 
-        Not every charger's total grows before the end; the register does.
-        """
-        energy = None
-        if transaction.total_kwh and transaction.total_kwh > 0:
-            energy = transaction.total_kwh * 1000
-        elif self.lifetime is not None and transaction.meter_start is not None:
-            energy = max(self.lifetime - transaction.meter_start, 0.0)
-        if energy is None:
+    @property
+    def asked(self) -> float | None:
+        """Return the limit (A) that this account asked for in the running session."""
+        kept = self.charger.limits.get(self.device_id)
+        if kept is None or not self.in_session:
             return None
-        known, before = self.session
-        if known == transaction.id:
-            energy = max(energy, before)
-        self.session = (transaction.id, energy)
-        return round(energy, 1)
+        session, limit = kept
+        running = self.running
+        if session is not None and running is not None and running.id != session:
+            return None
+        return float(limit)
+
+    def ask(self, limit: float | None) -> None:
+        """Remember the limit (A) that was asked for, also over a restart."""
+        limits = self.charger.limits
+        if limit is not None:
+            running = self.running
+            limits[self.device_id] = [running and running.id, limit]
+        elif limits.pop(self.device_id, None) is None:
+            return
+        self.charger.context.save()
+
+    @property
+    def maximum_current(self) -> float | None:
+        """Return what charger and connector are made for (A), where they say."""
+        state = self.charger.state
+        limits = (self.payload.max_amperage, state.max_current if state else None)
+        return min((limit for limit in limits if limit), default=None)
+
+    @property
+    def offered(self) -> float | None:
+        """Return what the running session may draw (A), by the best source there is."""
+        if self.charger.online is False or not self.in_session:
+            return None
+        if self.payload.current_limit is not None:
+            return self.payload.current_limit
+        if self.tells_no_offer:
+            return self.granted
+        return self.live().get(Reading.CURRENT_OFFERED)
+
+    @property
+    def tells_no_offer(self) -> bool:
+        """Return whether only the charger itself knows what a session is granted."""
+        return (
+            self.payload.current_limit is None
+            and Reading.CURRENT_OFFERED not in self.meter.seen
+        )
+
+    @property
+    def limit(self) -> float | None:
+        """Return the limit (A) for the running session, as read back.
+
+        What a charger offers is no limit that was set, unless one was asked for.
+        """
+        offered, asked, most = self.offered, self.asked, self.maximum_current
+        if offered is None or asked is None:
+            return None
+        return offered if offered == asked or most is None or offered < most else None
+
+    @property
+    def paused(self) -> bool:
+        """Return whether a limit of this account holds the session back."""
+        return self.asked == 0 and self.offered in (0, None)
+
+    # In the vocabulary
+
+    @property
+    def status(self) -> ChargingStatus | None:
+        """Return the status; an offline charger's is not known."""
+        charger, word = self.charger, self.payload.status
+        if charger.online is False:
+            return None
+        started = self.started
+        if (
+            word == "Preparing"
+            and started
+            and started.word
+            and charger.monotonic() < started.until
+        ):
+            # The echo of our own start: there need not be a vehicle.
+            word = started.word
+        whole = charger.state.status if charger.state else None
+        # A fault of the whole charger does not always reach its connectors' status.
+        if word in (None, "Available") and whole in ("Faulted", "Unavailable"):
+            word = whole
+        status = mappings.status(word)
+        if status is ChargingStatus.SUSPENDED_EVSE and self.paused:
+            return ChargingStatus.PAUSED
+        return status
+
+    def live(self) -> Mapping[Reading, float]:
+        """Return what is measured now: during a session, by samples taken in it."""
+        if self.charger.online is False or not self.in_session:
+            return {}
+        return self.meter.live(self.charger.monotonic(), self.running)
+
+    @property
+    def flowing(self) -> list[Reading]:
+        """Return the readings that there are whenever energy flows."""
+        phases = mappings.phases(self.payload.power_type)
+        return [
+            Reading.POWER,
+            *(
+                reading
+                for phase, reading in enumerate(CURRENTS)
+                if phase < phases or reading in self.meter.seen
+            ),
+        ]
+
+    @property
+    def needs_usage(self) -> bool:
+        """Return whether power and currents are told by the power usage alone."""
+        return not (
+            self.live().keys() >= set(self.flowing)
+            and self.meter.measures(self.flowing)
+        )
+
+    def readings(self) -> dict[Reading, Value]:
+        """Return what holds for the connector."""
+        status, live, seen = self.status, self.live(), self.meter.seen
+        charging = None if status is None else status is ChargingStatus.CHARGING
+        state = self.charger.state
+        alone = self.charger.alone and state is not None
+        readings: dict[Reading, Value] = {
+            Reading.STATUS: status,
+            Reading.CLOUD_STATUS: self.payload.status,
+            Reading.PLUG: None if status is None else status.plugged_in,
+            Reading.CHARGING: charging,
+            **_problem(self.payload, *((state,) if alone and state else ())),
+            # Nothing flows but while charging, whatever the last sample says.
+            **{
+                key: 0.0 if charging is False else live.get(key) for key in self.flowing
+            },
+            **{key: live.get(key) for key in _MEASURED if key in seen},
+            Reading.MAXIMUM_CURRENT: self.maximum_current,
+            Reading.LIFETIME_ENERGY: self.meter.lifetime,
+            Reading.LAST_UPDATE: self.meter.sampled_at,
+        }
+        offered = self.offered
+        self._tells_offer |= offered is not None
+        if self._tells_offer:
+            readings[Reading.CURRENT_OFFERED] = offered
+        if self.charger.access.allows("transactions"):
+            readings |= self._session_readings()
+        return readings
+
+    def _session_readings(self) -> dict[Reading, Value]:
+        """Return the running session, or the last one while none is running."""
+        transactions, running = self.transactions, self.running
+        last = next((item for item in transactions if item.stopped_at), None)
+        shown, energy = running, None
+        if running:
+            energy = self.meter.session_energy(running)
+        elif transactions and not self.in_session:
+            shown = transactions[0]
+            energy = (
+                energy_of(shown)
+                if shown.stopped_at
+                else self.meter.session_energy(shown)
+            )
+        return {
+            Reading.SESSION_ENERGY: energy,
+            Reading.SESSION_START: shown.started_at if shown else None,
+            Reading.SESSION_END: shown.stopped_at if shown else None,
+            Reading.LAST_SESSION_ENERGY: energy_of(last) if last else None,
+            # Not of the session before while one runs.
+            Reading.STOP_REASON: mappings.stop_reason(last.stop_reason)
+            if last and not self.in_session
+            else None,
+        }
+
+    def controls(self) -> dict[Control, ControlState]:
+        """Return what can be set for the connector."""
+        controls: dict[Control, ControlState] = {}
+        if {StartCharging, StopCharging} <= self.commands().keys():
+            controls[Control.CHARGING] = ControlState(value=self._may_charge())
+        if self.charger.permitted and self.charger.allows(Control.CURRENT_LIMIT):
+            controls[Control.CURRENT_LIMIT] = ControlState(
+                value=self.limit,
+                minimum=_MIN_CURRENT,
+                maximum=self.maximum_current,
+                step=1.0,
+                timed=True,
+            )
+        return controls
+
+    def _may_charge(self) -> bool | None:
+        """Return whether nothing that can be switched from here holds charging back."""
+        status = self.status
+        return None if status is None else status in _WITH_SESSION
+
+    def commands(self) -> dict[type[Command], frozenset[str]]:
+        """Return the commands that the connector takes, with their fields."""
+        charger = self.charger
+        return offered(charger.access, connector=True) if charger.permitted else {}
+
+    def known(self) -> object:
+        """Return all that the readings are made of, to compare."""
+        return (
+            self.payload,
+            self.status,
+            self.live(),
+            self.offered,
+            self.asked,
+            self.meter.lifetime,
+            self.meter.sampled_at,
+            len(self.meter.seen),
+        )
 
 
-@dataclass(slots=True, kw_only=True)
+_WITH_SESSION: Final = (
+    ChargingStatus.CHARGING,
+    ChargingStatus.SUSPENDED_EV,
+    ChargingStatus.SUSPENDED_EVSE,
+)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class ChargerState:
     """What is known of a charger between polls.
 
-    `listed` is its item of the list of chargers, `state` its last full answer.
+    `listed` is its item of the list of chargers, `state` its last full answer, `site`
+    the location where it stands. `readable` says that it could be read the last time,
+    `changed` that something was read since the devices were put together.
     """
 
     uuid: str
     listed: Charger
+    context: Context
     state: Charger | None = None
     site: str | None = None
-    monotonic: Callable[[], float]
-    endpoints: Endpoints = field(init=False)
-    outlets: dict[int, ConnectorState] = field(default_factory=dict)
-    transactions: dict[int, Transaction] = field(default_factory=dict)
-    active: frozenset[int] = frozenset()
+    access: Access[str] = field(init=False)
+    schedule: Schedule = field(init=False)
+    connectors: dict[int, ConnectorState] = field(default_factory=dict)
+    transactions: Transactions = field(default_factory=Transactions)
     lock: bool | None = None
     socket_lock: bool | None = None
     plug_charge: PlugCharge | None = None
     devices: tuple[Device, ...] = ()
+    readable: bool = False
+    changed: bool = True
     observed_at: float = float("-inf")
     limits_to_set: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _known: object = None
+    _starts: int = 0
     _answered_at: dict[str, float] = field(default_factory=dict)
     _touched: dict[str, float] = field(default_factory=dict)
     _settling_until: float = float("-inf")
+    _seen: dict[int, ConnectorState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin with everything due."""
-        self.endpoints = Endpoints(self.monotonic)
+        """Begin with everything due and open."""
+        self.access = Access(self.monotonic)
+        self.schedule = Schedule(self.monotonic)
+
+    def monotonic(self) -> float:
+        """Return the time (s) that spans are measured by."""
+        return self.context.monotonic()
 
     @property
     def name(self) -> str | Name:
@@ -160,22 +411,23 @@ class ChargerState:
     @property
     def online(self) -> bool | None:
         """Return whether the charger is connected, None where the cloud is silent."""
-        word = (self.state or self.listed).connection_status
-        return translate(CONNECTION, word, of="Plugchoice connection status")
+        return mappings.online((self.state or self.listed).connection_status)
 
     @property
-    def connectors(self) -> dict[int, Connector]:
-        """Return the connectors by their OCPP number."""
-        return {
-            connector.connector_id: connector
-            for connector in (self.state.connectors if self.state else ())
-            if connector.connector_id
-        }
+    def alone(self) -> bool:
+        """Return whether there is one connector: then it is one with the charger."""
+        return len(self.connectors) == 1
 
     @property
-    def in_session(self) -> dict[int, Connector]:
+    def in_session(self) -> dict[int, ConnectorState]:
         """Return the connectors that have a session by their own word."""
-        return {n: c for n, c in self.connectors.items() if c.status in IN_SESSION}
+        return {n: each for n, each in self.connectors.items() if each.in_session}
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Return the limits that were asked for in sessions, by device."""
+        kept: dict[str, Any] = self.context.memory.setdefault("limits", {})
+        return kept
 
     @property
     def _permissions(self) -> Permissions:
@@ -194,9 +446,14 @@ class ChargerState:
         """Return whether the account may see personal matters, as far as is known."""
         return self.permitted and self._permissions.sensitive is not False
 
-    def offers(self, feature: str) -> bool:
-        """Return whether an endpoint is open, as far as is known."""
-        return self.endpoints.offers(feature)
+    def allows(self, what: Control | type[Command]) -> bool:
+        """Return whether the endpoint of a command is open, as far as is known."""
+        return self.access.allows(BY_COMMAND[what].path)
+
+    def forbidden(self) -> list[str]:
+        """Return the endpoints that the account lacks the right to."""
+        self.access.renew()
+        return sorted(self.access.forbidden)
 
     def touch(self, what: str) -> None:
         """Read something at every turn for a while: a command may change it."""
@@ -214,52 +471,28 @@ class ChargerState:
         return True
 
     def take(self, state: Charger, sent_at: float) -> None:
-        """Take a full answer; a status that changed makes due what hangs on it."""
+        """Take a full answer."""
         if sent_at < self.observed_at:
             return
         self.observed_at = sent_at
-        before = {n: connector.status for n, connector in self.connectors.items()}
+        self.changed |= not self.readable
+        self.readable = True
+        if state is self.state:
+            return
         self.state = state
-        due: list[str] = []
-        for n, connector in self.connectors.items():
-            self.outlets.setdefault(n, ConnectorState())
-            if before.get(n) != connector.status:
-                due += (f"meter/{n}", "socket-lock")
-            if (before.get(n) in IN_SESSION) != (connector.status in IN_SESSION):
-                due += ("active", "finished", f"granted/{n}")
-                self.outlets[n].granted = self.outlets[n].asked = None
-                self._settling_until = self.monotonic() + SETTLING_FOR
-        for what in due:
-            self.endpoints.schedule.forget(what)
+        self.changed = True
+        numbered = {each.connector_id: each for each in state.connectors}
+        for number in numbered:
+            if number and number not in self._seen:
+                self._seen[number] = ConnectorState(charger=self, payload=Connector())
+        # All of them first: what one takes depends on whether it is alone.
+        self.connectors = {n: self._seen[n] for n in numbered if n}
+        for number, each in self.connectors.items():
+            each.take(numbered[number])
 
-    def take_active(self, transactions: Iterable[Transaction]) -> None:
-        """Take the transactions that the cloud holds to be running."""
-        running = {item.id: item for item in transactions if item.id is not None}
-        self.transactions |= running
-        self.active = frozenset(running)
-
-    def take_finished(self, transactions: Iterable[Transaction]) -> None:
-        """Take the finished transactions; a running one stays until it is among them."""
-        running = {n: item for n, item in self.transactions.items() if n in self.active}
-        finished = {item.id: item for item in transactions if item.id is not None}
-        self.transactions = running | finished
-
-    def transactions_of(self, connector: Connector) -> list[Transaction]:
-        """Return the transactions of a connector, newest first, whatever their order."""
-        mine = [
-            item
-            for item in self.transactions.values()
-            if item.started_at and self.belongs(item, connector)
-        ]
-        return sorted(mine, key=lambda item: item.started_at or _EPOCH, reverse=True)
-
-    def belongs(self, transaction: Transaction, connector: Connector) -> bool:
-        """Return whether a transaction took place at a connector."""
-        if transaction.connector and transaction.connector.connector_id is not None:
-            return transaction.connector.connector_id == connector.connector_id
-        if transaction.charger_connector_id is not None and connector.id is not None:
-            return transaction.charger_connector_id == connector.id
-        return len(self.connectors) == 1
+    def settle(self) -> None:
+        """Look for the end of a session at every turn for a while."""
+        self._settling_until = self.monotonic() + SETTLING_FOR
 
     @property
     def unsettled(self) -> bool:
@@ -268,88 +501,157 @@ class ChargerState:
         Some never get one, so nobody waits for it for long.
         """
         return self.monotonic() < self._settling_until and any(
-            next(iter(self.transactions_of(connector)), _CLOSED).stopped_at is None
-            for number, connector in self.connectors.items()
-            if number not in self.in_session
+            self.transactions.unsettled(each.payload, alone=self.alone)
+            for each in self.connectors.values()
         )
 
-    def running(self, connector: Connector) -> Transaction | None:
-        """Return the running transaction.
-
-        A transaction that was never closed looks active for ever: one counts only
-        when it is the newest and the connector says that it is in a session.
-        """
-        newest = next(iter(self.transactions_of(connector)), None)
-        if newest is None or connector.status not in IN_SESSION:
-            return None
-        return (
-            newest if newest.stopped_at is None and newest.id in self.active else None
-        )
-
-    def live(self, number: int) -> Mapping[Reading, float]:
-        """Return what is measured now: during a session, by samples taken in it."""
-        if self.online is False or number not in self.in_session:
-            return {}
-        outlet = self.outlets[number]
-        running = self.running(self.connectors[number])
-        outlet.enter(running.id if running else None)
-        # Samples are stamped in ms, transactions in µs: leave room for rounding.
-        since = (
-            running.started_at - _ROUNDING if running and running.started_at else None
-        )
-        values: dict[Reading, float] = {}
-        for track in (outlet.meter, outlet.usage):
-            if track.live(self.monotonic(), since):
-                values |= track.sample.values
-        return values
-
-    def limit(self, number: int) -> float | None:
-        """Return the limit (A) that holds for the running session, as read back.
-
-        What the charger offers anyway is no limit, unless just that was asked for.
-        """
-        offered, maximum = self.offered(number), self.maximum_current(number)
-        if offered is None or maximum is None or offered < maximum:
-            return offered
-        return offered if offered == self.outlets[number].asked else None
-
-    def offered(self, number: int) -> float | None:
-        """Return what the running session may draw (A), by the best source there is."""
-        connector = self.connectors[number]
-        if self.online is False or connector.status not in IN_SESSION:
-            return None
-        if connector.current_limit is not None:
-            return connector.current_limit
-        if self.tells_no_limit(number):
-            return self.outlets[number].granted
-        return self.live(number).get(Reading.CURRENT_OFFERED)
-
-    def tells_no_limit(self, number: int) -> bool:
-        """Return whether only the charger itself knows what a session is granted."""
-        return (
-            self.connectors[number].current_limit is None
-            and Reading.CURRENT_OFFERED not in self.outlets[number].seen
-        )
+    def count_start(self) -> int:
+        """Number a start."""
+        self._starts += 1
+        return self._starts
 
     def doubt_limits(self) -> None:
         """Have the charger asked anew what it grants."""
-        for number in self.connectors:
-            self.endpoints.schedule.forget(f"granted/{number}")
+        for number, connector in self.connectors.items():
+            self.schedule.forget(f"granted/{number}")
+            if connector.payload.current_limit is None:
+                self.schedule.forget(f"values/{number}")
 
-    def maximum_current(self, number: int) -> float | None:
-        """Return what charger and connector are made for, in A."""
-        limits = (
-            self.connectors[number].max_amperage,
-            self.state.max_current if self.state else None,
+    def maximum_current(self, number: int | None) -> float | None:
+        """Return what a connector, or the whole charger, is made for (A)."""
+        if number is not None:
+            return self.connectors[number].maximum_current
+        return self.state.max_current if self.state else None
+
+    # In the vocabulary
+
+    def translate(self, cards: Mapping[str, Card], card: str | None) -> None:
+        """Put the devices together, unless they are as they were.
+
+        `cards` go by name, `card` is the one that remote starts are made with.
+        """
+        self.access.renew()
+        known = (
+            self.state,
+            self.listed,
+            self.lock,
+            self.socket_lock,
+            self.plug_charge,
+            self.transactions.version,
+            self.access.generation,
+            tuple(cards),
+            card,
+            [each.known() for each in self.connectors.values()],
         )
-        return min((limit for limit in limits if limit), default=None)
+        self.changed = False
+        if known != self._known or any(device.stale for device in self.devices):
+            self._known = known
+            self.devices = self._devices(cards, card)
 
-    def device_id(self, number: int) -> str:
-        """Return the id of the device that a connector is part of."""
-        return f"{self.uuid}_{number}" if len(self.connectors) > 1 else self.uuid
+    def observed(self) -> None:
+        """Have the devices tell when they were seen."""
+        self.devices = tuple(
+            replace(device, observed_at=self.observed_at) for device in self.devices
+        )
+
+    def _devices(
+        self, cards: Mapping[str, Card], card: str | None
+    ) -> tuple[Device, ...]:
+        """Return one device, or a charger and its connectors."""
+        charger = self.state or self.listed
+        model = charger.model or self.listed.model
+        readings = self._readings(charger)
+        controls = self._controls(cards, card)
+        commands = offered(self.access, charger=True) if self.permitted else {}
+        connectors = list(self.connectors.values())
+        if self.alone:
+            readings |= connectors[0].readings()
+            controls |= connectors[0].controls()
+            commands |= connectors[0].commands()
+        else:
+            readings |= _problem(charger)
+            readings[Reading.MAXIMUM_CURRENT] = self.maximum_current(None)
+        parent = Device(
+            id=self.uuid,
+            name=self.name,
+            maker=model.vendor if model else None,
+            model=model.name if model else None,
+            serial=charger.identity,
+            firmware=charger.parsed_firmware_version or charger.firmware_version,
+            url=f"{_PORTAL}/{self.uuid}",
+            online=self.online,
+            observed_at=self.observed_at,
+            readings=readings,
+            controls=controls,
+            commands=commands,
+        )
+        parent_name = parent.name if isinstance(parent.name, str) else ""
+        children = [
+            Device(
+                id=each.device_id,
+                kind=DeviceKind.CONNECTOR,
+                name=Name(
+                    key="connector",
+                    placeholders={"charger": parent_name, "number": str(each.number)},
+                ),
+                parent=parent.id,
+                maker=parent.maker,
+                model=parent.model,
+                online=parent.online,
+                observed_at=self.observed_at,
+                readings=each.readings(),
+                controls=each.controls(),
+                commands=each.commands(),
+            )
+            for each in (() if self.alone else connectors)
+        ]
+        return (parent, *children)
+
+    def _readings(self, charger: Charger) -> dict[Reading, Value]:
+        """Return what holds for the whole charger."""
+        licences = charger.licenses
+        readings: dict[Reading, Value] = {
+            Reading.LAST_HEARTBEAT: charger.last_heartbeat_at,
+            Reading.SERVER: charger.server,
+            Reading.BLOCKED: charger.blocked,
+            Reading.LICENCE: None
+            if licences is None
+            else "pro"
+            if licences.pro
+            else "smart"
+            if licences.smart
+            else "basic",
+        }
+        cables = {(c.payload.format or "").lower() for c in self.connectors.values()}
+        if self.access.allows("settings/socket-lock") and cables != {"cable"}:
+            readings[Reading.SOCKET_LOCK] = (
+                None if self.online is False else self.socket_lock
+            )
+        return readings
+
+    def _controls(
+        self, cards: Mapping[str, Card], card: str | None
+    ) -> dict[Control, ControlState]:
+        """Return what can be set for the whole charger."""
+        controls: dict[Control, ControlState] = {}
+        if not self.permitted:
+            return controls
+        if self.allows(Control.LOCK):
+            controls[Control.LOCK] = ControlState(value=self.lock)
+        if self.allows(Control.PLUG_AND_CHARGE):
+            plug_charge = self.plug_charge
+            controls[Control.PLUG_AND_CHARGE] = ControlState(
+                value=plug_charge.enabled if plug_charge else None
+            )
+        if cards and self.allows(StartCharging):
+            controls[Control.START_CARD] = ControlState(
+                value=card, options=tuple(cards)
+            )
+        return controls
 
     def fail(self) -> None:
         """Keep the last devices, known to be stale."""
+        self.readable = False
         if not self.devices:
             self.devices = (
                 Device(
@@ -359,22 +661,17 @@ class ChargerState:
                     observed_at=self.observed_at,
                 ),
             )
-        self.devices = tuple(replace(device, stale=True) for device in self.devices)
+        if not all(device.stale for device in self.devices):
+            self.devices = tuple(replace(device, stale=True) for device in self.devices)
 
 
-def energy_of(transaction: Transaction) -> float | None:
-    """Return the energy (Wh) of a finished transaction, by its total or its meter."""
-    total, start, stop = (
-        transaction.total_kwh,
-        transaction.meter_start,
-        transaction.meter_stop,
-    )
-    if (total is None or total <= 0) and start is not None and stop is not None:
-        return max(stop - start, 0.0)
-    return None if total is None else round(max(total, 0.0) * 1000, 1)
-
-
-def stop_reason_of(transaction: Transaction) -> StopReason | None:
-    """Return why a transaction ended."""
-    word = transaction.stop_reason
-    return translate(STOP_REASONS, word, of="Plugchoice stop reason")
+def _problem(*parts: Charger | Connector) -> dict[Reading, Value]:
+    """Return what is wrong: the first part with an error tells."""
+    wrong = next((part for part in parts if part.error not in NO_ERROR), parts[0])
+    details = (wrong.vendor_error_code, wrong.error_info)
+    return {
+        Reading.PROBLEM: wrong.error not in NO_ERROR
+        or any(part.status == "Faulted" for part in parts),
+        Reading.ERROR_CODE: mappings.error_code(wrong.error),
+        Reading.ERROR_DETAIL: " ".join(text for text in details if text) or None,
+    }

@@ -1,12 +1,13 @@
 """Everything that is known of an account, and how it is kept up to date.
 
 The chargers of a location come 25 to a request, state and connectors included, so a
-location is read whole where that is cheaper than charger by charger.
+location is read whole where that is cheaper than charger by charger. What a poll cannot
+ask within its budget comes with the next one, which is soon.
 """
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 from typing import Final
 
@@ -18,21 +19,27 @@ from ...charging import (
     RateLimitedError,
     UnusableAnswerError,
 )
+from ..access import Access
 from ..base import Context
 from ..records import Absences
+from ..schedule import Schedule
 from .client import PlugchoiceClient
-from .devices import devices_of
-from .fetch_plan import FetchPlan, Site
-from .state import ChargerState, Endpoints
+from .fetch_plan import LIVE, FetchPlan, ScheduledFetch, Site
+from .state import ChargerState
 from .wire import Card, Charger
 
+REQUESTS_PER_SECOND: Final = 5.5
+"""At what pace the cloud is asked while there is more to ask than time."""
+
+_BUDGET: Final = 48  # requests of one poll
+_STATES_SHARE: Final = 0.1  # of the pace, for the lists of states
+_SINGLES: Final = 40  # chargers that are read one by one in a poll
 _PAGE: Final = 25
 _MAX_SITES: Final = 50
 
 _CHARGERS = timedelta(minutes=15)
 _DOUBTFUL = timedelta(minutes=5)
 _SITES = timedelta(hours=6)
-_SLOW_AT_ONCE = 25
 _FLEET = 10
 
 
@@ -46,17 +53,14 @@ class PlugchoiceSync:
         """Know nothing yet."""
         self._client = client
         self._context = context
-        self._endpoints = Endpoints(context.monotonic)
+        self._schedule = Schedule(context.monotonic)
         self.listed: dict[str, ChargerState] = {}
         self.places: dict[str, Site] = {}
         self._plan = FetchPlan(client, context)
         self._unlisted = Absences(context.monotonic)
         self._unknown = Absences(context.monotonic)
         self._moved = Absences(context.monotonic)
-
-    def now(self) -> datetime:
-        """Return the time."""
-        return self._context.now()
+        self._unread: list[str] = []
 
     @property
     def stations(self) -> dict[str, ChargerState]:
@@ -69,6 +73,11 @@ class PlugchoiceSync:
         """Return how long (s) the cloud wants to be left alone."""
         return self._plan.pause
 
+    @property
+    def hurried(self) -> bool:
+        """Return whether more was due than the last poll could ask."""
+        return bool(self._plan.waiting or self._unread)
+
     def station(self, uuid: str) -> ChargerState:
         """Return a charger; raise NotFoundError when there is none."""
         try:
@@ -79,7 +88,7 @@ class PlugchoiceSync:
     def place_name(self, station: ChargerState) -> str | None:
         """Return the name of the location where a charger stands."""
         place = self.places.get(station.site or "")
-        return place.site.name if place else None
+        return place.payload.name if place else None
 
     def cards(self, station: ChargerState) -> Mapping[str, Card]:
         """Return the cards that may charge where a charger stands, by name."""
@@ -130,26 +139,68 @@ class PlugchoiceSync:
     async def update(self) -> None:
         """Fetch what is due; raise when nothing at all can be said."""
         self._plan.pause = 0.0
+        sent = self._client.requests
+        hurried = self.hurried
         doubtful = any(map(self._unlisted.missing, self.listed))
         every = _DOUBTFUL if doubtful else _CHARGERS
-        if self._endpoints.schedule.due("chargers", every):
+        if self._schedule.due("chargers", every):
             await self._list_chargers()
-        stations = await self._read_states()
+        if not hurried or self._schedule.due("states", self._states_every):
+            await self._read_states()
+        elif self._unread:
+            await self._read_singles()
+        stations = [each for each in self.stations.values() if each.readable]
+        for _ in range(2):  # what the first answers show to be needed, too
+            budget = max(_BUDGET - (self._client.requests - sent), 1)
+            await self._plan.run(self._fetches(stations, hurried=hurried), budget)
+            hurried = True
+            if self.hurried:
+                break
+        for station in stations:
+            if station.changed or station.in_session or station.access.closed:
+                self._translate(station)
+
+    def _fetches(
+        self, stations: list[ChargerState], *, hurried: bool
+    ) -> list[ScheduledFetch]:
+        """List what there is to fetch."""
         # The more chargers, the rarer the slow rounds: their sum stays the same.
         pace = max(1.0, len(stations) / _FLEET)
-        fetches = list(self._plan.of_places(self.places, stations))
+        fetches: list[ScheduledFetch] = []
+        for uuid, place in self.places.items():
+            members = [each for each in stations if each.site == uuid]
+            fetches += self._plan.of_site(uuid, place, members)
         for station in stations:
-            fetches += self._plan.of_station(station, pace)
-        await self._plan.run(fetches, _SLOW_AT_ONCE)
-        for station in stations:
-            self._translate(station)
+            fetches += self._plan.of_station(station, pace=pace, hurried=hurried)
+        return fetches
+
+    @property
+    def _states_every(self) -> timedelta:
+        """Return how often states are read while there is more to ask than time."""
+        pages = sum(ceil(len(p.members or ()) / _PAGE) for p in self.places.values())
+        share = REQUESTS_PER_SECOND * _STATES_SHARE
+        return max(LIVE, timedelta(seconds=pages / share))
 
     async def refresh(self, station: ChargerState) -> None:
         """Read one charger at once, and what a command may have changed there."""
+        await self.read_state(station)
+        for hurried in (False, True):
+            await self._plan.run(
+                each
+                for each in self._plan.of_station(station, hurried=hurried)
+                if each.live or each.touched
+            )
+        self._translate(station)
+        station.observed()
+
+    async def read_state(self, station: ChargerState) -> None:
+        """Read the state of one charger."""
         sent_at = self._context.monotonic()
         station.take(await self._client.charger(station.uuid), sent_at)
-        await self._plan.run(list(self._plan.of_station(station)))
-        self._translate(station)
+
+    async def read_active(self, station: ChargerState) -> None:
+        """Read the running sessions of one charger."""
+        await self._plan.read_active(station)
 
     async def survey(self) -> None:
         """List every charger, wanted or not, and where each of them stands."""
@@ -159,7 +210,7 @@ class PlugchoiceSync:
 
     def _translate(self, station: ChargerState) -> None:
         """Put a charger's devices together."""
-        station.devices = devices_of(station, self.cards(station), self.card(station))
+        station.translate(self.cards(station), self.card(station))
 
     async def _list_chargers(self) -> None:
         """Find chargers that are new, and drop those that are gone."""
@@ -177,15 +228,16 @@ class PlugchoiceSync:
         for uuid, charger in listed.items():
             if uuid in new:
                 self.listed[uuid] = ChargerState(
-                    uuid=uuid, listed=charger, monotonic=self._context.monotonic
+                    uuid=uuid, listed=charger, context=self._context
                 )
             self.listed[uuid].listed = charger
+            self.listed[uuid].changed = True
         if complete:
             for uuid in self._unlisted.judge(self.listed, listed):
                 del self.listed[uuid]
         if new:
-            self._endpoints.schedule.forget("sites")
-        self._endpoints.schedule.done("chargers")
+            self._schedule.forget("sites")
+        self._schedule.done("chargers")
 
     async def _list_places(self) -> None:
         """Find the locations; an account may have no right to see any."""
@@ -202,22 +254,23 @@ class PlugchoiceSync:
         nearest = sorted(sites, key=lambda uuid: uuid not in groups)[:_MAX_SITES]
         self.places = {
             uuid: self.places.get(uuid)
-            or Site(site=sites[uuid], endpoints=Endpoints(self._context.monotonic))
+            or Site(
+                payload=sites[uuid],
+                access=Access(self._context.monotonic),
+                schedule=Schedule(self._context.monotonic),
+            )
             for uuid in nearest
         }
         for uuid, place in self.places.items():
-            place.site = sites[uuid]
+            place.payload = sites[uuid]
         for station in self.listed.values():
             if station.site not in self.places:
                 station.site = None
 
-    async def _read_states(self) -> list[ChargerState]:
-        """Read every wanted charger in as few requests as possible.
-
-        Returns those that could be read; the others are stale now.
-        """
+    async def _read_states(self) -> None:
+        """Read every wanted charger in as few requests as possible."""
         places = {u: p for u, p in self.places.items() if self._pays(p)}
-        if survey := self._endpoints.schedule.due("sites", _SITES):
+        if survey := self._schedule.due("sites", _SITES):
             try:
                 await self._list_places()
             except AuthenticationError, RateLimitedError:
@@ -230,53 +283,81 @@ class PlugchoiceSync:
         sent_at = self._context.monotonic()
         found, errors = await self._read_places(places)
         if survey and all(place.surveyed for place in places.values()):
-            self._endpoints.schedule.done("sites")
+            self._schedule.done("sites")
+        self._schedule.done("states")
         wanted = self.stations
         # A location that does not tell connectors is no substitute for the details.
         states = {
             uuid: state
             for uuid, state in found.items()
             if uuid in wanted
-            and (state.connectors or (wanted[uuid].state and not wanted[uuid].outlets))
+            and (
+                state.connectors or (wanted[uuid].state and not wanted[uuid].connectors)
+            )
         }
+        self._unread = [u for u in wanted if u not in states and u not in errors]
+        await self._read_singles(states, errors)
+        for uuid, state in states.items():
+            self._take(uuid, state, sent_at)
+        for uuid in errors:
+            wanted[uuid].fail()
+
+    async def _read_singles(
+        self,
+        states: Mapping[str, Charger] | None = None,
+        errors: Mapping[str, ChargingError] | None = None,
+    ) -> None:
+        """Read chargers one by one, those first that were not read for longest.
+
+        `states` and `errors` are what is known of the others of the account.
+        """
+        wanted = self.stations
+        for uuid in self._unread:
+            if uuid in wanted and not wanted[uuid].access.allows("state"):
+                wanted[uuid].fail()
+        due = [
+            u for u in self._unread if u in wanted and wanted[u].access.allows("state")
+        ]
+        due.sort(key=lambda uuid: wanted[uuid].observed_at)
+        self._unread = due[_SINGLES:]
+        sent_at = self._context.monotonic()
         details, failures = await _settle(
-            {
-                uuid: self._client.charger(uuid)
-                for uuid, station in wanted.items()
-                if uuid not in states and uuid not in errors and station.offers("")
-            }
+            {uuid: self._client.charger(uuid) for uuid in due[:_SINGLES]}
         )
-        states |= details
-        for place in places.values():
+        for place in self.places.values():
             if place.failing and place.members and place.members & details.keys():
-                place.endpoints.close("", forbidden=False)  # then one by one
-        if not states and wanted and (failures or errors):
+                place.access.close("chargers", forbidden=False)  # then one by one
+        if not states and not details and (failures or errors):
             # All of them at once: that is a trouble of the cloud, not of a charger.
             for station in wanted.values():
                 station.fail()
-            raise next(iter((failures | errors).values()))
+            raise next(iter((failures | dict(errors or {})).values()))
+        for uuid, state in details.items():
+            self._take(uuid, state, sent_at)
         for uuid, error in failures.items():
             if isinstance(error, NotFoundError):
-                self._endpoints.schedule.forget("chargers")
+                self._schedule.forget("chargers")
                 if self._unknown.missed(uuid):
                     del self.listed[uuid]
             elif isinstance(error, PermissionDeniedError):
-                wanted[uuid].endpoints.close("", forbidden=True)
-        stations = self.stations
-        for uuid, station in stations.items():
-            if uuid in states:
-                station.endpoints.answered("")
-                self._unknown.seen(uuid)
-                station.take(states[uuid], sent_at)
-            else:
-                station.fail()
-        return [station for uuid, station in stations.items() if uuid in states]
+                wanted[uuid].access.close("state")
+            wanted[uuid].fail()
+        for uuid in self._unread:
+            if wanted[uuid].state is None:
+                wanted[uuid].fail()
+
+    def _take(self, uuid: str, state: Charger, sent_at: float) -> None:
+        """Take the state of a charger that was read."""
+        station = self.listed[uuid]
+        station.access.open("state")
+        self._unknown.seen(uuid)
+        station.take(state, sent_at)
 
     def _pays(self, place: Site) -> bool:
         """Return whether reading a whole location takes fewer requests."""
         members = place.members or frozenset()
         wanted = len(self.stations.keys() & members)
-        return place.endpoints.offers("") and wanted > ceil(len(members) / _PAGE)
+        return place.access.allows("chargers") and wanted > ceil(len(members) / _PAGE)
 
     async def _read_places(
         self, places: Mapping[str, Site]
@@ -286,14 +367,14 @@ class PlugchoiceSync:
             {
                 uuid: self._client.site_chargers(uuid)
                 for uuid, place in places.items()
-                if place.endpoints.offers("")
+                if place.access.allows("chargers")
             }
         )
         errors: dict[str, ChargingError] = {}
         for uuid, error in failures.items():
             place = places[uuid]
             if isinstance(error, PermissionDeniedError | NotFoundError):
-                place.endpoints.close("", forbidden=False)  # then one by one
+                place.access.close("chargers", forbidden=False)  # then one by one
             elif place.members is not None:
                 unread = sorted(place.members & self.stations.keys())
                 # A list that fails again may be all that is broken: try one charger.
@@ -311,7 +392,7 @@ class PlugchoiceSync:
                 if self.listed[charger].site == uuid:
                     self.listed[charger].site = None
             if moved:
-                self._endpoints.schedule.forget("sites")
+                self._schedule.forget("sites")
             places[uuid].members = frozenset(answer) | members - moved
             places[uuid].failing = False
             for charger in answer.keys() & self.listed.keys():

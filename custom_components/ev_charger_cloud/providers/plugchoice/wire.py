@@ -4,30 +4,10 @@ Numbers come as numbers or as text, some keys only from some chargers: everythin
 may be missing.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from mashumaro import field_options
-
-from ..wire import Wire
-
-
-def _part[T: Wire](shape: type[T], alias: str | None = None) -> dict[str, Any]:
-    """Read an object inside another; None when it is no object."""
-    read: Callable[[Any], T | None] = lambda body: (  # noqa: E731
-        shape.decode(body) if isinstance(body, Mapping) else None
-    )
-    return field_options(deserialize=read, alias=alias)
-
-
-def _parts[T: Wire](shape: type[T], alias: str | None = None) -> dict[str, Any]:
-    """Read a list of objects inside another; empty when it is no list."""
-    read: Callable[[Any], list[T]] = lambda body: (  # noqa: E731
-        shape.decode_all(body) if isinstance(body, list) else []
-    )
-    return field_options(deserialize=read, alias=alias)
+from ..wire import CamelCaseWire, Wire, key, part, parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +76,10 @@ class Charger(Wire):
     last_heartbeat_at: datetime | None = None
     blocked: bool | None = None
     max_current: float | None = None  # A
-    licenses: Licenses | None = field(default=None, metadata=_part(Licenses))
-    model: Model | None = field(default=None, metadata=_part(Model))
-    permissions: Permissions | None = field(default=None, metadata=_part(Permissions))
-    connectors: list[Connector] = field(
-        default_factory=list, metadata=_parts(Connector)
-    )
+    licenses: Licenses | None = part(Licenses)
+    model: Model | None = part(Model)
+    permissions: Permissions | None = part(Permissions)
+    connectors: tuple[Connector, ...] = parts(Connector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +104,10 @@ class PowerUsage(Wire):
     """The last sample of a connector: text all of it, `-` where nothing is known."""
 
     timestamp: datetime | None = None
-    l1: float | None = field(default=None, metadata=field_options(alias="L1"))  # A
-    l2: float | None = field(default=None, metadata=field_options(alias="L2"))  # A
-    l3: float | None = field(default=None, metadata=field_options(alias="L3"))  # A
-    kilowatts: float | None = field(default=None, metadata=field_options(alias="kW"))
+    l1: float | None = key("L1")  # A
+    l2: float | None = key("L2")  # A
+    l3: float | None = key("L3")  # A
+    kilowatts: float | None = key("kW")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,22 +122,25 @@ class SampledValue(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeterValue(Wire):
+class MeterValue(CamelCaseWire):
     """An OCPP MeterValue."""
 
     timestamp: datetime | None = None
-    sampled_value: list[SampledValue] = field(
-        default_factory=list, metadata=_parts(SampledValue, "sampledValue")
-    )
+    sampled_value: tuple[SampledValue, ...] = parts(SampledValue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatestMeterValue(Wire):
+class LatestMeterValue(CamelCaseWire):
     """The last OCPP MeterValues message of a connector."""
 
-    meter_value: list[MeterValue] = field(
-        default_factory=list, metadata=_parts(MeterValue, "meterValue")
-    )
+    meter_value: tuple[MeterValue, ...] = parts(MeterValue)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionCharger(Wire):
+    """The charger of a transaction, which lists of a location tell."""
+
+    uuid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,9 +163,8 @@ class Transaction(Wire):
     started_at: datetime | None = None
     stopped_at: datetime | None = None
     stop_reason: str | None = None
-    connector: TransactionConnector | None = field(
-        default=None, metadata=_part(TransactionConnector)
-    )
+    charger: TransactionCharger | None = part(TransactionCharger)
+    connector: TransactionConnector | None = part(TransactionConnector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,37 +191,40 @@ class ActionResponse(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SchedulePeriod(Wire):
+class SchedulePeriodPayload(CamelCaseWire):
     """A period of a charging schedule: its start in seconds, its limit."""
 
-    start: int | None = field(default=None, metadata=field_options(alias="startPeriod"))
+    start_period: int | None = None
     limit: float | None = None
+    number_phases: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChargingSchedule(Wire):
-    """An OCPP ChargingSchedule; limits are in `unit`, A or W."""
+class ChargingSchedule(CamelCaseWire):
+    """An OCPP ChargingSchedule; limits are in A unless the unit is W."""
 
-    unit: str | None = field(
-        default=None, metadata=field_options(alias="chargingRateUnit")
+    charging_rate_unit: str | None = None
+    charging_schedule_period: tuple[SchedulePeriodPayload, ...] = parts(
+        SchedulePeriodPayload
     )
-    periods: list[SchedulePeriod] = field(
-        default_factory=list, metadata=_parts(SchedulePeriod, "chargingSchedulePeriod")
-    )
+    duration: int | None = None  # s
+    start_schedule: datetime | None = None
+    min_charging_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompositeSchedule(Wire):
+class CompositeSchedule(CamelCaseWire):
     """What all profiles of a connector come to, from now on."""
 
     status: str | None = None
-    schedule: ChargingSchedule | None = field(
-        default=None, metadata=_part(ChargingSchedule, "chargingSchedule")
-    )
+    schedule_start: datetime | None = None
+    charging_schedule: ChargingSchedule | None = part(ChargingSchedule)
 
     @property
     def limit(self) -> float | None:
         """Return the limit (A) that holds now."""
-        if self.schedule is None or self.schedule.unit not in (None, "A"):
+        schedule = self.charging_schedule
+        if schedule is None or schedule.charging_rate_unit not in (None, "A"):
             return None
-        return next((p.limit for p in self.schedule.periods if not p.start), None)
+        periods = schedule.charging_schedule_period
+        return next((p.limit for p in periods if not p.start_period), None)
