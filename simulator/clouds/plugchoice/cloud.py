@@ -241,6 +241,7 @@ class Plugchoice(Cloud):
             ("GET", site + "/chargers", self._site_chargers),
             ("GET", site + "/connectors", self._site_connectors),
             ("GET", site + "/cards", self._site_cards),
+            ("GET", site + "/transactions", self._site_transactions),
         ]
         return [web.route(*row) for row in table]
 
@@ -402,10 +403,33 @@ class Plugchoice(Cloud):
         return self.json(nothing)
 
     async def _transactions(self, request: web.Request) -> web.Response:
-        charger, query = self._find(request), request.query
+        known = self._known_transactions(request, [self._find(request)])
+        if self.quirks["transaction_pages"]:
+            return self._pages(request, known)
+        return self.json({"data": known})
+
+    async def _site_transactions(self, request: web.Request) -> web.Response:
+        chargers = self._at(self._find_site(request))
+        if uuid := request.query.get("filter[charger_uuid]"):
+            chargers = [c for c in chargers if c.station.id == uuid]
+        known = self._known_transactions(request, chargers)
+        for item in known:
+            charger = self.chargers[item["charger"]["uuid"]]
+            item["charger"]["reference"] = charger.reference
+        total = sum(float(item["total_kwh"] or 0) for item in known)
+        if self.quirks["transaction_pages"]:
+            return self._pages(request, known)
+        return self.json({"data": known, "total_energy": round(total, 2)})
+
+    def _known_transactions(
+        self, request: web.Request, chargers: list[Charger]
+    ) -> list[Json]:
+        """Return the transactions that a request asks for."""
+        query = request.query
         validate(dict(query), limit=("number", False, 10_000))
         known = [
             charger.transaction(session, self.quirks)
+            for charger in chargers
             for connector in charger.station.connectors
             for session in connector.sessions
             if charger.knows(session)
@@ -418,10 +442,7 @@ class Plugchoice(Cloud):
             known = [t for t in known if (t["stopped_at"] or "9") <= until]
         newest = self.quirks["transaction_order"] == "newest"
         known.sort(key=lambda t: (t["started_at"], t["id"]), reverse=newest)
-        known = known[: int(query.get("limit", 10_000))]
-        if self.quirks["transaction_pages"]:
-            return self._pages(request, known)
-        return self.json({"data": known})
+        return known[: int(query.get("limit", 10_000))]
 
     async def _sites(self, request: web.Request) -> web.Response:
         sites = [site.json(len(self._at(site))) for site in self.sites.values()]

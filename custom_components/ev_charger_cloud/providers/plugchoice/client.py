@@ -142,6 +142,12 @@ class PlugchoiceClient:
         endpoint = "/chargers/{charger}/transactions"
         return (await self._all(Transaction, endpoint, params, charger=charger))[0]
 
+    async def running_transactions(self, site: str) -> Sequence[Transaction]:
+        """`GET /sites/{site}/transactions`: what runs at a location, with chargers."""
+        params = {"limit": str(_MAX_TRANSACTIONS), "filter[status]": "active"}
+        endpoint = "/sites/{site}/transactions"
+        return (await self._all(Transaction, endpoint, params, site=site))[0]
+
     # Settings
 
     async def switch(self, charger: str, setting: str) -> Switch:

@@ -24,7 +24,7 @@ from ..base import Context
 from ..schedule import Schedule
 from .client import PlugchoiceClient
 from .state import ChargerState, ConnectorState
-from .wire import Card, CompositeSchedule, SitePayload
+from .wire import Card, CompositeSchedule, Model, SitePayload, Transaction
 
 LIVE = timedelta(seconds=15)
 """How often at most what changes all the time is read, while more is waiting."""
@@ -105,19 +105,27 @@ class FetchPlan:
         self._context = context
         self.pause = 0.0
         self.waiting = 0
+        # The models whose meter values lack power or currents.
+        self._apart: set[Model | None] = set()
 
     def of_station(
-        self, station: ChargerState, *, pace: float = 1.0, hurried: bool = False
+        self,
+        station: ChargerState,
+        *,
+        pace: float = 1.0,
+        hurried: bool = False,
+        together: bool = False,
     ) -> Iterator[ScheduledFetch]:
         """List what there is to fetch for a charger.
 
         `pace` stretches slow rounds, `hurried` says that polls follow each other faster
-        than anything need be read.
+        than anything need be read, `together` that running sessions are read for the
+        whole location.
         """
         online = station.online is not False
         for connector in station.connectors.values():
             yield from self._of_connector(station, connector, pace, hurried)
-        if online and station.in_session:
+        if online and station.in_session and not together:
             yield ScheduledFetch(
                 at=station,
                 feature="transactions",
@@ -162,10 +170,14 @@ class FetchPlan:
         """
         number = connector.number
         busy = station.online is not False and connector.in_session
-        fetched = station.schedule.age(f"values/{number}") < float("inf")
-        enough = station.access.allows("latest-metervalue") and not (
-            fetched and connector.needs_usage
-        )
+        model = station.listed.model
+        if station.schedule.age(f"values/{number}") < float("inf"):
+            enough = not connector.needs_usage
+            if connector.charging and connector.meter.samples_apart(connector.flowing):
+                self._apart.add(model)
+        else:
+            enough = model not in self._apart
+        enough = enough and station.access.allows("latest-metervalue")
         flow = LIVE if hurried else _NOW
         if connector.charging and not enough:
             yield ScheduledFetch(
@@ -204,7 +216,7 @@ class FetchPlan:
             )
 
     def of_site(
-        self, uuid: str, site: Site, members: Iterable[ChargerState]
+        self, uuid: str, site: Site, members: Sequence[ChargerState]
     ) -> Iterator[ScheduledFetch]:
         """List what there is to fetch for a location, by the rights at its chargers."""
         if any(station.may_see_cards for station in members):
@@ -215,6 +227,22 @@ class FetchPlan:
                 every=_CARDS,
                 fetch=partial(self._fetch_cards, uuid, site),
             )
+        if self.together(site, members) and any(
+            station.in_session and station.schedule.due("active", _RUNNING)
+            for station in members
+        ):
+            yield ScheduledFetch(
+                at=site,
+                feature="transactions",
+                what="active",
+                every=_VALUES,
+                fetch=partial(self._fetch_running, uuid, members),
+            )
+
+    def together(self, site: Site, members: Sequence[ChargerState]) -> bool:
+        """Return whether a request for all running sessions of a location pays."""
+        busy = sum(bool(station.in_session) for station in members)
+        return busy > 1 and site.access.allows("transactions")
 
     async def run(
         self, fetches: Iterable[ScheduledFetch], budget: int | None = None
@@ -305,6 +333,19 @@ class FetchPlan:
         active = await self._client.transactions(station.uuid, status="active")
         if station.newest("active", sent_at):
             station.transactions.take_active(active)
+
+    async def _fetch_running(self, uuid: str, members: Sequence[ChargerState]) -> None:
+        """Read the running sessions of a location; each charger gets its own."""
+        sent_at = self._context.monotonic()
+        running: dict[str, list[Transaction]] = {}
+        for item in await self._client.running_transactions(uuid):
+            if item.charger and item.charger.uuid:
+                running.setdefault(item.charger.uuid.lower(), []).append(item)
+        for station in members:
+            if station.newest("active", sent_at):
+                station.transactions.take_active(running.get(station.uuid, ()))
+                station.schedule.done("active")
+                station.changed = True
 
     async def _fetch_finished(self, station: ChargerState) -> None:
         since = (self._context.now() - _FINISHED_SINCE).date()

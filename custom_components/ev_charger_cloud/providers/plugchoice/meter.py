@@ -204,6 +204,10 @@ class ConnectorMeter:
         """Return whether the meter values alone tell all of these."""
         return self.values.sample.values.keys() >= set(readings)
 
+    def samples_apart(self, readings: Iterable[Reading]) -> bool:
+        """Return whether there are meter values, and some of these not among them."""
+        return bool(self.values.sample.values) and not self.measures(readings)
+
     def session_energy(self, transaction: Transaction) -> float | None:
         """Return the energy (Wh) of a running session, which only ever rises.
 

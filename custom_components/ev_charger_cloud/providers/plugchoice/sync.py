@@ -167,11 +167,22 @@ class PlugchoiceSync:
         # The more chargers, the rarer the slow rounds: their sum stays the same.
         pace = max(1.0, len(stations) / _FLEET)
         fetches: list[ScheduledFetch] = []
-        for uuid, place in self.places.items():
-            members = [each for each in stations if each.site == uuid]
-            fetches += self._plan.of_site(uuid, place, members)
+        together: set[str | None] = set()
+        members: dict[str | None, list[ChargerState]] = {}
         for station in stations:
-            fetches += self._plan.of_station(station, pace=pace, hurried=hurried)
+            members.setdefault(station.site, []).append(station)
+        for uuid, place in self.places.items():
+            there = members.get(uuid, [])
+            fetches += self._plan.of_site(uuid, place, there)
+            if self._plan.together(place, there):
+                together.add(uuid)
+        for station in stations:
+            fetches += self._plan.of_station(
+                station,
+                pace=pace,
+                hurried=hurried,
+                together=station.site in together,
+            )
         return fetches
 
     @property
