@@ -106,7 +106,7 @@ class PlugchoiceClient:
         25 to a page: the cheapest way to the state of a whole location.
         """
         items, _ = await self._all(Charger, "/sites/{site}/chargers", site=site)
-        return _by_uuid(items)
+        return self._decoded.decode(("members", site), items, _by_uuid)
 
     async def cards(self, site: str) -> Sequence[Card]:
         """`GET /sites/{site}/cards`: the cards that may charge at a location."""

@@ -7,7 +7,7 @@ the slow ones always.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -24,7 +24,7 @@ from ..base import Context
 from ..schedule import Schedule
 from .client import PlugchoiceClient
 from .state import ChargerState, ConnectorState
-from .wire import Card, CompositeSchedule, Model, SitePayload, Transaction
+from .wire import Card, Charger, CompositeSchedule, Model, SitePayload, Transaction
 
 LIVE = timedelta(seconds=15)
 """How often at most what changes all the time is read, while more is waiting."""
@@ -40,6 +40,8 @@ _SOCKET_LOCK = timedelta(minutes=15)
 _CARDS = timedelta(hours=6)
 
 _GRANTED_FOR = 60  # s
+_GRACE = 1.0  # s, for the jitter of polls
+_QUIET = 60.0  # s, for which a charger with nothing due is not looked at again
 _SLOW_SHARE = 4
 
 
@@ -55,6 +57,7 @@ class Site:
     schedule: Schedule
     failing: bool = False
     members: frozenset[str] | None = None
+    answer: dict[str, Charger] | None = None
     cards: dict[str, Card] = field(default_factory=dict)
 
     @property
@@ -64,32 +67,25 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduledFetch:
-    """Something to fetch `every` so often.
+class DueFetch:
+    """Something that is due at a charger or a location.
 
-    `feature` is the endpoint that may be closed, `what` the thing fetched there. What
-    a command `touched` comes first, then what is `live`.
+    `feature` is the endpoint that may be closed, `what` the thing fetched there,
+    `overdue` how late it is in units of what is usual. What a command `touched` comes
+    first, then what is `live`.
     """
 
     at: ChargerState | Site
     feature: str
     what: str
-    every: timedelta
+    overdue: float
     fetch: Callable[[], Awaitable[None]]
     live: bool = False
     touched: bool = False
 
-    @property
-    def due(self) -> bool:
-        """Return whether it is time, and the endpoint open."""
-        return self.at.access.allows(self.feature) and self.at.schedule.due(
-            self.what, self.every
-        )
 
-    @property
-    def overdue(self) -> float:
-        """Return how late it is, in units of what is usual."""
-        return self.at.schedule.age(self.what) / max(self.every.total_seconds(), 1.0)
+type _Row = tuple[str, str, timedelta, Callable[[], Awaitable[None]]]
+"""The endpoint, what is fetched there, how often, and how."""
 
 
 class FetchPlan:
@@ -108,147 +104,158 @@ class FetchPlan:
         # The models whose meter values lack power or currents.
         self._apart: set[Model | None] = set()
 
-    def of_station(
+    def due_at(
         self,
         station: ChargerState,
         *,
         pace: float = 1.0,
         hurried: bool = False,
         together: bool = False,
-    ) -> Iterator[ScheduledFetch]:
-        """List what there is to fetch for a charger.
+    ) -> list[DueFetch]:
+        """List what is due at a charger.
 
         `pace` stretches slow rounds, `hurried` says that polls follow each other faster
         than anything need be read, `together` that running sessions are read for the
         whole location.
         """
+        due: list[DueFetch] = []
+        if station.in_session and station.online is not False:
+            every = LIVE if hurried else _NOW
+            for connector in station.in_session.values():
+                for row in self._live(station, connector, every):
+                    self._add(due, station, row, live=True)
+        now = self._context.monotonic()
+        if now >= station.quiet_until:
+            quiet = _QUIET
+            for row in self._slow(station, pace, together):
+                quiet = min(quiet, self._add(due, station, row))
+            station.quiet_until = now + quiet
+        return due
+
+    def _add(
+        self,
+        due: list[DueFetch],
+        at: ChargerState | Site,
+        row: _Row,
+        *,
+        live: bool = False,
+    ) -> float:
+        """Add what is due, and return for how long (s) it is not."""
+        feature, what, every, fetch = row
+        if not at.access.allows(feature):
+            return _QUIET
+        touched = isinstance(at, ChargerState) and at.touched(what)
+        age = at.schedule.age(what)
+        left = 0.0 if touched else every.total_seconds() - _GRACE - age
+        if left <= 0:
+            due.append(
+                DueFetch(
+                    at=at,
+                    feature=feature,
+                    what=what,
+                    overdue=age / max(every.total_seconds(), 1.0),
+                    fetch=fetch,
+                    live=live,
+                    touched=touched,
+                )
+            )
+        return max(left, 0.0)
+
+    def _live(
+        self, station: ChargerState, connector: ConnectorState, every: timedelta
+    ) -> Iterator[_Row]:
+        """List what changes all the time during a session."""
+        number = connector.number
+        if connector.charging:
+            if self._values_suffice(station, connector):
+                yield self._values(station, connector, every)
+            else:
+                fetch = partial(self._fetch_usage, station, connector)
+                yield "power-usage", f"usage/{number}", every, fetch
+        if station.permitted and connector.tells_no_offer:
+            fetch = partial(self._fetch_granted, station, connector)
+            path = "actions/composite-schedule"
+            yield path, f"granted/{number}", _RUNNING, fetch
+
+    def _values_suffice(self, station: ChargerState, connector: ConnectorState) -> bool:
+        """Return whether meter values are enough, as far as is known.
+
+        They tell all that the power usage does, and more, where a charger samples power
+        and currents; the usage is asked for where it does not.
+        """
+        if not station.access.allows("latest-metervalue"):
+            return False
+        model = station.listed.model
+        if station.schedule.age(f"values/{connector.number}") == float("inf"):
+            return model not in self._apart
+        if connector.meter.samples_apart(connector.flowing):
+            self._apart.add(model)
+        return not connector.needs_usage
+
+    def _values(
+        self, station: ChargerState, connector: ConnectorState, every: timedelta
+    ) -> _Row:
+        """Return how meter values are fetched."""
+        fetch = partial(self._fetch_values, station, connector)
+        return "latest-metervalue", f"values/{connector.number}", every, fetch
+
+    def _slow(
+        self, station: ChargerState, pace: float, together: bool
+    ) -> Iterator[_Row]:
+        """List what changes seldom, or is not missed for a while."""
         online = station.online is not False
         for connector in station.connectors.values():
-            yield from self._of_connector(station, connector, pace, hurried)
+            if connector.charging and self._values_suffice(station, connector):
+                continue
+            every = _IDLE_VALUES * pace
+            if online and connector.in_session:
+                every = _VALUES if connector.charging else _RUNNING
+            yield self._values(station, connector, every)
         if online and station.in_session and not together:
-            yield ScheduledFetch(
-                at=station,
-                feature="transactions",
-                what="active",
-                every=_RUNNING,
-                fetch=partial(self.read_active, station),
-            )
-        slow: list[tuple[str, str, timedelta, _Fetch]] = []
+            fetch = partial(self.read_active, station)
+            yield "transactions", "active", _RUNNING, fetch
         if station.connectors:
-            every = _RUNNING if station.unsettled else _FINISHED
-            slow.append(("transactions", "finished", every, self._fetch_finished))
+            every = _RUNNING if station.unsettled else _FINISHED * pace
+            fetch = partial(self._fetch_finished, station)
+            yield "transactions", "finished", every, fetch
             if online:
                 path = "settings/socket-lock"
-                slow.append((path, path, _SOCKET_LOCK, self._fetch_socket_lock))
+                fetch = partial(self._fetch_socket_lock, station)
+                yield path, path, _SOCKET_LOCK * pace, fetch
         if station.permitted:
             path = "settings/lock"
-            slow.append((path, path, _SETTING, self._fetch_lock))
+            fetch = partial(self._fetch_lock, station)
+            yield path, path, _SETTING * pace, fetch
             path = "settings/plug-charge"
-            slow.append((path, path, _SETTING, self._fetch_plug_charge))
-        for feature, what, every, fetch in slow:
-            touched = station.touched(what)
-            yield ScheduledFetch(
-                at=station,
-                feature=feature,
-                what=what,
-                every=_NOW if touched else every * pace,
-                fetch=partial(fetch, station),
-                touched=touched,
-            )
+            fetch = partial(self._fetch_plug_charge, station)
+            yield path, path, _SETTING * pace, fetch
 
-    def _of_connector(
-        self,
-        station: ChargerState,
-        connector: ConnectorState,
-        pace: float,
-        hurried: bool,
-    ) -> Iterator[ScheduledFetch]:
-        """List what is measured at a connector.
-
-        Meter values tell all that the power usage does, and more, where a charger
-        samples power and currents; the usage is asked for where it does not.
-        """
-        number = connector.number
-        busy = station.online is not False and connector.in_session
-        model = station.listed.model
-        if station.schedule.age(f"values/{number}") < float("inf"):
-            enough = not connector.needs_usage
-            if connector.charging and connector.meter.samples_apart(connector.flowing):
-                self._apart.add(model)
-        else:
-            enough = model not in self._apart
-        enough = enough and station.access.allows("latest-metervalue")
-        flow = LIVE if hurried else _NOW
-        if connector.charging and not enough:
-            yield ScheduledFetch(
-                at=station,
-                feature="power-usage",
-                what=f"usage/{number}",
-                every=flow,
-                fetch=partial(self._fetch_usage, station, connector),
-                live=True,
-            )
-        live = connector.charging and enough
-        yield ScheduledFetch(
-            at=station,
-            feature="latest-metervalue",
-            what=f"values/{number}",
-            every=flow
-            if live
-            else _VALUES
-            if connector.charging
-            else _RUNNING
-            if busy
-            else _IDLE_VALUES * pace,
-            fetch=partial(self._fetch_values, station, connector),
-            live=live,
-        )
-        if busy and station.permitted and connector.tells_no_offer:
-            what = f"granted/{number}"
-            yield ScheduledFetch(
-                at=station,
-                feature="actions/composite-schedule",
-                what=what,
-                every=_RUNNING,
-                fetch=partial(self._fetch_granted, station, connector),
-                live=True,
-                touched=station.schedule.age(what) == float("inf"),
-            )
-
-    def of_site(
+    def due_there(
         self, uuid: str, site: Site, members: Sequence[ChargerState]
-    ) -> Iterator[ScheduledFetch]:
-        """List what there is to fetch for a location, by the rights at its chargers."""
+    ) -> list[DueFetch]:
+        """List what is due at a location, by the rights at its chargers."""
+        due: list[DueFetch] = []
         if any(station.may_see_cards for station in members):
-            yield ScheduledFetch(
-                at=site,
-                feature="cards",
-                what="cards",
-                every=_CARDS,
-                fetch=partial(self._fetch_cards, uuid, site),
-            )
+            fetch = partial(self._fetch_cards, uuid, site)
+            self._add(due, site, ("cards", "cards", _CARDS, fetch))
         if self.together(site, members) and any(
             station.in_session and station.schedule.due("active", _RUNNING)
             for station in members
         ):
-            yield ScheduledFetch(
-                at=site,
-                feature="transactions",
-                what="active",
-                every=_VALUES,
-                fetch=partial(self._fetch_running, uuid, members),
-            )
+            fetch = partial(self._fetch_running, uuid, members)
+            self._add(due, site, ("transactions", "active", _VALUES, fetch))
+        return due
 
     def together(self, site: Site, members: Sequence[ChargerState]) -> bool:
         """Return whether a request for all running sessions of a location pays."""
         busy = sum(bool(station.in_session) for station in members)
         return busy > 1 and site.access.allows("transactions")
 
-    async def run(
-        self, fetches: Iterable[ScheduledFetch], budget: int | None = None
-    ) -> int:
-        """Do what is due within a budget, and return how much that was."""
-        due = [each for each in fetches if each.due]
+    async def run(self, due: list[DueFetch], budget: int | None = None) -> None:
+        """Do what is due, within a budget."""
+        if not due:
+            self.waiting = 0
+            return
         due.sort(key=lambda each: (not each.touched, not each.live, -each.overdue))
         if budget is not None and len(due) > budget:
             slow = [each for each in due if not each.live and not each.touched]
@@ -264,9 +271,8 @@ class FetchPlan:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        return len(chosen)
 
-    async def _do(self, scheduled: ScheduledFetch) -> None:
+    async def _do(self, scheduled: DueFetch) -> None:
         """Fetch one thing; what that fails leaves what is known, and waits its turn."""
         try:
             async with scheduled.at.access.guard(scheduled.feature):
@@ -278,6 +284,7 @@ class FetchPlan:
             return
         if isinstance(scheduled.at, ChargerState):
             scheduled.at.changed = True
+            scheduled.at.quiet_until = float("-inf")
         scheduled.at.schedule.done(scheduled.what)
 
     async def _fetch_usage(
@@ -373,9 +380,6 @@ class FetchPlan:
 
     async def _fetch_cards(self, uuid: str, site: Site) -> None:
         site.cards = _named(await self._client.cards(uuid))
-
-
-type _Fetch = Callable[[ChargerState], Awaitable[None]]
 
 
 def _named(cards: Sequence[Card]) -> dict[str, Card]:

@@ -1,6 +1,6 @@
 """What Plugchoice's two kinds of samples mean in the vocabulary, and for how long."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -200,11 +200,11 @@ class ConnectorMeter:
         stamps = (self.usage.sample.at, self.values.sample.at)
         return max((at for at in stamps if at), default=None)
 
-    def measures(self, readings: Iterable[Reading]) -> bool:
+    def measures(self, readings: AbstractSet[Reading]) -> bool:
         """Return whether the meter values alone tell all of these."""
-        return self.values.sample.values.keys() >= set(readings)
+        return self.values.sample.values.keys() >= readings
 
-    def samples_apart(self, readings: Iterable[Reading]) -> bool:
+    def samples_apart(self, readings: AbstractSet[Reading]) -> bool:
         """Return whether there are meter values, and some of these not among them."""
         return bool(self.values.sample.values) and not self.measures(readings)
 

@@ -123,7 +123,8 @@ class PlugchoiceProvider(Provider):
         await self._account.update()
         stations = self._account.stations.values()
         for station in stations:
-            await self._commands.set_waiting_limits(station)
+            if station.limits_to_set:
+                await self._commands.set_waiting_limits(station)
         now = self.context.monotonic()
         interval = _IDLE
         if any(station.in_session and station.online for station in stations):
@@ -144,7 +145,7 @@ class PlugchoiceProvider(Provider):
                     device_id=station.uuid,
                 )
                 for station in stations
-                if station.permitted and station.forbidden()
+                if station.access.closed and station.permitted and station.forbidden()
             ),
         )
 

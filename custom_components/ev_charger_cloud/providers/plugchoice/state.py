@@ -71,6 +71,7 @@ class ConnectorState:
     granted: float | None = None
     started: PendingStart | None = None
     _tells_offer: bool = False
+    _flowing: tuple[object, frozenset[Reading]] = (None, frozenset())
 
     @property
     def number(self) -> int:
@@ -236,24 +237,26 @@ class ConnectorState:
         return self.meter.live(self.charger.monotonic(), self.running)
 
     @property
-    def flowing(self) -> list[Reading]:
+    def flowing(self) -> frozenset[Reading]:
         """Return the readings that there are whenever energy flows."""
-        phases = mappings.phases(self.payload.power_type)
-        return [
-            Reading.POWER,
-            *(
+        seen = self.meter.seen
+        key = self.payload.power_type, len(seen)
+        if self._flowing[0] != key:
+            phases = mappings.phases(self.payload.power_type)
+            currents = {
                 reading
                 for phase, reading in enumerate(CURRENTS)
-                if phase < phases or reading in self.meter.seen
-            ),
-        ]
+                if phase < phases or reading in seen
+            }
+            self._flowing = key, frozenset({Reading.POWER, *currents})
+        return self._flowing[1]
 
     @property
     def needs_usage(self) -> bool:
         """Return whether power and currents are told by the power usage alone."""
         return not (
-            self.live().keys() >= set(self.flowing)
-            and self.meter.measures(self.flowing)
+            self.meter.measures(self.flowing)
+            and self.meter.values.live(self.charger.monotonic())
         )
 
     def readings(self) -> dict[Reading, Value]:
@@ -362,7 +365,9 @@ class ChargerState:
 
     `listed` is its item of the list of chargers, `state` its last full answer, `site`
     the location where it stands. `readable` says that it could be read the last time,
-    `changed` that something was read since the devices were put together.
+    `changed` that something was read since the devices were put together; nothing is due before
+    `quiet_until` but what is live. `in_session` are the connectors with a session by
+    their own word.
     """
 
     uuid: str
@@ -373,6 +378,7 @@ class ChargerState:
     access: Access[str] = field(init=False)
     schedule: Schedule = field(init=False)
     connectors: dict[int, ConnectorState] = field(default_factory=dict)
+    in_session: dict[int, ConnectorState] = field(default_factory=dict)
     transactions: Transactions = field(default_factory=Transactions)
     lock: bool | None = None
     socket_lock: bool | None = None
@@ -380,6 +386,7 @@ class ChargerState:
     devices: tuple[Device, ...] = ()
     readable: bool = False
     changed: bool = True
+    quiet_until: float = float("-inf")
     observed_at: float = float("-inf")
     limits_to_set: dict[int, tuple[float, float]] = field(default_factory=dict)
     _known: object = None
@@ -419,11 +426,6 @@ class ChargerState:
         return len(self.connectors) == 1
 
     @property
-    def in_session(self) -> dict[int, ConnectorState]:
-        """Return the connectors that have a session by their own word."""
-        return {n: each for n, each in self.connectors.items() if each.in_session}
-
-    @property
     def limits(self) -> dict[str, Any]:
         """Return the limits that were asked for in sessions, by device."""
         kept: dict[str, Any] = self.context.memory.setdefault("limits", {})
@@ -458,9 +460,12 @@ class ChargerState:
     def touch(self, what: str) -> None:
         """Read something at every turn for a while: a command may change it."""
         self._touched[what] = self.monotonic() + TOUCHED_FOR
+        self.quiet_until = float("-inf")
 
     def touched(self, what: str) -> bool:
         """Return whether a command may still change something."""
+        if not self._touched:
+            return False
         return self.monotonic() < self._touched.get(what, float("-inf"))
 
     def newest(self, what: str, sent_at: float) -> bool:
@@ -487,8 +492,12 @@ class ChargerState:
                 self._seen[number] = ConnectorState(charger=self, payload=Connector())
         # All of them first: what one takes depends on whether it is alone.
         self.connectors = {n: self._seen[n] for n in numbered if n}
+        self.quiet_until = float("-inf")
         for number, each in self.connectors.items():
             each.take(numbered[number])
+        self.in_session = {
+            n: each for n, each in self.connectors.items() if each.in_session
+        }
 
     def settle(self) -> None:
         """Look for the end of a session at every turn for a while."""
@@ -512,6 +521,7 @@ class ChargerState:
 
     def doubt_limits(self) -> None:
         """Have the charger asked anew what it grants."""
+        self.quiet_until = float("-inf")
         for number, connector in self.connectors.items():
             self.schedule.forget(f"granted/{number}")
             if connector.payload.current_limit is None:

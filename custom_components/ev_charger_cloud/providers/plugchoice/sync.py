@@ -24,7 +24,7 @@ from ..base import Context
 from ..records import Absences
 from ..schedule import Schedule
 from .client import PlugchoiceClient
-from .fetch_plan import LIVE, FetchPlan, ScheduledFetch, Site
+from .fetch_plan import LIVE, DueFetch, FetchPlan, Site
 from .state import ChargerState
 from .wire import Card, Charger
 
@@ -61,12 +61,15 @@ class PlugchoiceSync:
         self._unknown = Absences(context.monotonic)
         self._moved = Absences(context.monotonic)
         self._unread: list[str] = []
+        self._stations: dict[str, ChargerState] | None = None
 
     @property
     def stations(self) -> dict[str, ChargerState]:
         """Return the chargers that are wanted."""
-        wants = self._context.selection.wants
-        return {u: s for u, s in self.listed.items() if wants(u, s.site)}
+        if self._stations is None:
+            wants = self._context.selection.wants
+            self._stations = {u: s for u, s in self.listed.items() if wants(u, s.site)}
+        return self._stations
 
     @property
     def pause(self) -> float:
@@ -152,7 +155,7 @@ class PlugchoiceSync:
         stations = [each for each in self.stations.values() if each.readable]
         for _ in range(2):  # what the first answers show to be needed, too
             budget = max(_BUDGET - (self._client.requests - sent), 1)
-            await self._plan.run(self._fetches(stations, hurried=hurried), budget)
+            await self._plan.run(self._due(stations, hurried=hurried), budget)
             hurried = True
             if self.hurried:
                 break
@@ -160,30 +163,30 @@ class PlugchoiceSync:
             if station.changed or station.in_session or station.access.closed:
                 self._translate(station)
 
-    def _fetches(
-        self, stations: list[ChargerState], *, hurried: bool
-    ) -> list[ScheduledFetch]:
-        """List what there is to fetch."""
+    def _due(self, stations: list[ChargerState], *, hurried: bool) -> list[DueFetch]:
+        """List what is due in the whole account."""
         # The more chargers, the rarer the slow rounds: their sum stays the same.
         pace = max(1.0, len(stations) / _FLEET)
-        fetches: list[ScheduledFetch] = []
+        due: list[DueFetch] = []
         together: set[str | None] = set()
         members: dict[str | None, list[ChargerState]] = {}
         for station in stations:
             members.setdefault(station.site, []).append(station)
         for uuid, place in self.places.items():
             there = members.get(uuid, [])
-            fetches += self._plan.of_site(uuid, place, there)
+            due += self._plan.due_there(uuid, place, there)
             if self._plan.together(place, there):
                 together.add(uuid)
+        now = self._context.monotonic()
         for station in stations:
-            fetches += self._plan.of_station(
-                station,
-                pace=pace,
-                hurried=hurried,
-                together=station.site in together,
-            )
-        return fetches
+            if station.in_session or now >= station.quiet_until:
+                due += self._plan.due_at(
+                    station,
+                    pace=pace,
+                    hurried=hurried,
+                    together=station.site in together,
+                )
+        return due
 
     @property
     def _states_every(self) -> timedelta:
@@ -196,11 +199,8 @@ class PlugchoiceSync:
         """Read one charger at once, and what a command may have changed there."""
         await self.read_state(station)
         for hurried in (False, True):
-            await self._plan.run(
-                each
-                for each in self._plan.of_station(station, hurried=hurried)
-                if each.live or each.touched
-            )
+            due = self._plan.due_at(station, hurried=hurried)
+            await self._plan.run([each for each in due if each.live or each.touched])
         self._translate(station)
         station.observed()
 
@@ -235,14 +235,16 @@ class PlugchoiceSync:
             if not self.listed:
                 raise
             return  # nobody is gone on an error; the next poll tries again
+        self._stations = None
         new = listed.keys() - self.listed.keys()
         for uuid, charger in listed.items():
             if uuid in new:
                 self.listed[uuid] = ChargerState(
                     uuid=uuid, listed=charger, context=self._context
                 )
-            self.listed[uuid].listed = charger
-            self.listed[uuid].changed = True
+            if self.listed[uuid].listed is not charger:
+                self.listed[uuid].listed = charger
+                self.listed[uuid].changed = True
         if complete:
             for uuid in self._unlisted.judge(self.listed, listed):
                 del self.listed[uuid]
@@ -277,6 +279,7 @@ class PlugchoiceSync:
         for station in self.listed.values():
             if station.site not in self.places:
                 station.site = None
+        self._stations = None
 
     async def _read_states(self) -> None:
         """Read every wanted charger in as few requests as possible."""
@@ -350,6 +353,7 @@ class PlugchoiceSync:
                 self._schedule.forget("chargers")
                 if self._unknown.missed(uuid):
                     del self.listed[uuid]
+                    self._stations = None
             elif isinstance(error, PermissionDeniedError):
                 wanted[uuid].access.close("state")
             wanted[uuid].fail()
@@ -394,26 +398,40 @@ class PlugchoiceSync:
             elif uuid in self._context.selection.groups:
                 raise error  # nobody knows yet which chargers are wanted
         for uuid, answer in answers.items():
-            members = places[uuid].members or frozenset()
-            moved = self._moved.judge(members, answer)
-            moved |= (members - answer.keys()) & {
-                charger for other in answers.values() for charger in other
-            }
-            for charger in moved & self.listed.keys():
-                if self.listed[charger].site == uuid:
-                    self.listed[charger].site = None
-            if moved:
-                self._schedule.forget("sites")
-            places[uuid].members = frozenset(answer) | members - moved
-            places[uuid].failing = False
-            for charger in answer.keys() & self.listed.keys():
-                self.listed[charger].site = uuid
+            self._take_members(uuid, answer, answers)
         found = {
             charger: state
             for answer in answers.values()
             for charger, state in answer.items()
         }
         return found, {u: error for u, error in errors.items() if u not in found}
+
+    def _take_members(
+        self,
+        uuid: str,
+        answer: dict[str, Charger],
+        answers: Mapping[str, dict[str, Charger]],
+    ) -> None:
+        """Take who is at a location; who is missing may be at another one."""
+        place = self.places[uuid]
+        place.failing = False
+        if answer is place.answer and place.members == answer.keys():
+            return
+        self._stations = None
+        place.answer = answer
+        members = place.members or frozenset()
+        moved = self._moved.judge(members, answer)
+        moved |= (members - answer.keys()) & {
+            charger for other in answers.values() for charger in other
+        }
+        for charger in moved & self.listed.keys():
+            if self.listed[charger].site == uuid:
+                self.listed[charger].site = None
+        if moved:
+            self._schedule.forget("sites")
+        place.members = frozenset(answer) | members - moved
+        for charger in answer.keys() & self.listed.keys():
+            self.listed[charger].site = uuid
 
 
 async def _settle[T](
