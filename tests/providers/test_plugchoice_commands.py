@@ -516,6 +516,8 @@ async def test_stop_without_naming_the_only_session(
     account.step(2)
     device = await read(provider)
     assert device.readings[Reading.STATUS] is ChargingStatus.FINISHING
+    assert device.readings[Reading.STOP_REASON] is None  # not of the one before
+    device = (await provider.poll()).fleet[DRIVEWAY]
     assert device.readings[Reading.STOP_REASON] is StopReason.REMOTE
 
 
@@ -1280,6 +1282,90 @@ async def test_bounds_where_nobody_states_a_maximum(account: PlugchoiceAccount) 
     await provider.poll()
     state = (await read(provider, "d3b0")).controls[Control.CURRENT_LIMIT]
     assert (state.minimum, state.maximum, state.step) == (6, None, 1)
+
+
+async def test_bound_that_nobody_states_any_more_is_gone(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    before = (await read(provider)).controls[Control.CURRENT_LIMIT]
+    assert before.maximum == 16
+    account.cloud.quirks.update(omit=["max_amperage"], max_current="null")
+    device = await read(provider)
+    assert device.controls[Control.CURRENT_LIMIT].maximum is None
+    assert device.readings[Reading.MAXIMUM_CURRENT] is None
+
+
+async def test_offer_is_no_limit(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    """What others grant is told as what is offered, not as a limit of this account."""
+    charge(account).set_limit("balancer", 9)
+    device = await read(provider)
+    assert device.readings[Reading.CURRENT_OFFERED] == 9
+    assert device.controls[Control.CURRENT_LIMIT].value is None
+
+
+async def test_limit_of_a_session_is_known_after_a_restart(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    connector = charge(account)
+    await provider.poll()
+    await provider.execute(limit(8.0))
+    again = account.provider()
+    await again.poll()
+    assert (await read(again)).controls[Control.CURRENT_LIMIT].value == 8
+    # Nor is it taken for one of the next session.
+    connector.stop()
+    connector.start(BLUE)
+    connector.set_limit("balancer", 9)
+    later = account.provider()
+    await later.poll()
+    assert (await read(later)).controls[Control.CURRENT_LIMIT].value is None
+
+
+async def test_charger_held_back_by_others_stays_switched_on(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    charge(account).set_limit("balancer", 0)
+    device = await read(provider)
+    assert device.readings[Reading.STATUS] is ChargingStatus.SUSPENDED_EVSE
+    assert device.controls[Control.CHARGING].value is True
+
+
+async def test_commands_cost_few_requests(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    """Sent, read at once; a start is looked for among the running sessions."""
+    charge(account)
+    await provider.poll()
+    account.requests()
+    await provider.execute(limit(8.0))
+    await provider.read(DRIVEWAY)
+    assert len(account.requests()) <= 4
+    await provider.execute(StopCharging(device_id=DRIVEWAY))
+    account.step(2)
+    await provider.read(DRIVEWAY)
+    assert len(account.requests()) <= 4
+    result = await provider.execute(StartCharging(device_id=DRIVEWAY))
+    await provider.read(DRIVEWAY)
+    account.step(3)
+    assert result.id is not None
+    await provider.follow(DRIVEWAY, result.id)
+    assert (await read(provider)).charging
+    assert len(account.requests()) <= 8
+
+
+async def test_id_is_one_segment_of_a_path(account: PlugchoiceAccount) -> None:
+    odd = "a/../b?c"
+    account.cloud.add_charger(Station(odd, "Odd"))
+    account.cloud.add_charger(Station("..", "Above"))
+    provider = account.provider()
+    fleet = (await provider.poll()).fleet
+    assert not fleet[odd].stale
+    assert fleet[".."].stale  # no path can name it
+    assert (await provider.execute(Reset(device_id=odd))).message == "Accepted"
+    with pytest.raises(NotFoundError):
+        await provider.read("..")
 
 
 async def test_command_passes_a_poll_that_waits_for_its_pace(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import logging
 from typing import Any
 
@@ -22,6 +22,8 @@ from custom_components.ev_charger_cloud.charging import (
 )
 from custom_components.ev_charger_cloud.providers import wire as decoding
 from custom_components.ev_charger_cloud.providers.plugchoice.meter import (
+    ConnectorMeter,
+    Sample,
     SampleTrack,
     of_meter_values,
     of_power_usage,
@@ -212,6 +214,43 @@ def test_blanks_are_trimmed() -> None:
     track = SampleTrack()
     track.take(sample, 0.0)
     assert not track.live(0.0)  # nobody knows when
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(hours=2)])
+def test_sample_is_live_by_its_moving_and_not_by_a_clock(ahead: timedelta) -> None:
+    track, every = SampleTrack(), 900.0
+    for n in range(4):
+        at = NOW + ahead + timedelta(seconds=n * every)
+        track.take(Sample(at=at, values={Reading.POWER: 1.0}), n * every)
+    # One every fifteen minutes is patience for half an hour, and then it is frozen.
+    assert track.live(3 * every + 1799)
+    assert not track.live(3 * every + 1801)
+
+
+def test_sample_that_comes_often_is_frozen_soon() -> None:
+    track = SampleTrack()
+    for n in range(4):
+        track.take(Sample(at=NOW + timedelta(seconds=10 * n), values={}), float(10 * n))
+    assert track.live(30 + 119)
+    assert not track.live(30 + 121)
+
+
+def test_values_that_move_are_live_though_nobody_stamps_them() -> None:
+    track = SampleTrack()
+    for n, power in enumerate((1.0, 1.0, 2.0)):
+        track.take(Sample(values={Reading.POWER: power}), float(n))
+        assert track.live(n) is (n == 2)
+
+
+def test_usage_of_the_same_time_as_meter_values_is_no_newer() -> None:
+    meter = ConnectorMeter()
+    stamp = NOW.isoformat()
+    sampled = {"value": "11", "measurand": "Power.Active.Import", "unit": "kW"}
+    message = {"meterValue": [{"timestamp": stamp, "sampledValue": [sampled]}]}
+    meter.take_values(LatestMeterValue.decode(message), 0.0)
+    assert meter.live(100, None) == {Reading.POWER: 11_000}
+    meter.take_usage(PowerUsage.decode({"timestamp": stamp, "kW": "12"}), 100.0)
+    assert meter.live(300, None) == {}
 
 
 def values_of(*samples: dict[str, Any]) -> dict[Reading, float]:

@@ -517,3 +517,25 @@ async def test_heartbeat(api: Api) -> None:
     api.step(600)
     body = (await api.get(DRIVEWAY))["data"]
     assert body["last_heartbeat_at"] == body["last_disconnection_at"]
+
+
+async def test_transactions_of_a_location(api: Api) -> None:
+    site = next(iter(api.cloud.sites))
+    path = f"/sites/{site}/transactions"
+    body = await api.get(path)
+    assert len(body["data"]) == 4
+    assert body["total_energy"] == pytest.approx(106.47)
+    assert {item["charger"]["reference"] for item in body["data"]} == {
+        "Driveway",
+        "Garage",
+    }
+    garage = GARAGE.split("/")[2]
+    assert len((await api.get(f"{path}?filter[charger_uuid]={garage}"))["data"]) == 2
+    assert (await api.get(f"{path}?filter[status]=active"))["data"] == []
+    connector = api.connector()
+    connector.plug_in()
+    connector.start(BLUE)
+    active = (await api.get(f"{path}?filter[status]=active"))["data"]
+    assert [item["connector"]["connector_id"] for item in active] == [1]
+    api.cloud.quirks["transaction_pages"] = True
+    assert len((await api.get(path))["data"]) == 5

@@ -200,7 +200,6 @@ class Commands:
         transaction = mine[0].id if mine and several else None
         if transaction is None and others:
             raise CommandRefusedError("which session?", reason=Refusal.CONFLICT)
-        station.touch("finished")
         return await self._send(station, StopCharging, Order(transaction=transaction))
 
     async def _limit(

@@ -7,7 +7,7 @@ the slow ones always.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -231,25 +231,29 @@ class FetchPlan:
             yield path, path, _SETTING * pace, fetch
 
     def due_there(
-        self, uuid: str, site: Site, members: Sequence[ChargerState]
+        self,
+        uuid: str,
+        site: Site,
+        stations: Iterable[ChargerState],
+        busy: Sequence[ChargerState],
     ) -> list[DueFetch]:
-        """List what is due at a location, by the rights at its chargers."""
+        """List what is due at a location; `busy` are its chargers with sessions."""
         due: list[DueFetch] = []
-        if any(station.may_see_cards for station in members):
+        if site.schedule.due("cards", _CARDS) and any(
+            each.site == uuid and each.may_see_cards for each in stations
+        ):
             fetch = partial(self._fetch_cards, uuid, site)
             self._add(due, site, ("cards", "cards", _CARDS, fetch))
-        if self.together(site, members) and any(
-            station.in_session and station.schedule.due("active", _RUNNING)
-            for station in members
+        if self.together(site, busy) and any(
+            each.schedule.due("active", _RUNNING) for each in busy
         ):
-            fetch = partial(self._fetch_running, uuid, members)
+            fetch = partial(self._fetch_running, uuid, busy)
             self._add(due, site, ("transactions", "active", _VALUES, fetch))
         return due
 
-    def together(self, site: Site, members: Sequence[ChargerState]) -> bool:
+    def together(self, site: Site, busy: Sequence[ChargerState]) -> bool:
         """Return whether a request for all running sessions of a location pays."""
-        busy = sum(bool(station.in_session) for station in members)
-        return busy > 1 and site.access.allows("transactions")
+        return len(busy) > 1 and site.access.allows("transactions")
 
     async def run(self, due: list[DueFetch], budget: int | None = None) -> None:
         """Do what is due, within a budget."""

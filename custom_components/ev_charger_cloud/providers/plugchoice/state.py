@@ -307,9 +307,9 @@ class ConnectorState:
             Reading.SESSION_START: shown.started_at if shown else None,
             Reading.SESSION_END: shown.stopped_at if shown else None,
             Reading.LAST_SESSION_ENERGY: energy_of(last) if last else None,
-            # Not of the session before while one runs.
+            # Not of the session before while one runs, or the end is not known yet.
             Reading.STOP_REASON: mappings.stop_reason(last.stop_reason)
-            if last and not self.in_session
+            if last and last is transactions[0] and not self.in_session
             else None,
         }
 

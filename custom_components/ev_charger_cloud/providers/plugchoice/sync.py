@@ -168,13 +168,14 @@ class PlugchoiceSync:
         # The more chargers, the rarer the slow rounds: their sum stays the same.
         pace = max(1.0, len(stations) / _FLEET)
         due: list[DueFetch] = []
-        together: set[str | None] = set()
-        members: dict[str | None, list[ChargerState]] = {}
+        busy: dict[str | None, list[ChargerState]] = {}
         for station in stations:
-            members.setdefault(station.site, []).append(station)
+            if station.in_session:
+                busy.setdefault(station.site, []).append(station)
+        together: set[str | None] = set()
         for uuid, place in self.places.items():
-            there = members.get(uuid, [])
-            due += self._plan.due_there(uuid, place, there)
+            there = busy.get(uuid, ())
+            due += self._plan.due_there(uuid, place, stations, there)
             if self._plan.together(place, there):
                 together.add(uuid)
         now = self._context.monotonic()
