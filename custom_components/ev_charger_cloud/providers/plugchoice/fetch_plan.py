@@ -256,19 +256,18 @@ class FetchPlan:
         return len(busy) > 1 and site.access.allows("transactions")
 
     async def run(self, due: list[DueFetch], budget: int | None = None) -> None:
-        """Do what is due, within a budget."""
-        if not due:
-            self.waiting = 0
-            return
+        """Do what is due, within the budget of a poll if there is one."""
         due.sort(key=lambda each: (not each.touched, not each.live, -each.overdue))
-        if budget is not None and len(due) > budget:
-            slow = [each for each in due if not each.live and not each.touched]
-            first = due[: max(budget - min(len(slow), _SLOW_SHARE), 0)]
-            rest = [each for each in slow if each not in first]
-            chosen = first + rest[: budget - len(first)]
-        else:
-            chosen = due
-        self.waiting = len(due) - len(chosen)
+        chosen = due
+        if budget is not None:
+            if len(due) > budget:
+                slow = sum(not (each.live or each.touched) for each in due)
+                first = due[: max(budget - min(slow, _SLOW_SHARE), 0)]
+                rest = due[max(len(first), len(due) - slow) :]
+                chosen = first + rest[: budget - len(first)]
+            self.waiting = len(due) - len(chosen)
+        if not chosen:
+            return
         outcomes = await asyncio.gather(
             *(self._do(each) for each in chosen), return_exceptions=True
         )

@@ -27,10 +27,6 @@ class Transactions:
         self.active: frozenset[int] = frozenset()
         self.version = 0
 
-    def __bool__(self) -> bool:
-        """Return whether any is known."""
-        return bool(self._known)
-
     def take_active(self, transactions: Iterable[Transaction]) -> None:
         """Take the transactions that the cloud holds to be running."""
         running = {item.id: item for item in transactions if item.id is not None}

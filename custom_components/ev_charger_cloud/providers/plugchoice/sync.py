@@ -6,7 +6,7 @@ ask within its budget comes with the next one, which is soon.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 from typing import Final
@@ -34,6 +34,7 @@ REQUESTS_PER_SECOND: Final = 5.5
 _BUDGET: Final = 48  # requests of one poll
 _STATES_SHARE: Final = 0.1  # of the pace, for the lists of states
 _SINGLES: Final = 40  # chargers that are read one by one in a poll
+_AT_ONCE: Final = 50  # chargers that are gone through in one go
 _PAGE: Final = 25
 _MAX_SITES: Final = 50
 
@@ -155,15 +156,22 @@ class PlugchoiceSync:
         stations = [each for each in self.stations.values() if each.readable]
         for _ in range(2):  # what the first answers show to be needed, too
             budget = max(_BUDGET - (self._client.requests - sent), 1)
-            await self._plan.run(self._due(stations, hurried=hurried), budget)
+            due = await self._due(stations, hurried=hurried)
+            await self._plan.run(due, budget)
             hurried = True
             if self.hurried:
                 break
-        for station in stations:
-            if station.changed or station.in_session or station.access.closed:
-                self._translate(station)
+        changed = [
+            each
+            for each in stations
+            if each.changed or each.in_session or each.access.closed
+        ]
+        async for station in _by_turns(changed):
+            self._translate(station)
 
-    def _due(self, stations: list[ChargerState], *, hurried: bool) -> list[DueFetch]:
+    async def _due(
+        self, stations: list[ChargerState], *, hurried: bool
+    ) -> list[DueFetch]:
         """List what is due in the whole account."""
         # The more chargers, the rarer the slow rounds: their sum stays the same.
         pace = max(1.0, len(stations) / _FLEET)
@@ -179,14 +187,14 @@ class PlugchoiceSync:
             if self._plan.together(place, there):
                 together.add(uuid)
         now = self._context.monotonic()
-        for station in stations:
-            if station.in_session or now >= station.quiet_until:
-                due += self._plan.due_at(
-                    station,
-                    pace=pace,
-                    hurried=hurried,
-                    together=station.site in together,
-                )
+        awake = [s for s in stations if s.in_session or now >= s.quiet_until]
+        async for station in _by_turns(awake):
+            due += self._plan.due_at(
+                station,
+                pace=pace,
+                hurried=hurried,
+                together=station.site in together,
+            )
         return due
 
     @property
@@ -433,6 +441,16 @@ class PlugchoiceSync:
         place.members = frozenset(answer) | members - moved
         for charger in answer.keys() & self.listed.keys():
             self.listed[charger].site = uuid
+
+
+async def _by_turns(
+    stations: Sequence[ChargerState],
+) -> AsyncGenerator[ChargerState]:
+    """Go through chargers, and let others have their turn on the event loop."""
+    for number, station in enumerate(stations, 1):
+        yield station
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 async def _settle[T](
