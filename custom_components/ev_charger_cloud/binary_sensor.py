@@ -180,6 +180,9 @@ BINARY_SENSORS: tuple[ChargerBinarySensorDescription, ...] = (
     _diagnostic(Reading.INVERTER_FORCED_MODE, enabled=False),
     _diagnostic(Reading.INVERTER_FORCED_MODE_ENABLED, enabled=False),
     _diagnostic(Reading.BLOCKED, BinarySensorDeviceClass.PROBLEM, enabled=False),
+    _diagnostic(Reading.SETUP_PENDING, enabled=False),
+    _diagnostic(Reading.SETUP_COMPLETED, enabled=False),
+    _diagnostic(Reading.DIRECT_CURRENT, enabled=False),
 )
 
 

@@ -850,6 +850,39 @@ async def test_profile_of_a_session_is_not_for_the_whole_charger(
     assert caught.value.reason == Refusal.INVALID_VALUE
 
 
+@pytest.mark.parametrize("device_id", [DRIVEWAY, GARAGE, SECOND])
+async def test_profiles_are_told_by_what_they_come_to(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider, device_id: str
+) -> None:
+    charge(account)
+    await provider.execute(limit(8.0))
+    (profile,) = await provider.charging_profiles(device_id)
+    most = {DRIVEWAY: 8.0, GARAGE: 32.0, SECOND: 16.0}[device_id]
+    assert [period.limit for period in profile.periods] == [most]
+    assert profile.kind is ProfileKind.ABSOLUTE
+    assert profile.rate_unit is RateUnit.AMPERE
+    assert profile.duration == 86_400
+    assert profile.start_schedule is not None
+
+
+async def test_profiles_of_a_charger_that_limits_nothing(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    path = "composite-schedule"
+    body = {"status": "Accepted"}
+    account.fail(method="POST", path=path, status=200, body=body)
+    assert await provider.charging_profiles(DRIVEWAY) == []
+    account.cloud.quirks["reject"] = [path]
+    with pytest.raises(CommandRefusedError) as caught:
+        await provider.charging_profiles(DRIVEWAY)
+    assert caught.value.reason == Refusal.REJECTED
+    account.connector().station.set_online(False)
+    await provider.poll()
+    with pytest.raises(CommandRefusedError) as caught:
+        await provider.charging_profiles(DRIVEWAY)
+    assert caught.value.reason == Refusal.OFFLINE
+
+
 @pytest.mark.parametrize(
     ("command", "criteria"),
     [

@@ -220,6 +220,12 @@ class Reading(StrEnum):
     # What the hardware is made for.
     MAXIMUM_CURRENT = "maximum_current", float, Unit.AMPERE
     MAXIMUM_POWER = "maximum_power", float, Unit.WATT
+    MAXIMUM_VOLTAGE = "maximum_voltage", float, Unit.VOLT
+    CONNECTOR_STANDARD = "connector_standard", str
+    CONNECTOR_FORMAT = "connector_format", str  # a socket, or a cable of its own
+    POWER_TYPE = "power_type", str  # of which current, and how many phases
+    PHASE_ROTATION = "phase_rotation", str  # how the phases of the grid are connected
+    DIRECT_CURRENT = "direct_current", bool
     STATE_OF_CHARGE = "state_of_charge", float, Unit.PERCENT
     TEMPERATURE = "temperature", float, Unit.CELSIUS
     # A real meter's register.
@@ -254,6 +260,11 @@ class Reading(StrEnum):
     LAST_UPDATE = "last_update", datetime  # how old the readings are
     LAST_HEARTBEAT = "last_heartbeat", datetime
     LAST_BOOT = "last_boot", datetime
+    LAST_CONNECTION = "last_connection", datetime
+    LAST_DISCONNECTION = "last_disconnection", datetime
+    SETUP_PENDING = "setup_pending", bool
+    SETUP_COMPLETED = "setup_completed", bool
+    VENDOR_ID = "vendor_id", str  # whose error codes they are
     DATA_SOURCE = "data_source", str  # where the cloud took the readings from
     DATA_LINK = "data_link", bool  # the cloud's data come from the charger itself
     LINKED = "linked", bool  # the maker's account is still connected to the cloud

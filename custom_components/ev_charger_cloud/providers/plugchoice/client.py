@@ -23,6 +23,7 @@ from ..wire import DecodeCache, Wire, segment
 from .wire import (
     Card,
     Charger,
+    CompositeSchedule,
     LatestMeterValue,
     PlugCharge,
     PowerUsage,
@@ -178,6 +179,21 @@ class PlugchoiceClient:
         except (ServerFaultError, UnreachableError, NotFoundError) as err:
             raise _refusal(err) from err
         return _unwrap(answer)
+
+    async def composite_schedule(
+        self, charger: str, connector: int, duration: int
+    ) -> CompositeSchedule:
+        """`POST …/actions/composite-schedule`: what the charger grants from now on.
+
+        For so many seconds, in A. It changes nothing, but it asks the charger itself.
+        """
+        body = {
+            "connector_id": connector,
+            "duration": duration,
+            "charging_rate_unit": "A",
+        }
+        answer = await self.post(charger, "actions/composite-schedule", body)
+        return CompositeSchedule.decode(answer)
 
     # How it is asked
 

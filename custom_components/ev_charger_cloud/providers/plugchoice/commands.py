@@ -34,17 +34,19 @@ from ...charging import (
     UnusableAnswerError,
 )
 from ..base import Context
-from ..ocpp import check_profile
+from ..ocpp import check_profile, profile_of
 from .actions import BY_COMMAND, Action, Order, profile_id
 from .client import PlugchoiceClient
 from .state import ChargerState, ConnectorState
 from .sync import PlugchoiceSync
-from .wire import ActionResponse
+from .wire import ActionResponse, ChargingSchedule
 
 _LOGGER = logging.getLogger(__name__)
 
 # For how long (s) a session may keep a limit waiting that it is to begin with.
 _LIMIT_WAITS: Final = 300.0
+
+_DAY: Final = 86_400  # s
 
 # Clearing what is not there: what was asked for holds already.
 _NOTHING_CLEARED: Final = "Unknown"
@@ -163,6 +165,40 @@ class Commands:
         if started.transaction is None:
             return CommandResult(id=command_id)
         return CommandResult(outcome=Outcome.COMPLETED, id=str(started.transaction))
+
+    async def profiles(
+        self, station: ChargerState, number: int | None
+    ) -> list[ChargingProfile]:
+        """Ask the charger what all its profiles come to in the next day.
+
+        The cloud tells no profile by itself: the composite schedule stands for them
+        all.
+        """
+        await self._require_online(station)
+        with station.access.track("actions/composite-schedule"):
+            composite = await self._client.composite_schedule(
+                station.uuid, number or 0, _DAY
+            )
+        if composite.status != "Accepted":
+            raise CommandRefusedError(composite.status or "", reason=Refusal.REJECTED)
+        schedule = composite.charging_schedule or ChargingSchedule()
+        profile = profile_of(
+            periods=tuple(
+                SchedulePeriod(
+                    start_period=period.start_period or 0,
+                    limit=period.limit,
+                    number_phases=period.number_phases,
+                )
+                for period in schedule.charging_schedule_period
+                if period.limit is not None
+            ),
+            kind_word=ProfileKind.ABSOLUTE,
+            unit_word=schedule.charging_rate_unit,
+            start_schedule=composite.schedule_start or schedule.start_schedule,
+            duration=schedule.duration,
+            minimum_rate=schedule.min_charging_rate,
+        )
+        return [] if profile is None else [profile]
 
     async def set_waiting_limits(self, station: ChargerState) -> None:
         """Limit the sessions that have begun since they were asked for with a limit.

@@ -319,16 +319,9 @@ class FetchPlan:
         self, station: ChargerState, connector: ConnectorState
     ) -> None:
         """Ask the charger itself what it grants; it changes nothing."""
-        body = {
-            "connector_id": connector.number,
-            "duration": _GRANTED_FOR,
-            "charging_rate_unit": "A",
-        }
         try:
-            schedule = CompositeSchedule.decode(
-                await self._client.post(
-                    station.uuid, "actions/composite-schedule", body
-                )
+            schedule = await self._client.composite_schedule(
+                station.uuid, connector.number, _GRANTED_FOR
             )
         except CommandRefusedError, PermissionDeniedError:
             schedule = CompositeSchedule()

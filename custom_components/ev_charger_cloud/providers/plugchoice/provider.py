@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, override
 
 from ...charging import (
+    ChargingProfile,
     Command,
     CommandResult,
     Fleet,
@@ -195,6 +196,12 @@ class PlugchoiceProvider(Provider):
             transactions, connectors, start, end, alone=station.alone
         )
         return sessions[:limit]
+
+    @override
+    async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
+        """Ask the charger what all its profiles come to."""
+        station, number = self._find(device_id)
+        return await self._commands.profiles(station, number)
 
     @override
     def diagnostics(self) -> Mapping[str, Any]:

@@ -277,6 +277,11 @@ class ConnectorState:
             },
             **{key: live.get(key) for key in _MEASURED if key in seen},
             Reading.MAXIMUM_CURRENT: self.maximum_current,
+            Reading.MAXIMUM_VOLTAGE: self.payload.max_voltage,
+            Reading.CONNECTOR_STANDARD: self.payload.standard,
+            Reading.CONNECTOR_FORMAT: self.payload.format,
+            Reading.POWER_TYPE: self.payload.power_type,
+            Reading.PHASE_ROTATION: self.payload.phase_rotation,
             Reading.LIFETIME_ENERGY: self.meter.lifetime,
             Reading.LAST_UPDATE: self.meter.sampled_at,
         }
@@ -619,11 +624,16 @@ class ChargerState:
 
     def _readings(self, charger: Charger) -> dict[Reading, Value]:
         """Return what holds for the whole charger."""
-        licences = charger.licenses
+        licences, model = charger.licenses, charger.model or self.listed.model
         readings: dict[Reading, Value] = {
             Reading.LAST_HEARTBEAT: charger.last_heartbeat_at,
+            Reading.LAST_CONNECTION: charger.last_connection_at,
+            Reading.LAST_DISCONNECTION: charger.last_disconnection_at,
+            Reading.SETUP_PENDING: charger.setup_pending,
+            Reading.SETUP_COMPLETED: charger.setup_completed,
             Reading.SERVER: charger.server,
             Reading.BLOCKED: charger.blocked,
+            Reading.DIRECT_CURRENT: model.is_dc if model else None,
             Reading.LICENCE: None
             if licences is None
             else "pro"
@@ -684,4 +694,7 @@ def _problem(*parts: Charger | Connector) -> dict[Reading, Value]:
         or any(part.status == "Faulted" for part in parts),
         Reading.ERROR_CODE: mappings.error_code(wrong.error),
         Reading.ERROR_DETAIL: " ".join(text for text in details if text) or None,
+        Reading.VENDOR_ID: next(
+            (part.vendor_id for part in (wrong, *parts) if part.vendor_id), None
+        ),
     }

@@ -24,6 +24,7 @@ class Model(Wire):
 
     vendor: str | None = None
     name: str | None = None
+    is_dc: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +52,14 @@ class Connector(Wire):
     status: str | None = None
     error: str | None = None
     error_info: str | None = None
+    vendor_id: str | None = None
     vendor_error_code: str | None = None
     max_amperage: float | None = None  # A
+    max_voltage: float | None = None  # V
+    standard: str | None = None
     format: str | None = None
     power_type: str | None = None
+    phase_rotation: str | None = None
     current_limit: float | None = None  # A; undocumented, seen on live connectors
 
 
@@ -69,11 +74,16 @@ class Charger(Wire):
     status: str | None = None
     error: str | None = None
     error_info: str | None = None
+    vendor_id: str | None = None
     vendor_error_code: str | None = None
     firmware_version: str | None = None
     parsed_firmware_version: str | None = None
     server: str | None = None
+    last_connection_at: datetime | None = None
+    last_disconnection_at: datetime | None = None
     last_heartbeat_at: datetime | None = None
+    setup_pending: bool | None = None
+    setup_completed: bool | None = None
     blocked: bool | None = None
     max_current: float | None = None  # A
     licenses: Licenses | None = part(Licenses)
