@@ -18,6 +18,8 @@ class Kind:
     required: tuple[str, ...] = ()
     enums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     filters: tuple[str, ...] = ()
+    older: str | None = None
+    """Where it was before, and still is."""
     update: str | None = "PATCH"
     create: bool = True
     delete: bool = True
@@ -34,6 +36,7 @@ KINDS = {
     ),
     "users": Kind(
         path="users/v1.1",
+        older="users/v1.0",
         required=("email", "password"),
         enums={"status": ("enabled", "disabled")},
         filters=("externalId", "email"),

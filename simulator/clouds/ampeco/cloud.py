@@ -1,7 +1,9 @@
 """One tenant of AMPECO as a server."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
+import json
 import re
 from typing import Any, ClassVar, override
 
@@ -65,6 +67,10 @@ class Ampeco(Cloud):
         "state_of_charge": True,
         # What settings give for the base currency: its code, or a bare number.
         "base_currency": "EUR",
+        # Where drivers are: "both" versions, or "v1.0" alone as on older tenants.
+        "users_version": "both",
+        # How sessions tell their power: "both" ways, or "power" or "powerKw" alone.
+        "session_power": "both",
         # Words and fields that no documentation mentions.
         "unknown_words": False,
         "extra_fields": False,
@@ -87,6 +93,8 @@ class Ampeco(Cloud):
         self.prices: Prices = {}
         self._records = Records(self.catalogue, self.prices, self.page)
         self._known: list[tuple[str, re.Pattern[str]]] = []
+        # What was sent with each request that changes something, None for nothing.
+        self.bodies: list[Any] = []
         furnish(self.tenant, self.catalogue, self.prices)
 
     @property
@@ -219,6 +227,12 @@ class Ampeco(Cloud):
                 429,
                 {"Retry-After": str(int(wait) + 1), "X-RateLimit-Remaining": "0"},
             )
+        if request.method != "GET":
+            sent = await request.read()
+            with suppress(ValueError):
+                self.bodies.append(json.loads(sent) if sent else None)
+        if self.quirks["users_version"] == "v1.0" and "/users/v1.1" in request.path:
+            return self.json({"message": "The route could not be found."}, 404)
         request["access"] = access
         return await handler(request)
 

@@ -28,6 +28,8 @@ STATUS = {
     State.FAULTED: "faulted",
 }
 
+IN_USE = ("preparing", "charging", "suspendedEV", "suspendedEVSE", "finishing")
+
 # Why a start that was accepted came to nothing, by what the station said.
 FAILURES = {
     "Offline": "charge_point_timeout",
@@ -56,6 +58,7 @@ class Point:
     id: int
     station: Station
     location: int
+    protocol: str = "ocpp 1.6"
     rate: int | None = None
     circuit: int | None = None
     partner: int | None = None
@@ -107,6 +110,13 @@ class Outlet:
     updated: datetime
     changes: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] | None = None
+
+    @property
+    def told(self) -> str:
+        """Return what the station says: with OCPP 2.0.1 little while it is in use."""
+        status = STATUS[self.connector.state]
+        in_use = status in IN_USE and self.point.protocol == "ocpp 2.0.1"
+        return "occupied" if in_use else status
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ def show_point(tenant: Tenant, point: Point, include: set[str]) -> dict[str, Any
         "externalId": None,
         "network": {
             "id": station.id,
-            "protocol": "ocpp 1.6",
+            "protocol": point.protocol,
             "password": "a-station-password",
             "ip": None,
             "port": None,
@@ -180,6 +180,11 @@ def show_charge(tenant: Tenant, charge: Charge) -> dict[str, Any]:
         f"{charge.outlet.connector.number}",
         "lastUpdatedAt": iso(updated),
     }
+    match tenant.quirks["session_power"]:
+        case "power":
+            del shown["powerKw"]
+        case "powerKw":
+            del shown["power"]
     return _odd(tenant, shown, "status")
 
 

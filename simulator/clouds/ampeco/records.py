@@ -35,15 +35,16 @@ class Records:
         """Yield the routes of plain records."""
         for name, collection in self._catalogue.items():
             kind = collection.kind
-            path = f"{ROOT}/{kind.path}"
-            yield "GET", path, name, self._list(collection)
-            yield "GET", path + "/{record}", name, self._show(collection)
-            if kind.create:
-                yield "POST", path, "write", self._create(collection)
-            if kind.update:
-                yield kind.update, path + "/{record}", "write", self._update(collection)
-            if kind.delete:
-                yield "DELETE", path + "/{record}", "write", self._delete(collection)
+            for place in filter(None, (kind.path, kind.older)):
+                path, one = f"{ROOT}/{place}", f"{ROOT}/{place}/{{record}}"
+                yield "GET", path, name, self._list(collection)
+                yield "GET", one, name, self._show(collection)
+                if kind.create:
+                    yield "POST", path, "write", self._create(collection)
+                if kind.update:
+                    yield kind.update, one, "write", self._update(collection)
+                if kind.delete:
+                    yield "DELETE", one, "write", self._delete(collection)
         prices = f"{ROOT}/electricity-rates/v2.0/{{record}}/price-periods"
         yield "GET", prices, "electricity-rates", self._prices
         for part in ("week-day", "date"):

@@ -355,7 +355,7 @@ class Tenant:
     def _report(self, outlet: Outlet) -> None:
         """Take the connector's status in, and log it."""
         connector = outlet.connector
-        status = STATUS[connector.state]
+        status = outlet.told
         if status == outlet.status:
             return
         before = outlet.point.hardware_status
