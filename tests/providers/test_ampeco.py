@@ -40,8 +40,7 @@ from custom_components.ev_charger_cloud.charging import (
 from custom_components.ev_charger_cloud.providers.ampeco import (
     DESCRIPTION,
     client,
-    features,
-    stations,
+    sync,
 )
 from custom_components.ev_charger_cloud.providers.ampeco.client import Client
 from custom_components.ev_charger_cloud.providers.base import (
@@ -199,6 +198,19 @@ async def test_pages_are_followed_in_every_style(tenant: Tenant, paging: str) ->
     tenant.cloud.populate(250)
     tenant.cloud.quirks["paging"] = paging
     assert len(await tenant.provider().candidates()) == 253
+    assert tenant.asked().count("GET charge-points/v2.0") == 3
+
+
+async def test_pages_are_counted_where_nothing_links_them(tenant: Tenant) -> None:
+    for number in (1, 2, 3):
+        page = {
+            "data": [{"id": number}],
+            "links": {"next": None},
+            "meta": {"current_page": number, "last_page": 3},
+        }
+        tenant.cloud.faults.add(Fault(status=200, body=page, path="charge-points"))
+    candidates = await tenant.provider().candidates()
+    assert [candidate.id for candidate in candidates] == ["cp1", "cp2", "cp3"]
     assert tenant.asked().count("GET charge-points/v2.0") == 3
 
 
@@ -405,6 +417,92 @@ async def test_a_session_that_is_about_to_begin(tenant: Tenant) -> None:
     assert charger.controls[Control.CHARGING].value is True
 
 
+@pytest.mark.parametrize("told", ["both", "power", "powerKw"])
+async def test_power_is_told_in_two_ways(tenant: Tenant, told: str) -> None:
+    tenant.cloud.quirks["session_power"] = told
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    charger = (await tenant.provider().poll()).fleet["cp4022"]
+    assert charger.readings[Reading.POWER] == 11_040
+
+
+async def test_a_station_that_says_occupied_is_told_by_its_session(
+    tenant: Tenant,
+) -> None:
+    """With OCPP 2.0.1 an EVSE says no more while a vehicle is there."""
+    tenant.point().protocol = "ocpp 2.0.1"
+    provider = tenant.provider()
+    tenant.connector().plug_in()
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert charger.readings[Reading.CLOUD_STATUS] == "occupied"
+    assert readings(charger, *LIVE) == (ChargingStatus.CONNECTED, True, None, None)
+
+    tenant.connector().start()
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert charger.readings[Reading.CLOUD_STATUS] == "occupied"
+    assert readings(charger, *LIVE) == (ChargingStatus.CHARGING, True, True, 11_040)
+
+    tenant.connector().set_limit("someone", 0.0)
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert readings(charger, *LIVE) == (ChargingStatus.CONNECTED, True, False, 0.0)
+    assert charger.controls[Control.CHARGING].value is True
+
+    tenant.cloud.faults.add(Fault(status=500, path="sessions", times=None))
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert readings(charger, *LIVE) == (ChargingStatus.CONNECTED, True, None, None)
+
+
+async def test_a_start_that_came_to_nothing_leaves_the_last_session(
+    tenant: Tenant,
+) -> None:
+    provider = tenant.provider()
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    tenant.step(3600)
+    tenant.connector().unplug()
+    await provider.poll()
+    before = (await provider.read("cp4022"))["cp4022"]
+    told = (
+        Reading.SESSION_ENERGY,
+        Reading.SESSION_COST,
+        Reading.SESSION_START,
+        Reading.SESSION_END,
+        Reading.LAST_SESSION_ENERGY,
+        Reading.LAST_SESSION_COST,
+    )
+    assert readings(before, *told)[0] == 11_040
+
+    await provider.execute(StartCharging(device_id="cp4022"))
+    await provider.read("cp4022")
+    tenant.step(61)
+    after = (await provider.read("cp4022"))["cp4022"]
+    assert after.readings[Reading.SESSION_STATUS] is SessionStatus.EXPIRED
+    assert after.readings[Reading.STOP_REASON] is StopReason.TIMEOUT
+    assert readings(after, *told) == readings(before, *told)
+
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    await provider.poll()
+    tenant.step(360)
+    tenant.connector().unplug()
+    last = (await provider.read("cp4022"))["cp4022"]
+    assert last.readings[Reading.SESSION_STATUS] is SessionStatus.FINISHED
+    assert last.readings[Reading.LAST_SESSION_ENERGY] == 1104
+
+
+async def test_a_bound_that_the_cloud_stops_stating_goes(tenant: Tenant) -> None:
+    provider = tenant.provider()
+    tenant.outlet().changes["powerOptions"] = {"maxAmperage": 16, "maxPower": 11_040}
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert charger.controls[Control.CURRENT_LIMIT].maximum == 16
+    assert charger.readings[Reading.MAXIMUM_CURRENT] == 16
+    tenant.outlet().changes["powerOptions"] = {}
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert charger.controls[Control.CURRENT_LIMIT].maximum == 32
+    assert Reading.MAXIMUM_CURRENT not in charger.readings
+    assert Reading.MAXIMUM_POWER not in charger.readings
+
+
 async def test_power_is_unknown_without_a_session_to_tell_it(tenant: Tenant) -> None:
     provider = tenant.provider()
     await provider.poll()
@@ -606,7 +704,7 @@ async def test_one_unreadable_charge_point_keeps_its_last_state(
 ) -> None:
     provider = tenant.provider()
     first = await provider.poll()
-    shape = provider._stations.points._shape
+    shape = provider._sync.points._shape
 
     def decode(item: dict[str, object]) -> object:
         if item["id"] == 4022:
@@ -614,14 +712,14 @@ async def test_one_unreadable_charge_point_keeps_its_last_state(
         return shape.decode(item)
 
     broken = type("Broken", (), {"decode": staticmethod(decode)})
-    provider._stations.points._shape = broken
+    provider._sync.points._shape = broken
     tenant.station().name = "Renamed"
     tenant.cloud.add(Station("CP-NEW", "New"))
     fleet = (await provider.poll()).fleet
     assert fleet["cp4022"].stale
     assert fleet["cp4022"].name == "Garage North 2"
     assert fleet["cp4021"] is first.fleet["cp4021"]
-    provider._stations.points._shape = shape
+    provider._sync.points._shape = shape
     fleet = (await provider.poll()).fleet
     assert not fleet["cp4022"].stale
     assert fleet["cp4022"].name == "Renamed"
@@ -711,7 +809,7 @@ async def test_read_only_token_switches_off_what_it_tries(tenant: Tenant) -> Non
 
 
 async def test_token_without_sessions(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant, freezer: FrozenDateTimeFactory
 ) -> None:
     provider = tenant.provider("ampeco-demo-token-no-sessions")
     poll = await provider.poll()
@@ -728,7 +826,7 @@ async def test_token_without_sessions(
     assert not any("sessions" in path for path in tenant.asked())
 
     tenant.cloud.accesses["ampeco-demo-token-no-sessions"].rights.add("sessions")
-    monkeypatch.setattr(features, "_ASK_AGAIN", 0.0)
+    freezer.tick(3600)
     poll = await provider.poll()
     assert Reading.SESSION_ENERGY in poll.fleet["cp4022"].readings
     assert poll.notices == ()
@@ -895,7 +993,7 @@ async def test_one_refusal_of_the_evses_blinds_nobody_for_an_hour(
 async def test_a_time_stamp_far_ahead_moves_no_cursor(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    monkeypatch.setattr(sync, "CHEAP_SWEEP", 1)
     provider = tenant.provider()
     tenant.point().changes["lastUpdatedAt"] = "9999-12-31T23:59:59Z"
     tenant.step(60)
@@ -912,7 +1010,7 @@ async def test_a_chosen_charge_point_that_fails_is_stale_until_it_is_read(
     tenant: Tenant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What changed meanwhile is not in the lists of changes that follow."""
-    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    monkeypatch.setattr(sync, "CHEAP_SWEEP", 1)
     chosen = Selection(everything=False, chargers=frozenset({"cp4021", "cp4022"}))
     provider = tenant.provider(selection=chosen)
     await provider.poll()
@@ -938,7 +1036,7 @@ async def test_a_chosen_charge_point_is_gone_after_three_misses(
 async def test_a_large_tenant_is_asked_for_changes_only(
     tenant: Tenant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    monkeypatch.setattr(sync, "CHEAP_SWEEP", 1)
     provider = tenant.provider()
     tenant.step(3600)
     first = await provider.poll()
@@ -959,7 +1057,7 @@ async def test_a_large_tenant_is_asked_for_changes_only(
 async def test_a_change_is_not_missed_for_a_charger_read_alone(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    monkeypatch.setattr(sync, "CHEAP_SWEEP", 1)
     provider = tenant.provider()
     await provider.poll()
     tenant.step(60)
@@ -976,7 +1074,7 @@ async def test_a_change_is_not_missed_for_a_charger_read_alone(
 async def test_changes_of_a_list_that_broke_off_are_read_later(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stations, "CHEAP_SWEEP", 1)
+    monkeypatch.setattr(sync, "CHEAP_SWEEP", 1)
     monkeypatch.setattr(query, "MAX_PER_PAGE", 1)
     provider = tenant.provider()
     await provider.poll()
@@ -1033,6 +1131,7 @@ async def test_the_price_now_at_the_site(
         ([], 0.2),
         ([{"startsAt": "22:00", "endsAt": "06:00", "price": 0.1}], 0.1),
         ([{"startsAt": "00:00", "endsAt": "24:00", "price": 0.3}], 0.3),
+        ([{"startsAt": "00:00", "endsAt": "00:00", "price": 0.3}], 0.3),
         ([{"startsAt": "nonsense", "endsAt": "24:00", "price": 0.3}], 0.2),
         ([{"startsAt": "00:00", "endsAt": "99:00", "price": 0.3}], 0.2),
         ([{"startsAt": None, "endsAt": "24:00", "price": 0.3}], 0.2),
@@ -1131,6 +1230,24 @@ async def test_drivers_are_shown_without_their_names(tenant: Tenant) -> None:
     assert other.readings == {Reading.BALANCE: None, Reading.SUBSCRIPTION: None}
 
 
+async def test_an_older_tenant_has_its_drivers_elsewhere(tenant: Tenant) -> None:
+    tenant.cloud.quirks["users_version"] = "v1.0"
+    provider = tenant.provider(users=True)
+    poll = await provider.poll()
+    assert poll.fleet["user771"].readings[Reading.BALANCE] == Money(25.5, "EUR")
+    assert poll.notices == ()
+    tenant.asked()
+    await provider.read("user771")
+    assert "GET users/v1.0/771" in tenant.asked()
+
+
+async def test_a_tenant_without_drivers_at_all(tenant: Tenant) -> None:
+    tenant.cloud.faults.add(Fault(status=404, path="/users/", times=None))
+    poll = await tenant.provider(users=True).poll()
+    assert not any(key.startswith("user") for key in poll.fleet)
+    assert tenant.asked().count("GET users/v1.0") == 1
+
+
 async def test_what_is_not_wanted_is_not_asked_for(tenant: Tenant) -> None:
     fleet = (
         await tenant.provider(circuits=False, electricity_rates=False).poll()
@@ -1214,6 +1331,23 @@ async def test_sessions_newest_first(tenant: Tenant) -> None:
     assert found[0].ended_at is not None
     found = await provider.sessions("cp4021_9002", start, end, 10)
     assert [s.energy for s in found] == [1000, 2000, 3000]
+
+
+async def test_a_few_sessions_cost_a_few_requests(tenant: Tenant) -> None:
+    """The cloud gives the oldest first: asking for three reads no year of them."""
+    provider = tenant.provider()
+    await provider.poll()
+    now, outlet = tenant.world.now, tenant.outlet()
+    for hours in range(24 * 100, 0, -8):
+        begin = now - timedelta(hours=hours)
+        tenant.cloud.tenant.record(outlet, begin, begin + timedelta(hours=1), hours)
+    tenant.asked()
+    found = await provider.sessions("cp4022", now - timedelta(days=365), now, 3)
+    assert [session.energy for session in found] == [8, 16, 24]
+    assert tenant.asked() == ["GET sessions/v1.0"]
+    found = await provider.sessions("cp4022", now - timedelta(days=365), now, 1000)
+    assert len(found) == len({session.id for session in found}) == 300
+    assert [session.energy for session in found[:2]] == [8, 16]
 
 
 async def test_sessions_of_an_evse_that_is_no_more(tenant: Tenant) -> None:
@@ -1303,14 +1437,9 @@ async def test_a_session_that_vanishes_without_a_trace(tenant: Tenant) -> None:
 async def test_energy_in_a_unit_that_cannot_be(
     tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider = tenant.provider()
-    await provider.poll()
     now = tenant.world.now
     tenant.cloud.tenant.record(tenant.outlet(), now - timedelta(hours=1), now, 9e6)
-    tenant.step(130)
-    provider._stations.sessions._schedule.forget("sessions")
-    provider._stations.sessions._history_read = False
-    await provider.poll()
+    await tenant.provider().poll()
     assert "more energy than the charger can deliver" in caplog.text
 
 

@@ -48,7 +48,6 @@ from custom_components.ev_charger_cloud.charging import (
     TriggerMessage,
     Unlock,
 )
-from custom_components.ev_charger_cloud.providers.ampeco.profiles import profile_body
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
 from simulator.clouds.ampeco.model import Variable
 from simulator.faults import Fault
@@ -738,6 +737,27 @@ async def test_smart_charging_off_and_back(
         await choose("tod")
 
 
+async def test_the_way_back_outlives_a_restart(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    """The cloud forgets the parameters of the mode before."""
+    tenant.point().smart = tenant.point("CP-GN-001").smart | {"minCurrent": 9}
+    await provider.poll()
+    off = SetControl(
+        device_id=ONE, control=Control.SMART_CHARGING_MODE, value="disabled"
+    )
+    await provider.execute(off)
+    assert tenant.point().smart == {"mode": "disabled"}
+    assert tenant.remembered
+
+    restarted = tenant.provider()
+    modes = (await restarted.poll()).fleet[ONE].controls[Control.SMART_CHARGING_MODE]
+    assert modes.options == ("disabled", "dynamic")
+    await restarted.execute(replace(off, value="dynamic"))
+    assert tenant.point().smart["mode"] == "dynamic"
+    assert tenant.point().smart["minCurrent"] == 9
+
+
 async def test_modes_that_the_known_parameters_allow(tenant: Tenant) -> None:
     tenant.point("CP-GN-001").smart = {
         "mode": "tod",
@@ -861,23 +881,29 @@ async def test_profiles_of_a_station_with_several_evses(
     assert tenant.point("CP-GN-001").profiles == []
 
 
-async def test_the_published_profile(tenant: Tenant) -> None:
+async def test_the_published_profile(tenant: Tenant, provider: AmpecoProvider) -> None:
     profile = ChargingProfile(
         periods=(SchedulePeriod(start_period=0, limit=16, number_phases=3),)
     )
-    assert profile_body(profile) == fixture("set_charging_profile")
+    await provider.execute(SetChargingProfile(device_id=ONE, profile=profile))
+    assert tenant.cloud.bodies[-1] == fixture("set_charging_profile")
 
 
-async def test_a_profile_of_one_transaction() -> None:
-    body = profile_body(
-        ChargingProfile(
-            purpose=ProfilePurpose.TX,
-            transaction_id=5,
-            periods=(SchedulePeriod(start_period=0, limit=16),),
-        )
+async def test_a_profile_of_one_transaction(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    profile = ChargingProfile(
+        id=7,
+        purpose=ProfilePurpose.TX,
+        transaction_id=5,
+        periods=(SchedulePeriod(start_period=0, limit=16),),
     )
+    await provider.execute(SetChargingProfile(device_id=ONE, profile=profile))
+    body = tenant.cloud.bodies[-1]
     assert body["transactionId"] == 5
     assert body["chargingProfilePurpose"] == "TxProfile"
+    # The id is given by the cloud.
+    assert "chargingProfileId" not in body
 
 
 async def test_the_published_answer_to_a_profile(
@@ -965,6 +991,46 @@ async def test_a_forbidden_command_takes_itself_away_and_nothing_else(
 
 
 # What cannot be
+
+
+@pytest.mark.parametrize("command", [Unlock, Reset, HardReset])
+async def test_no_body_is_sent_where_none_is_taken(
+    tenant: Tenant, provider: AmpecoProvider, command: type[Command]
+) -> None:
+    await provider.execute(command(device_id=ONE))
+    assert tenant.cloud.bodies == [None]
+
+
+@pytest.mark.parametrize("reservation", ["..", ".", "2001/cancel?x=1#y", "../../x"])
+async def test_an_id_is_one_segment_of_the_path(
+    tenant: Tenant, provider: AmpecoProvider, reservation: str
+) -> None:
+    command = CancelReservation(device_id=ONE, reservation_id=reservation)
+    with pytest.raises(NotFoundError) as caught:
+        await provider.execute(command)
+    assert caught.value.reason == Refusal.UNKNOWN_RESERVATION
+    prefix = "POST actions/reservation/v1.0/"
+    assert all(path.startswith(prefix) for path in tenant.asked())
+    assert tenant.cloud.tenant.bookings == {}
+
+
+@pytest.mark.parametrize(
+    ("amps", "reason"),
+    [
+        (40.0, Refusal.OUT_OF_RANGE),
+        (-1.0, Refusal.INVALID_VALUE),
+        (float("inf"), Refusal.INVALID_VALUE),
+    ],
+)
+async def test_profiles_keep_to_the_bounds_of_the_hardware(
+    tenant: Tenant, provider: AmpecoProvider, amps: float, reason: str
+) -> None:
+    profile = ChargingProfile(periods=(SchedulePeriod(start_period=0, limit=amps),))
+    err = await refusal(provider, SetChargingProfile(device_id=ONE, profile=profile))
+    assert err.reason == reason
+    err = await refusal(provider, StartCharging(device_id=ONE, current_limit=amps))
+    assert err.reason == reason
+    assert tenant.asked() == []
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ async def test_a_thousand_charge_points(large: Tenant, slices: list[int]) -> Non
     charging = [d for d in third.values() if d.readings.get(Reading.CHARGING)]
     assert len(charging) == 300
 
+    large.step(60)
     for station in busy:
         station.connector(1).unplug()
     large.step(60)

@@ -1,16 +1,20 @@
 """AMPECO's public API: one method per endpoint."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, override
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from aiohttp import ClientSession
-
-from ...charging import ChargingError, CommandRefusedError, Refusal, UnusableAnswerError
+from ...charging import (
+    ChargingError,
+    CommandRefusedError,
+    NotFoundError,
+    Refusal,
+    UnusableAnswerError,
+)
+from ..base import Context
 from ..transport import Limits, Transport, message_of
-from ..wire import items_of, number, text
+from ..wire import items_of, number, segment, text
 from .wire import ActionResponse
 
 LIMITS = Limits(requests=60, period=60.0, concurrency=1, backoff=5.0)
@@ -27,6 +31,7 @@ MOST = 1000
 type Page = list[Any]
 type Filters = Mapping[str, str]
 
+_OLDER_USERS = "users/v1.0"
 _STATION_PARTS = ("lastBootNotification", "chargingProfile", "smartCharging")
 _EVSE_PARTS = ("connectors", "chargingProfile")
 
@@ -51,25 +56,19 @@ class _Transport(Transport):
 class Client:
     """One tenant, as one API token sees it."""
 
-    def __init__(
-        self,
-        session: ClientSession,
-        base_url: str,
-        token: str,
-        monotonic: Callable[[], float],
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         """Prepare requests to the tenant; nothing is sent yet."""
-        self.monotonic = monotonic
-        self.now = now
+        settings = context.settings
+        token = settings["token"]
         self._transport = _Transport(
-            session,
-            f"{base_url}/public-api",
+            context.session,
+            f"{settings['base_url']}/public-api",
             limits=LIMITS,
             headers={"Authorization": f"Bearer {token}"},
             secrets=[token],
-            monotonic=monotonic,
+            monotonic=context.monotonic,
         )
+        self._users = "users/v1.1"
         self._first_cursor = "null"
         self.requests = 0
 
@@ -80,16 +79,15 @@ class Client:
         pages = self._pages("charge-points/v2.0", per_page=1, most=1)
         return [point async for page in pages for point in page]
 
-    def charge_points(
-        self, filters: Filters | None = None, *, parts: bool = True
-    ) -> AsyncIterator[Page]:
+    def charge_points(self, filters: Filters | None = None) -> AsyncIterator[Page]:
         """GET charge-points/v2.0: all, or those that pass the filters."""
-        include = _STATION_PARTS if parts else ()
-        return self._pages("charge-points/v2.0", filters, include)
+        return self._pages("charge-points/v2.0", filters, _STATION_PARTS)
 
     async def charge_point(self, station: str) -> Any:
         """GET charge-points/v2.0/{chargePoint}."""
-        return await self._object(f"charge-points/v2.0/{station}", _STATION_PARTS)
+        return await self._object(
+            f"charge-points/v2.0/{segment(station)}", _STATION_PARTS
+        )
 
     def evses(self, filters: Filters | None = None) -> AsyncIterator[Page]:
         """GET evses/v2.1: all, or those that pass the filters."""
@@ -101,7 +99,7 @@ class Client:
 
     async def session(self, session: str) -> Any:
         """GET sessions/v1.0/{session}."""
-        return await self._object(f"sessions/v1.0/{session}")
+        return await self._object(f"sessions/v1.0/{segment(session)}")
 
     def locations(self) -> AsyncIterator[Page]:
         """GET locations/v2.0."""
@@ -113,17 +111,19 @@ class Client:
 
     async def reservation(self, reservation: str) -> Any:
         """GET reservations/v1.0/{reservation}."""
-        return await self._object(f"reservations/v1.0/{reservation}")
+        return await self._object(f"reservations/v1.0/{segment(reservation)}")
 
     async def station_status_log(self, station: str) -> Any:
         """GET charge-points/v2.0/{chargePoint}/latest-hardware-status-log."""
         return await self._object(
-            f"charge-points/v2.0/{station}/latest-hardware-status-log"
+            f"charge-points/v2.0/{segment(station)}/latest-hardware-status-log"
         )
 
     async def evse_status_log(self, evse: str) -> Any:
         """GET evses/v2.0/{evse}/latest-hardware-status-log."""
-        return await self._object(f"evses/v2.0/{evse}/latest-hardware-status-log")
+        return await self._object(
+            f"evses/v2.0/{segment(evse)}/latest-hardware-status-log"
+        )
 
     def vendor_error_codes(self) -> AsyncIterator[Page]:
         """GET vendor-error-codes/v2.0."""
@@ -135,11 +135,7 @@ class Client:
 
     async def circuit(self, circuit: str) -> Any:
         """GET circuits/v2.0/{circuit} with consumption."""
-        return await self._object(f"circuits/v2.0/{circuit}", ("consumption",))
-
-    async def set_circuit_limit(self, circuit: str, amps: float) -> None:
-        """PATCH circuits/v2.0/{circuit}: the limit in A per phase."""
-        await self._send("PATCH", f"circuits/v2.0/{circuit}", {"maxCurrent": amps})
+        return await self._object(f"circuits/v2.0/{segment(circuit)}", ("consumption",))
 
     def electricity_rates(self) -> AsyncIterator[Page]:
         """GET electricity-rates/v2.0; prices per kWh with tax."""
@@ -147,16 +143,24 @@ class Client:
 
     async def price_periods(self, rate: str) -> Page:
         """GET electricity-rates/v2.0/{electricityRate}/price-periods."""
-        body = await self._get(f"electricity-rates/v2.0/{rate}/price-periods")
+        body = await self._get(f"electricity-rates/v2.0/{segment(rate)}/price-periods")
         return list(items_of(body, "data"))
 
-    def users(self, most: int) -> AsyncIterator[Page]:
-        """GET users/v1.1, at most so many pages."""
-        return self._pages("users/v1.1", most=most)
+    async def users(self, most: int) -> AsyncIterator[Page]:
+        """GET users/v1.1, at most so many pages; older tenants have users/v1.0 alone."""
+        try:
+            async for page in self._pages(self._users, most=most):
+                yield page
+        except NotFoundError:
+            if self._users == _OLDER_USERS:
+                raise
+            self._users = _OLDER_USERS
+            async for page in self._pages(self._users, most=most):
+                yield page
 
     async def user(self, user: str) -> Any:
-        """GET users/v1.1/{user}."""
-        return await self._object(f"users/v1.1/{user}")
+        """GET users/v1.1/{user}, or users/v1.0/{user}."""
+        return await self._object(f"{self._users}/{segment(user)}")
 
     def subscriptions(self, filters: Filters | None = None) -> AsyncIterator[Page]:
         """GET subscriptions/v1.0: all, or those that pass the filters."""
@@ -166,125 +170,25 @@ class Client:
         """GET settings/v1.0."""
         return await self._object("settings/v1.0")
 
-    # Actions; all but the profile answer nothing, or a bare verdict
+    # Commands
 
-    async def start(self, evse: str, body: Mapping[str, Any]) -> ActionResponse:
-        """POST actions/evse/v1.0/{evse}/start: accepted, with a session's id."""
-        return await self._act(f"evse/v1.0/{evse}/start", body)
-
-    async def stop(self, station: str, session: str, *, force: bool) -> ActionResponse:
-        """POST actions/charge-point/v1.0/{chargePoint}/stop/{session}."""
-        return await self._act_on(station, f"stop/{session}", {"force": force})
-
-    async def reserve(
-        self, station: str, evse: str, body: Mapping[str, Any]
+    async def command(
+        self, method: str, path: str, body: Mapping[str, Any] | None
     ) -> ActionResponse:
-        """POST actions/charge-point/v1.0/{chargePoint}/reserve/{evse}."""
-        return await self._act_on(station, f"reserve/{evse}", body)
-
-    async def cancel_reservation(self, reservation: str) -> ActionResponse:
-        """POST actions/reservation/v1.0/{reservation}/cancel."""
-        return await self._act(f"reservation/v1.0/{quote(reservation, safe='')}/cancel")
-
-    async def unlock(self, station: str, evse: str) -> ActionResponse:
-        """POST actions/charge-point/v1.0/{chargePoint}/unlock/{evse}."""
-        return await self._act_on(station, f"unlock/{evse}")
-
-    async def reset(self, station: str, kind: str) -> ActionResponse:
-        """POST actions/charge-point/v1.0/{chargePoint}/reset/{type}: soft or hard."""
-        return await self._act_on(station, f"reset/{kind}")
-
-    async def change_availability(
-        self, station: str, network_id: int | None, *, operative: bool
-    ) -> ActionResponse:
-        """POST .../change-availability: one EVSE by its OCPP number, or all."""
-        body: dict[str, Any] = {"type": "Operative" if operative else "Inoperative"}
-        if network_id is not None:
-            body["evseNetworkId"] = network_id
-        return await self._act_on(station, "change-availability", body)
-
-    async def trigger_message(self, station: str, message: str) -> ActionResponse:
-        """POST .../trigger-message: OCPP's TriggerMessage."""
-        return await self._act_on(station, "trigger-message", {"type": message})
-
-    async def trigger_message_of(self, evse: str, message: str) -> ActionResponse:
-        """POST actions/evse/v1.0/{evse}/trigger-message: of one EVSE alone."""
-        return await self._act(f"evse/v1.0/{evse}/trigger-message", {"type": message})
-
-    async def set_configuration(
-        self, station: str, body: Mapping[str, Any]
-    ) -> ActionResponse:
-        """POST actions/charge-point/v2.0/{chargePoint}/set-configuration."""
-        return await self._act(f"charge-point/v2.0/{station}/set-configuration", body)
-
-    async def sync_configuration(
-        self, station: str, keys: Sequence[str]
-    ) -> ActionResponse:
-        """POST .../sync-configuration: of these keys, or all; answers a request's id.
-
-        What the station tells shows later in charge-points' configurations.
-        """
-        body = {"keys": list(keys)} if keys else {}
-        return await self._act_on(station, "sync-configuration", body)
-
-    async def set_charging_profile(
-        self, station: str, network_id: int, profile: Mapping[str, Any]
-    ) -> str | None:
-        """POST .../set-charging-profile/{evseNetworkId}; returns the profile's id."""
-        path = f"charge-point/v1.0/{station}/set-charging-profile/{network_id}"
-        body = await self._send("POST", path, profile, root="actions")
-        _judge(body)
-        given = _unwrap(body)
-        profile_id = given.get("id") if isinstance(given, Mapping) else None
-        return None if profile_id is None else str(profile_id)
-
-    async def clear_charging_profile(
-        self, station: str, criteria: Mapping[str, Any]
-    ) -> ActionResponse:
-        """POST .../clear-charging-profile: what matches every criterion goes."""
-        return await self._act_on(station, "clear-charging-profile", criteria)
-
-    async def set_smart_charging(
-        self, station: str, body: Mapping[str, Any]
-    ) -> ActionResponse:
-        """POST resources/charge-points/v2.0/{chargePoint}/smart-charging."""
-        path = f"charge-points/v2.0/{station}/smart-charging"
-        return _judge(await self._send("POST", path, body))
-
-    # Actions on drivers' accounts; amounts are in the base currency
-
-    async def change_user_status(
-        self, user: str, status: str, reason: str
-    ) -> ActionResponse:
-        """POST actions/users/v1.0/{user}/change-status: enabled or disabled."""
-        body = {"status": status, "reason": reason}
-        return await self._act(f"users/v1.0/{user}/change-status", body)
-
-    async def activate_subscription(
-        self, user: str, body: Mapping[str, Any]
-    ) -> ActionResponse:
-        """POST actions/users/v1.0/{user}/activate-subscription."""
-        return await self._act(f"users/v1.0/{user}/activate-subscription", body)
-
-    async def cancel_subscription(self, user: str, reason: str) -> ActionResponse:
-        """POST actions/users/v1.0/{user}/cancel-subscription."""
-        path = f"users/v1.0/{user}/cancel-subscription"
-        return await self._act(path, {"reason": reason})
-
-    async def add_balance(
-        self, user: str, amount: float, reason: str
-    ) -> ActionResponse:
-        """POST actions/users/v1.0/{user}/add-balance: adds, or takes if negative."""
-        body = {"amount": amount, "reason": reason}
-        return await self._act(f"users/v1.0/{user}/add-balance", body)
-
-    async def apply_fee(self, user: str, body: Mapping[str, Any]) -> ActionResponse:
-        """POST actions/users/v1.0/{user}/apply-custom-fee."""
-        return await self._act(f"users/v1.0/{user}/apply-custom-fee", body)
-
-    async def redeem_voucher(self, user: str, code: str) -> ActionResponse:
-        """POST actions/users/v2.0/{user}/redeem-voucher."""
-        return await self._act(f"users/v2.0/{user}/redeem-voucher", {"code": code})
+        """Send what `actions.ACTIONS` describes; an answer that says no is a refusal."""
+        self.requests += 1
+        answer = await self._transport.request(method, path, body=body)
+        told = answer if isinstance(answer, Mapping) else {}
+        within = told.get("data")
+        response = ActionResponse.decode(
+            {**told, **within} if isinstance(within, Mapping) else told
+        )
+        if response.success is False:
+            code = response.error_code or ""
+            raise CommandRefusedError(
+                response.message or code, reason=code.lower() or Refusal.REJECTED
+            )
+        return response
 
     # How it is done
 
@@ -356,49 +260,9 @@ class Client:
         query = [("include[]", part) for part in include]
         return _unwrap(await self._get(resource, query))
 
-    async def _act_on(
-        self, station: str, action: str, body: Mapping[str, Any] | None = None
-    ) -> ActionResponse:
-        """Have a charge point do something."""
-        return await self._act(f"charge-point/v1.0/{station}/{action}", body)
-
-    async def _act(
-        self, action: str, body: Mapping[str, Any] | None = None
-    ) -> ActionResponse:
-        """Send an action and judge its answer."""
-        return _judge(await self._send("POST", action, body, root="actions"))
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        *,
-        root: str = "resources",
-    ) -> Any:
-        """Send something that changes the world."""
-        self.requests += 1
-        return await self._transport.request(method, f"/{root}/{path}", body=body)
-
 
 def _unwrap(body: Any) -> Any:
     """Take an object out of its wrapper, when it has one."""
     if isinstance(body, Mapping) and "data" in body:
         return body["data"]
     return body
-
-
-def _judge(body: Any) -> ActionResponse:
-    """Read an action's answer; one that says no is a refusal."""
-    verdict = ActionResponse.decode(body if isinstance(body, Mapping) else {})
-    if verdict.success is False:
-        code = verdict.error_code or ""
-        raise CommandRefusedError(
-            verdict.message or code, reason=code.lower() or Refusal.REJECTED
-        )
-    return verdict
-
-
-def iso(when: datetime) -> str:
-    """Write a time as the cloud does."""
-    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from ...charging import ErrorCode, NotFoundError
+from ..access import Access
+from ..base import Context
 from ..schedule import Schedule
 from ..wire import translate
 from .client import Client
-from .features import Feature, Features
+from .features import Feature
 from .mappings import ERROR_CODE
 from .state import Fault
 from .wire import ChargePoint, Evse, StatusLog, VendorErrorCode
@@ -19,11 +21,14 @@ _VENDOR_CODES = timedelta(days=1)
 class Faults:
     """What is wrong with the charge points and EVSEs that are faulted."""
 
-    def __init__(self, client: Client, features: Features) -> None:
+    def __init__(
+        self, context: Context, client: Client, access: Access[Feature]
+    ) -> None:
         """Begin knowing nothing."""
+        self._context = context
         self._client = client
-        self._features = features
-        self._schedule = Schedule(client.monotonic)
+        self._access = access
+        self._schedule = Schedule(context.monotonic)
         self._known: dict[tuple[type, str], tuple[datetime | None, Fault]] = {}
         self._vendor_codes: dict[str, VendorErrorCode] = {}
 
@@ -43,10 +48,10 @@ class Faults:
                 new.append((key, item))
         for key, item in new[:_PER_POLL]:
             log = None
-            async with self._features.guard(Feature.STATUS_LOGS) as allowed:
+            async with self._access.guard(Feature.STATUS_LOGS) as allowed:
                 if allowed:
                     log = await self._log(item)
-            if log is None and self._features.on(Feature.STATUS_LOGS):
+            if log is None and self._access.allows(Feature.STATUS_LOGS):
                 continue
             trouble = await self._explain(log or StatusLog(), item)
             self._known[key] = item.last_updated_at, trouble
@@ -88,7 +93,7 @@ class Faults:
         """Read the operator's explanations of vendors' error codes, once a day."""
         if not self._schedule.due("vendor codes", _VENDOR_CODES):
             return
-        async with self._features.guard(Feature.VENDOR_ERROR_CODES) as allowed:
+        async with self._access.guard(Feature.VENDOR_ERROR_CODES) as allowed:
             if not allowed:
                 return
             self._vendor_codes = {

@@ -1,24 +1,9 @@
-"""What a token may do, learned from what the cloud forbids it."""
+"""The parts of the API that a token may lack the right to."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
 from enum import StrEnum, unique
-import logging
 
-from ...charging import (
-    AuthenticationError,
-    ChargingError,
-    Name,
-    NotFoundError,
-    Notice,
-    NoticeKind,
-    PermissionDeniedError,
-    RateLimitedError,
-)
-
-_LOGGER = logging.getLogger(__name__)
-
-_ASK_AGAIN = 3600.0
+from ...charging import Name, Notice, NoticeKind
+from ..access import Access
 
 
 @unique
@@ -60,69 +45,9 @@ class Feature(StrEnum):
     REDEEM_VOUCHER = "redeem_voucher"
 
 
-class Features:
-    """Remembers what is forbidden, and asks again after an hour.
-
-    `generation` changes whenever something is switched off or on again.
-    """
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        """Begin with everything allowed."""
-        self._monotonic = monotonic
-        self._off: dict[Feature, tuple[float, bool]] = {}
-        self.generation = 0
-
-    def on(self, feature: Feature) -> bool:
-        """Return whether a feature may be asked for."""
-        since, _ = self._off.get(feature, (None, False))
-        if since is None:
-            return True
-        if self._monotonic() - since < _ASK_AGAIN:
-            return False
-        del self._off[feature]
-        self.generation += 1
-        return True
-
-    def renew(self) -> None:
-        """Allow again what was forbidden long ago, also where nothing asks for it."""
-        for feature in list(self._off):
-            self.on(feature)
-
-    def switch_off(self, feature: Feature, *, forbidden: bool = True) -> None:
-        """Ask no more for a while for what is forbidden, or missing on this tenant."""
-        self._off[feature] = self._monotonic(), forbidden
-        self.generation += 1
-
-    @asynccontextmanager
-    async def guard(self, feature: Feature) -> AsyncGenerator[bool]:
-        """Read what nothing else depends on, and tell whether that is allowed.
-
-        What the token may not read, or the tenant does not have, is switched off;
-        any other trouble of this part alone is left to the next poll.
-        """
-        try:
-            yield self.on(feature)
-        except PermissionDeniedError:
-            self.switch_off(feature)
-        except NotFoundError:
-            self.switch_off(feature, forbidden=False)
-        except AuthenticationError, RateLimitedError:
-            raise
-        except ChargingError as err:
-            _LOGGER.debug("%s: %r", feature.value, err)
-
-    @property
-    def off(self) -> list[str]:
-        """Return what is switched off."""
-        return sorted(self._off)
-
-    def notices(self) -> tuple[Notice, ...]:
-        """Return what the user would have if the token had the right."""
-        return tuple(
-            Notice(
-                kind=NoticeKind.PERMISSION_MISSING,
-                subject=Name(key=feature),
-            )
-            for feature, (_, forbidden) in sorted(self._off.items())
-            if forbidden
-        )
+def notices(access: Access[Feature]) -> tuple[Notice, ...]:
+    """Return what the user would have if the token had the right."""
+    return tuple(
+        Notice(kind=NoticeKind.PERMISSION_MISSING, subject=Name(key=feature))
+        for feature in sorted(access.forbidden)
+    )

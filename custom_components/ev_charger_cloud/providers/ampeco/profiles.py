@@ -1,77 +1,29 @@
-"""Charging profiles: how they are written, read back, and what they allow now."""
+"""Charging profiles: how they are read back, and what they allow now."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from ...charging import (
-    ChargingProfile,
-    ProfileKind,
-    ProfilePurpose,
-    RateUnit,
-    Recurrency,
-    SchedulePeriod,
-)
-from ..wire import translate
-from .client import iso
+from ...charging import ChargingProfile, ProfileKind, ProfilePurpose, SchedulePeriod
+from .. import ocpp
 from .wire import Profile
-
-_PURPOSES = {purpose.value.lower(): purpose for purpose in ProfilePurpose}
-_KINDS = {kind.value.lower(): kind for kind in ProfileKind}
-_RECURRENCIES = {recurrency.value.lower(): recurrency for recurrency in Recurrency}
-_UNITS = {unit.value.lower(): unit for unit in RateUnit}
-
-
-def profile_body(profile: ChargingProfile) -> dict[str, Any]:
-    """Write a charging profile as the cloud wants it."""
-    schedule: dict[str, Any] = {
-        "chargingRateUnit": profile.rate_unit.value,
-        "chargingSchedulePeriod": [
-            {"startPeriod": period.start_period, "limit": period.limit}
-            | ({"numberPhases": period.number_phases} if period.number_phases else {})
-            for period in profile.periods
-        ],
-    }
-    body: dict[str, Any] = {
-        "stackLevel": profile.stack_level,
-        "chargingProfilePurpose": profile.purpose.value,
-        "chargingProfileKind": profile.kind.value,
-        "chargingSchedule": schedule,
-    }
-    for part, key, value in (
-        (body, "recurrencyKind", profile.recurrency),
-        (body, "transactionId", profile.transaction_id),
-        (body, "validFrom", profile.valid_from),
-        (body, "validTo", profile.valid_to),
-        (schedule, "duration", profile.duration),
-        (schedule, "startSchedule", profile.start_schedule),
-        (schedule, "minChargingRate", profile.minimum_rate),
-    ):
-        if value is not None:
-            part[key] = iso(value) if isinstance(value, datetime) else value
-    return body
 
 
 def decode_profile(profile: Profile) -> ChargingProfile | None:
     """Translate a charging profile; None when it limits nothing."""
-    periods = tuple(
-        SchedulePeriod(
-            start_period=period.start_period or 0,
-            limit=period.limit,
-            number_phases=period.number_phases,
-        )
-        for period in profile.periods
-        if period.limit is not None
-    )
-    if not periods:
-        return None
-    return ChargingProfile(
-        periods=periods,
-        purpose=_word(_PURPOSES, profile.purpose) or ProfilePurpose.TX_DEFAULT,
-        kind=_word(_KINDS, profile.kind) or ProfileKind.RELATIVE,
-        stack_level=profile.stack_level or 0,
-        rate_unit=_word(_UNITS, profile.unit) or RateUnit.AMPERE,
-        recurrency=_word(_RECURRENCIES, profile.recurrency),
+    return ocpp.profile_of(
+        periods=tuple(
+            SchedulePeriod(
+                start_period=period.start_period or 0,
+                limit=period.limit,
+                number_phases=period.number_phases,
+            )
+            for period in profile.periods
+            if period.limit is not None
+        ),
+        purpose_word=profile.purpose,
+        kind_word=profile.kind,
+        unit_word=profile.unit,
+        recurrency_word=profile.recurrency,
+        stack_level=profile.stack_level,
         start_schedule=profile.schedule_start,
         duration=profile.duration,
         minimum_rate=profile.minimum_rate,
@@ -81,11 +33,6 @@ def decode_profile(profile: Profile) -> ChargingProfile | None:
     )
 
 
-def _word[T](table: Mapping[str, T], word: str | None) -> T | None:
-    """Look a word of a profile up, whatever its case."""
-    return translate(table, word.lower() if word else None, of="AMPECO profile")
-
-
 def limit_now(profile: Profile | None, now: datetime) -> float | None:
     """Return the one current (A) that a profile allows now, if it is that plain.
 
@@ -93,7 +40,7 @@ def limit_now(profile: Profile | None, now: datetime) -> float | None:
     """
     if (
         profile is None
-        or profile.purpose != "TxDefaultProfile"
+        or ocpp.purpose(profile.purpose) is not ProfilePurpose.TX_DEFAULT
         or profile.unit != "A"
         or len(profile.periods) != 1
         or not _holds(profile, now)
@@ -109,7 +56,7 @@ def _holds(profile: Profile, now: datetime) -> bool:
         return False
     if profile.valid_to and now >= profile.valid_to:
         return False
-    absolute = _word(_KINDS, profile.kind) is ProfileKind.ABSOLUTE
+    absolute = ocpp.kind(profile.kind) is ProfileKind.ABSOLUTE
     if absolute and start and now < start:
         return False
     if not duration:

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, override
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from ...charging import (
     NotFoundError,
     Session,
 )
+from ..access import Access
 from ..base import (
     Account,
     Candidate,
@@ -30,23 +30,25 @@ from ..base import (
     ProviderDescription,
     Settings,
 )
+from ..ocpp import timestamp
 from ..settings import stripped, web_address
 from ..transport import redact
 from ..wire import mask, translate
-from .client import Client, iso
+from .client import Client
 from .commands import Commands
-from .features import Feature, Features
+from .features import Feature, notices
 from .mappings import STOP_REASON
 from .profiles import decode_profile
-from .site_data import SiteData, SiteOptions
+from .site_data import SiteData
 from .state import ChargePointState, cost, describe, serial_of, station_device_id
-from .stations import Stations
+from .sync import ChargePointSync
 from .wire import ChargePoint, ChargingSession, Location
 
 _BUSY = timedelta(seconds=30)
 _IDLE = timedelta(seconds=60)
 _SLICE = 10
 _SHOWN = 50
+_FIRST_SPAN = timedelta(days=2)
 
 _SECRETS = frozenset(
     {
@@ -88,42 +90,16 @@ class AmpecoProvider(Provider):
     def __init__(self, context: Context) -> None:
         """Prepare the tenant; no request is made yet."""
         super().__init__(context)
-        settings = context.settings
-        self._host = urlsplit(settings["base_url"]).netloc
-        self._client = Client(
-            context.session,
-            settings["base_url"],
-            settings["token"],
-            context.monotonic,
-            context.now,
-        )
-        self._features = Features(context.monotonic)
-        self._stations = Stations(
-            self._client, self._features, context.selection, context.now
-        )
-        self._site_data = SiteData(
-            self._client,
-            self._features,
-            SiteOptions(
-                circuits=settings.get("circuits", True),
-                rates=settings.get("electricity_rates", True),
-                users=settings.get("users", False),
-                user_actions=settings.get("user_actions", False),
-                everything=context.selection.everything,
-            ),
-        )
+        self._host = urlsplit(context.settings["base_url"]).netloc
+        self._client = Client(context)
+        self._access = Access[Feature](context.monotonic)
+        self._sync = ChargePointSync(context, self._client, self._access)
+        self._site_data = SiteData(context, self._client, self._access)
         self._modes: dict[str, Any] = context.memory.setdefault("smart_charging", {})
-        self._ceilings: dict[str, float] = context.memory.setdefault("circuits", {})
         self._commands = Commands(
-            self._client,
-            self._stations,
-            self._features,
-            settings,
-            self._modes,
-            context.save,
+            context, self._client, self._sync, self._access, self._modes
         )
         self._made: dict[str, tuple[ChargePointState, int, Mapping[str, Device]]] = {}
-        self._around: dict[str, Device] = {}
 
     @override
     async def account(self) -> Account:
@@ -135,7 +111,7 @@ class AmpecoProvider(Provider):
     async def candidates(self) -> Sequence[Candidate]:
         """List every charge point, by its place where the token may read places."""
         names: dict[str | None, str | None] = {}
-        async with self._features.guard(Feature.LOCATIONS) as allowed:
+        async with self._access.guard(Feature.LOCATIONS) as allowed:
             if allowed:
                 async for page in self._client.locations():
                     names |= {
@@ -170,32 +146,30 @@ class AmpecoProvider(Provider):
     async def poll(self) -> Poll:
         """Read what is due: by pages, never by chargers."""
         before = self._client.requests
-        self._features.renew()
-        await self._stations.refresh()
-        points = self._stations.points.items
+        self._access.renew()
+        await self._sync.refresh()
+        points = self._sync.points.items
         await self._site_data.refresh(points.values())
         fleet = {device.id: device async for device in self._devices(points)}
-        fleet |= self._surroundings()
+        fleet |= self._site_data.devices()
         # Half of what may be asked stays free for commands and what follows them.
         spent = timedelta(seconds=2 * (self._client.requests - before))
-        busy = self._stations.sessions.any_running or any(
+        busy = self._sync.sessions.any_running or any(
             device.charging for device in fleet.values()
         )
         return Poll(
             fleet=fleet,
             interval=max(_BUSY if busy else _IDLE, spent),
-            notices=self._features.notices(),
+            notices=notices(self._access),
         )
 
     @override
     async def read(self, device_id: str) -> Fleet:
         """Read a charge point, a circuit or an account; a rate as it was last read."""
-        if await self._site_data.refresh_one(device_id):
-            return {device_id: self._surroundings()[device_id]}
-        if device_id in self._around:
-            return {device_id: self._around[device_id]}
-        station, _ = self._stations.find(device_id)
-        await self._stations.refresh_one(station)
+        if around := await self._site_data.refresh_one(device_id):
+            return {device_id: around}
+        station, _ = self._sync.find(device_id)
+        await self._sync.refresh_one(station)
         return dict(self._make(station))
 
     @override
@@ -217,50 +191,61 @@ class AmpecoProvider(Provider):
     async def sessions(
         self, device_id: str, start: datetime, end: datetime, limit: int
     ) -> Sequence[Session]:
-        """List the sessions of an EVSE, or of all EVSEs of a charge point."""
-        station, evse = self._stations.find(device_id)
-        filters = {"startedAfter": iso(start), "startedBefore": iso(end)}
-        filters |= {"evseId": evse} if evse else {"chargePointId": station}
-        found = [
-            _session(session, self._stations.device_of(session.evse_id) or device_id)
-            async for page in self._client.sessions(filters)
-            for session in ChargingSession.decode_all(page)
-        ]
-        oldest = datetime.min.replace(tzinfo=UTC)
-        found.sort(key=lambda session: session.started_at or oldest, reverse=True)
-        return found[:limit]
+        """List the sessions of an EVSE, or of all EVSEs of a charge point.
+
+        The cloud states no order and gives the oldest first: so the days just before
+        the end are asked first, then as many again and more until there are enough.
+        """
+        station, evse = self._sync.find(device_id)
+        place = {"evseId": evse} if evse else {"chargePointId": station}
+        found: dict[str, Session] = {}
+        span, until = _FIRST_SPAN, end
+        while until > start and len(found) < limit:
+            since = max(start, until - span)
+            filters = {
+                "startedAfter": timestamp(since),
+                "startedBefore": timestamp(until),
+            }
+            async for page in self._client.sessions(filters | place):
+                for item in ChargingSession.decode_all(page):
+                    device = self._sync.device_of(item.evse_id) or device_id
+                    if item.id:
+                        found[item.id] = _session(item, device)
+            span, until = span * 4, since
+        newest_first = sorted(
+            found.values(), key=lambda each: each.started_at or start, reverse=True
+        )
+        return newest_first[:limit]
 
     @override
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
         """Read back the profiles of an EVSE and of its station."""
-        station, evse = self._stations.find(device_id)
-        await self._stations.refresh_one(station)
-        shown = [self._stations.points.items[station].profile]
-        if evse in self._stations.evses.items:
-            shown.append(self._stations.evses.items[evse].profile)
+        station, evse = self._sync.find(device_id)
+        await self._sync.refresh_one(station)
+        shown = [self._sync.points.items[station].profile]
+        if evse in self._sync.evses.items:
+            shown.append(self._sync.evses.items[evse].profile)
         found = (decode_profile(profile) for profile in shown if profile)
         return [profile for profile in found if profile]
 
     @override
     def diagnostics(self) -> Mapping[str, Any]:
         """Return the last answers of the cloud for so many devices as can be read."""
-        stations = self._stations
+        sync = self._sync
         return {
-            "charge_points": _shown(stations.points.raw),
-            "evses": _shown(stations.evses.raw),
-            "sessions": _shown(stations.sessions.raw),
+            "charge_points": _shown(sync.points.raw),
+            "evses": _shown(sync.evses.raw),
+            "sessions": _shown(sync.sessions.raw),
             "locations": _shown(self._site_data.locations.raw),
             "circuits": _shown(self._site_data.circuits.raw),
             "counts": {
-                "charge_points": len(stations.points.raw),
-                "evses": len(stations.evses.raw),
+                "charge_points": len(sync.points.raw),
+                "evses": len(sync.evses.raw),
                 "requests": self._client.requests,
-                "requests_of_a_sweep": stations.sweep_cost,
+                "requests_of_a_sweep": sync.sweep_cost,
             },
-            "unreadable": sorted(
-                stations.points.unreadable | stations.evses.unreadable
-            ),
-            "switched_off": self._features.off,
+            "unreadable": sorted(sync.points.unreadable | sync.evses.unreadable),
+            "switched_off": sorted(self._access.closed),
         }
 
     # Devices
@@ -278,35 +263,17 @@ class AmpecoProvider(Provider):
 
     def _make(self, station: str) -> Mapping[str, Device]:
         """Return a charge point's devices, the same ones while nothing changes."""
-        if station not in self._stations.points.items:
+        if station not in self._sync.points.items:
             raise NotFoundError(reason="not_found")
-        point = self._stations.points.items[station]
+        point = self._sync.points.items[station]
         area = self._site_data.area(point.location_id)
-        view = self._stations.view(station, area, self._modes.get(station))
-        generation = self._features.generation
+        view = self._sync.view(station, area, self._modes.get(station))
+        generation = self._access.generation
         if (made := self._made.get(station)) and made[:2] == (view, generation):
             return made[2]
-        devices = describe(view, self._features)
+        devices = describe(view, self._access)
         self._made[station] = view, generation, devices
         return devices
-
-    def _surroundings(self) -> dict[str, Device]:
-        """Return circuits, rates and accounts, the same ones while nothing changes."""
-        for key, circuit in self._site_data.circuits.items.items():
-            # What the operator allowed at most is as far as it may be raised again.
-            limit = circuit.max_current or 0.0
-            if limit > self._ceilings.get(key, 0.0):
-                self._ceilings[key] = limit
-                self.context.save()
-        before = self._around
-        self._around = {
-            device.id: before[device.id] if before.get(device.id) == device else device
-            for device in (
-                replace(each, observed_at=self._site_data.read_at)
-                for each in self._site_data.devices(self._ceilings)
-            )
-        }
-        return self._around
 
 
 def _session(session: ChargingSession, device_id: str) -> Session:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..base import Context
 from ..records import Records, Shape
 from ..wire import moment, once, text
 
@@ -19,16 +20,10 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
     count.
     """
 
-    def __init__(
-        self,
-        shape: type[ShapeT],
-        monotonic: Callable[[], float],
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, shape: type[ShapeT], context: Context) -> None:
         """Begin without objects."""
-        super().__init__(shape, monotonic)
-        self._monotonic = monotonic
-        self._now = now
+        super().__init__(shape, context.monotonic)
+        self._context = context
         self.unknown_since: datetime | None = None
         self._newest: datetime | None = None
         self._begun: datetime | None = None
@@ -66,7 +61,7 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
             once(self._shape.__name__, "an item without an id")
             return None
         updated = moment(item.get("lastUpdatedAt"))
-        if updated is not None and updated > self._now() + _AHEAD:
+        if updated is not None and updated > self._context.now() + _AHEAD:
             # A clock that runs away must not take the place to go on at with it.
             updated = None
         if updated and (self._newest is None or updated > self._newest):
@@ -76,11 +71,11 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
             return None
         if (known := self.raw.get(key)) is not None:
             before = moment(known.get("lastUpdatedAt"))
-            if updated and before and updated < before <= self._now() + _AHEAD:
+            if updated and before and updated < before <= self._context.now() + _AHEAD:
                 self.unreadable.discard(key)
                 self.absences.seen(key)
                 return key
-        return self.put(item, self._monotonic() if sent_at is None else sent_at)
+        return self.put(item, self._context.monotonic() if sent_at is None else sent_at)
 
     def keep(self, keys: Iterable[str]) -> None:
         """Forget all objects but these."""

@@ -4,8 +4,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ...charging import NotFoundError
+from ..access import Access
+from ..base import Context
 from .client import Client
-from .features import Feature, Features
+from .features import Feature
 from .records import ListedRecords
 from .wire import Evse, Reservation
 
@@ -15,11 +17,14 @@ _PER_POLL = 10
 class Reservations:
     """The reservations of EVSEs: the one that holds each, or held it last."""
 
-    def __init__(self, client: Client, features: Features) -> None:
+    def __init__(
+        self, context: Context, client: Client, access: Access[Feature]
+    ) -> None:
         """Begin knowing nothing."""
+        self._context = context
         self._client = client
-        self._features = features
-        self._records = ListedRecords(Reservation, client.monotonic, client.now)
+        self._access = access
+        self._records = ListedRecords(Reservation, context)
         self._of: dict[str, str] = {}
 
     def of(self, evse: str) -> Reservation | None:
@@ -38,7 +43,7 @@ class Reservations:
                 over.append(known)
         if not new and not over:
             return
-        async with self._features.guard(Feature.RESERVATIONS) as allowed:
+        async with self._access.guard(Feature.RESERVATIONS) as allowed:
             if not allowed:
                 return
             if new:

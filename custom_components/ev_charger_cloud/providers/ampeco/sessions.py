@@ -1,14 +1,17 @@
 """The sessions on the wanted EVSEs: those that run, and the last of each."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from ...charging import NotFoundError
+from ..access import Access
+from ..base import Context
+from ..ocpp import timestamp
 from ..schedule import Schedule
 from ..wire import text
-from .client import MOST, Client, iso
-from .features import Feature, Features
+from .client import MOST, Client
+from .features import Feature
 from .records import ListedRecords
 from .wire import ChargingSession, Evse
 
@@ -20,20 +23,25 @@ _FEW = 3
 _STARTING = frozenset({"preparing", "occupied"})
 _BUSY = _STARTING | {"charging", "suspendedEV", "suspendedEVSE", "finishing"}
 _UNDER_WAY = frozenset({"pending", "active"})
+_NOTHING = frozenset({"failed", "expired"})
 
 
 class Sessions:
     """The sessions of a tenant, as far as they are on wanted EVSEs."""
 
-    def __init__(self, client: Client, features: Features, *, everything: bool) -> None:
+    def __init__(
+        self, context: Context, client: Client, access: Access[Feature]
+    ) -> None:
         """Begin knowing nothing."""
+        self._context = context
         self._client = client
-        self._features = features
-        self._everything = everything
-        self._schedule = Schedule(client.monotonic)
-        self._records = ListedRecords(ChargingSession, client.monotonic, client.now)
+        self._access = access
+        self._everything = context.selection.everything
+        self._schedule = Schedule(context.monotonic)
+        self._records = ListedRecords(ChargingSession, context)
         self._running: dict[str, str] = {}
         self._finished: dict[str, str] = {}
+        self._attempts: dict[str, str] = {}
         self._history_read = False
         self._evses: Mapping[str, Evse] = {}
         self.tell_battery: set[str] = set()
@@ -46,6 +54,11 @@ class Sessions:
     def finished(self, evse: str) -> ChargingSession | None:
         """Return the last session that ended on an EVSE."""
         return self._records.items.get(self._finished.get(evse, ""))
+
+    def attempt(self, evse: str) -> ChargingSession | None:
+        """Return a start that came to nothing, when it is the last thing that was."""
+        attempt = self._records.items.get(self._attempts.get(evse, ""))
+        return attempt if attempt and _later(attempt, self.finished(evse)) else None
 
     @property
     def raw(self) -> Mapping[str, Mapping[str, Any]]:
@@ -62,7 +75,7 @@ class Sessions:
     ) -> None:
         """Read the running sessions, of some charge points only where that is less."""
         self._evses = evses
-        for sessions in self._running, self._finished:
+        for sessions in self._running, self._finished, self._attempts:
             for gone in sessions.keys() - evses.keys():
                 del sessions[gone]
         asked = stations is not None
@@ -78,7 +91,7 @@ class Sessions:
             if not self._everything and len(busy) <= _FEW:
                 stations = busy
         known = False
-        async with self._features.guard(Feature.SESSIONS) as allowed:
+        async with self._access.guard(Feature.SESSIONS) as allowed:
             if allowed:
                 if not self._history_read:
                     await self._read_history()
@@ -90,10 +103,10 @@ class Sessions:
         # Only now: devices may be made while the sessions are being read.
         self.known = known
 
-    def take(self, item: Any) -> ChargingSession | None:
+    def take(self, item: Any, sent_at: float) -> ChargingSession | None:
         """Take a session in, and return it when it is on a wanted EVSE."""
         key = self._records.take(
-            item, lambda raw: text(raw.get("evseId")) in self._evses
+            item, lambda raw: text(raw.get("evseId")) in self._evses, sent_at=sent_at
         )
         session = self._records.items.get(key or "")
         if key is None or session is None:
@@ -107,8 +120,11 @@ class Sessions:
             return session
         if self._running.get(evse) == key:
             del self._running[evse]
-        if session.stopped_at and _later(session, self.finished(evse)):
-            self._finished[evse] = key
+        if session.stopped_at:
+            real = session.status not in _NOTHING and session.energy != 0
+            ended = self._finished if real else self._attempts
+            if _later(session, self._records.items.get(ended.get(evse, ""))):
+                ended[evse] = key
         return session
 
     async def _read_running(self, stations: Collection[str] | None) -> None:
@@ -128,17 +144,23 @@ class Sessions:
         ]
         updates = [s.last_updated_at for s in gone if s.last_updated_at]
         if len(gone) > _FEW and updates:
-            ended = await self._list({"endedAfter": iso(min(updates))})
+            ended = await self._list({"endedAfter": timestamp(min(updates))})
             gone = [session for session in gone if session.id not in ended]
         for session in gone[:_BY_ID]:
             await self._settle(session)
-        self._records.keep({*self._running.values(), *self._finished.values()})
+        self._records.keep(
+            {
+                *self._running.values(),
+                *self._finished.values(),
+                *self._attempts.values(),
+            }
+        )
 
     async def _settle(self, session: ChargingSession) -> None:
         """Read what became of a session that is not listed as running any more."""
-        key = session.id or ""
+        sent_at = self._context.monotonic()
         try:
-            self.take(await self._client.session(key))
+            self.take(await self._client.session(session.id or ""), sent_at)
         except NotFoundError:
             self._running.pop(session.evse_id or "", None)
 
@@ -146,7 +168,7 @@ class Sessions:
         """Read the last finished sessions: of a month, or of a day in large fleets."""
         stations = {evse.charge_point_id or "" for evse in self._evses.values()}
         days = 30 if len(stations) <= 10 else 1
-        since = {"endedAfter": iso(datetime.now(UTC) - timedelta(days=days))}
+        since = {"endedAfter": timestamp(self._context.now() - timedelta(days=days))}
         few = not self._everything and len(stations) <= _FEW
         for place in _places(stations if few else None):
             await self._list({**place, **since}, _HISTORY_PAGES)
@@ -155,11 +177,12 @@ class Sessions:
         self, filters: Mapping[str, str], most: int = MOST
     ) -> set[str | None]:
         """Take sessions in and return the ids of those on wanted EVSEs."""
+        sent_at = self._context.monotonic()
         return {
             session.id
             async for page in self._client.sessions(filters, most)
             for item in page
-            if (session := self.take(item))
+            if (session := self.take(item, sent_at))
         }
 
     def _may_be_pending(self, station: str | None) -> bool:

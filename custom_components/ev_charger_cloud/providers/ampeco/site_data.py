@@ -1,20 +1,28 @@
 """What surrounds the charge points: places, circuits, rates and drivers' accounts."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import replace
+from datetime import timedelta, tzinfo
 from typing import Any
 
 from ...charging import Device
+from ..access import Access
+from ..base import Context
 from ..schedule import Schedule
 from ..wire import once, text
+from .actions import Scope, offered
 from .client import Client
-from .features import Feature, Features
+from .features import Feature
 from .rates import find_zone, price_at
 from .records import ListedRecords
-from .site_devices import circuit_device, rate_device, subscription_of, user_device
-from .state import offered
-from .users import USER_COMMANDS, user_of
+from .site_devices import (
+    circuit_device,
+    circuit_of,
+    rate_device,
+    subscription_of,
+    user_device,
+    user_of,
+)
 from .wire import (
     ChargePoint,
     Circuit,
@@ -36,41 +44,35 @@ _EVERY = {
 _USER_PAGES = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteOptions:
-    """Which parts of the estate are wanted; `circuits` of all charge points or few.
-
-    `user_actions` says that drivers' accounts are not only to be looked at.
-    """
-
-    circuits: bool
-    rates: bool
-    users: bool
-    user_actions: bool
-    everything: bool
-
-
 class SiteData:
     """The surroundings of the wanted charge points; each part has its own pace."""
 
     def __init__(
-        self, client: Client, features: Features, options: SiteOptions
+        self, context: Context, client: Client, access: Access[Feature]
     ) -> None:
         """Begin knowing nothing."""
+        self._context = context
         self._client = client
-        self.read_at = float("-inf")
-        self._features = features
-        self._options = options
-        self._schedule = Schedule(client.monotonic)
-        self.locations = ListedRecords(Location, client.monotonic, client.now)
-        self.circuits = ListedRecords(Circuit, client.monotonic, client.now)
+        self._access = access
+        settings = context.settings
+        self._with_circuits = bool(settings.get("circuits", True))
+        self._with_rates = bool(settings.get("electricity_rates", True))
+        self._with_users = bool(settings.get("users", False))
+        self._user_actions = bool(settings.get("user_actions", False))
+        self._schedule = Schedule(context.monotonic)
+        self.locations = ListedRecords(Location, context)
+        self.circuits = ListedRecords(Circuit, context)
+        # The most (A) that the operator ever allowed: as far as each may be raised.
+        self._ceilings: dict[str, float] = context.memory.setdefault("circuits", {})
         self._rates: dict[str, tuple[ElectricityRate, list[DayPrices]]] = {}
-        self._users = ListedRecords(User, client.monotonic, client.now)
+        self._users = ListedRecords(User, context)
         self._subscriptions: dict[str, list[Subscription]] = {}
         self._zones: dict[str, tzinfo | None] = {}
         self._zone_of: dict[str, tzinfo | None] = {}
         self._currency: str | None = None
         self._failed: set[Feature] = set()
+        self._read_at = float("-inf")
+        self._devices: dict[str, Device] = {}
 
     def area(self, location: str | None) -> str | None:
         """Return the name of a place."""
@@ -79,81 +81,88 @@ class SiteData:
 
     async def refresh(self, points: Iterable[ChargePoint]) -> None:
         """Read what is due for these charge points."""
-        self.read_at = self._client.monotonic()
+        self._read_at = self._context.monotonic()
         points = list(points)
-        options = self._options
         if any(point.location_id for point in points):
             await self._read(Feature.LOCATIONS, self._read_locations)
-        if options.circuits:
+        if self._with_circuits:
             wanted = {
                 circuit
                 for point in points
                 if (circuit := text((point.smart_charging or {}).get("circuitId")))
             }
+            everything = self._context.selection.everything
             await self._read(
                 Feature.CIRCUITS,
-                lambda: self._read_circuits(None if options.everything else wanted),
+                lambda: self._read_circuits(None if everything else wanted),
             )
-        used = {p.electricity_rate_id for p in points if p.electricity_rate_id}
-        if options.rates:
+        if self._with_rates:
+            used = {p.electricity_rate_id for p in points if p.electricity_rate_id}
             await self._read(Feature.ELECTRICITY_RATES, lambda: self._read_rates(used))
             self._rates = {k: rate for k, rate in self._rates.items() if k in used}
             await self._find_zones(points)
-        if options.users:
+        if self._with_users:
             await self._read(Feature.USERS, self._read_users)
             await self._read(Feature.SUBSCRIPTIONS, self._read_subscriptions)
         if self._rates or self._users.items:
             await self._read(Feature.SETTINGS, self._read_settings)
 
-    async def refresh_one(self, device_id: str) -> bool:
-        """Read a circuit or a driver's account at once; tell whether it is one."""
-        circuit, user = device_id.removeprefix("circuit"), user_of(device_id)
-        if circuit != device_id and circuit in self.circuits.items:
-            self.circuits.take(await self._client.circuit(circuit))
-        elif user in self._users.items:
-            self._users.take(await self._client.user(user))
-            await self._read_subscriptions_of(user)
-        else:
-            return False
-        return True
+    async def refresh_one(self, device_id: str) -> Device | None:
+        """Read a circuit or an account at once, a rate as it was last read.
 
-    def devices(self, ceilings: dict[str, float]) -> Iterator[Device]:
-        """Yield the devices; `ceilings` are how far circuits may be raised, in A."""
+        Returns None where the device is something else.
+        """
+        circuit, user = circuit_of(device_id), user_of(device_id)
+        if circuit in self.circuits.items:
+            self.circuits.take(await self._client.circuit(circuit or ""))
+        elif user in self._users.items:
+            self._users.take(await self._client.user(user or ""))
+            await self._read_subscriptions_of(user or "")
+        return self.devices().get(device_id)
+
+    def devices(self) -> dict[str, Device]:
+        """Return circuits, rates and accounts, the same ones while nothing changes."""
+        before = self._devices
+        self._devices = {
+            device.id: before[device.id] if before.get(device.id) == device else device
+            for device in (
+                replace(each, observed_at=self._read_at) for each in self._described()
+            )
+        }
+        return self._devices
+
+    def _described(self) -> Iterator[Device]:
+        """Yield the devices as they are now."""
         stale = Feature.CIRCUITS in self._failed
-        for key in self.circuits.items:
-            yield self.circuit(key, ceilings.get(key), stale=stale)
+        for key, circuit in self.circuits.items.items():
+            limit = circuit.max_current or 0.0
+            if limit > self._ceilings.get(key, 0.0):
+                self._ceilings[key] = limit
+                self._context.save()
+            yield circuit_device(
+                circuit,
+                self._ceilings.get(key),
+                self._access,
+                stale=stale or key in self.circuits.unreadable,
+            )
         stale = Feature.ELECTRICITY_RATES in self._failed
+        now = self._context.now()
         for key, (rate, days) in self._rates.items():
             zone = self._zone_of.get(key)
-            price = price_at(rate, days, datetime.now(zone) if zone else None)
+            price = price_at(rate, days, now.astimezone(zone) if zone else None)
             yield rate_device(rate, price, self._currency, stale=stale)
         stale = Feature.USERS in self._failed
-        commands = offered(
-            command
-            for command, feature in USER_COMMANDS.items()
-            if self._options.user_actions and self._features.on(feature)
-        )
+        commands = offered(Scope.USER, self._access) if self._user_actions else {}
         for key, user in self._users.items.items():
             subscription = subscription_of(self._subscriptions.get(key, ()))
             yield user_device(user, subscription, self._currency, commands, stale=stale)
-
-    def circuit(
-        self, key: str, ceiling: float | None, *, stale: bool = False
-    ) -> Device:
-        """Return the device of a circuit."""
-        return circuit_device(
-            self.circuits.items[key],
-            ceiling,
-            self._features,
-            stale=stale or key in self.circuits.unreadable,
-        )
 
     async def _read(self, feature: Feature, read: Any) -> None:
         """Read a part when it is due; what fails keeps its last state."""
         if not self._schedule.due(feature, _EVERY[feature]):
             return
         self._failed.add(feature)
-        async with self._features.guard(feature) as allowed:
+        async with self._access.guard(feature) as allowed:
             if allowed:
                 await read()
                 self._schedule.done(feature)
@@ -234,7 +243,7 @@ class SiteData:
 
     async def _read_subscriptions_of(self, user: str) -> None:
         """Read the subscriptions of one driver, where the token may."""
-        async with self._features.guard(Feature.SUBSCRIPTIONS) as allowed:
+        async with self._access.guard(Feature.SUBSCRIPTIONS) as allowed:
             if allowed:
                 self._subscriptions[user] = [
                     subscription

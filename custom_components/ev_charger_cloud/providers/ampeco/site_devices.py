@@ -14,23 +14,37 @@ from ...charging import (
     Reading,
     SubscriptionStatus,
 )
+from ..access import Access
 from ..wire import translate
-from .features import Feature, Features
+from .features import Feature
 from .mappings import SUBSCRIPTION_STATUS
 from .state import MINIMUM_CURRENT
-from .users import user_device_id
 from .wire import Circuit, ElectricityRate, Subscription, User
 
+_CIRCUIT = "circuit"
+_USER = "user"
 _PHASES = dict(zip(("L1", "L2", "L3"), CURRENTS, strict=True))
 
 
+def circuit_of(device_id: str) -> str | None:
+    """Return the circuit behind a device, None when it is something else."""
+    circuit = device_id.removeprefix(_CIRCUIT)
+    return None if circuit == device_id else circuit
+
+
+def user_of(device_id: str) -> str | None:
+    """Return the driver behind a device, None when it is something else."""
+    user = device_id.removeprefix(_USER)
+    return None if user == device_id else user
+
+
 def circuit_device(
-    circuit: Circuit, ceiling: float | None, features: Features, *, stale: bool
+    circuit: Circuit, ceiling: float | None, access: Access[Feature], *, stale: bool
 ) -> Device:
     """Return a circuit; its limit may be raised to the `ceiling` (A) at most."""
     drawn = {phase.phase: phase.consumption for phase in circuit.consumption}
     controls = {}
-    if circuit.max_current is not None and features.on(Feature.CIRCUIT_LIMIT):
+    if circuit.max_current is not None and access.allows(Feature.CIRCUIT_LIMIT):
         controls[Control.CIRCUIT_LIMIT] = ControlState(
             value=circuit.max_current,
             minimum=min(
@@ -41,7 +55,7 @@ def circuit_device(
             step=1.0,
         )
     return Device(
-        id=f"circuit{circuit.id}",
+        id=f"{_CIRCUIT}{circuit.id}",
         kind=DeviceKind.CIRCUIT,
         name=circuit.name or Name(key="circuit", placeholders={"id": circuit.id or ""}),
         stale=stale,
@@ -80,7 +94,7 @@ def user_device(
     """Return a driver's account, named by the operator's own key, never by a person."""
     key = user.external_id
     return Device(
-        id=user_device_id(user.id),
+        id=f"{_USER}{user.id}",
         kind=DeviceKind.ACCOUNT,
         name=key
         if key and "@" not in key

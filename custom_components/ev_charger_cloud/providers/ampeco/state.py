@@ -1,41 +1,26 @@
 """Charge points and their EVSEs, translated into devices."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...charging import (
-    ActivateSubscription,
-    ApplyFee,
-    CancelReservation,
     ChargingStatus,
-    ClearChargingProfile,
-    ClearLimit,
-    Command,
     Control,
     ControlState,
     Device,
     DeviceKind,
     ErrorCode,
-    HardReset,
     Money,
     Name,
     Reading,
-    Refresh,
-    Reserve,
-    Reset,
     SessionStatus,
-    SetChargingProfile,
-    SetConfiguration,
-    StartCharging,
-    StopCharging,
-    SyncConfiguration,
-    TriggerMessage,
-    Unlock,
     Value,
 )
+from ..access import Access
 from ..wire import once, translate
-from .features import Feature, Features
+from .actions import Scope, offered, speaks_ocpp, starts_remotely
+from .features import Feature
 from .mappings import ONLINE, RESERVATION_STATUS, SESSION_STATUS, STATUS, STOP_REASON
 from .smart_charging import mode_bodies
 from .wire import ChargePoint, ChargingSession, Evse, Reservation
@@ -46,7 +31,6 @@ MINIMUM_CURRENT = 6.0
 USUAL_CURRENT = 32.0
 """The greatest current (A) where the cloud does not say what an EVSE is built for."""
 
-_FLOWS = frozenset({ChargingStatus.CHARGING})
 _IN_SESSION = frozenset(
     {
         ChargingStatus.CHARGING,
@@ -68,13 +52,14 @@ class Fault:
 class EvseState:
     """An EVSE with what belongs to it.
 
-    `limit` (A) is what its charging profile allows now, `battery` says that it tells
-    the charge.
+    `attempt` is a start that came to nothing after the last session. `limit` (A) is
+    what the charging profile allows now, `battery` says that the EVSE tells the charge.
     """
 
     evse: Evse
     running: ChargingSession | None = None
     finished: ChargingSession | None = None
+    attempt: ChargingSession | None = None
     reservation: Reservation | None = None
     fault: Fault | None = None
     limit: float | None = None
@@ -118,7 +103,7 @@ def online(point: ChargePoint) -> bool | None:
     )
 
 
-def describe(station: ChargePointState, features: Features) -> dict[str, Device]:
+def describe(station: ChargePointState, access: Access[Feature]) -> dict[str, Device]:
     """Return the devices of a charge point: one, or one and its EVSEs."""
     point, outlets = station.point, station.outlets
     boot = point.boot
@@ -138,26 +123,26 @@ def describe(station: ChargePointState, features: Features) -> dict[str, Device]
         stale=station.stale,
         observed_at=station.observed_at,
         readings=_station_readings(station),
-        controls=_station_controls(station, features),
-        commands=offered(_station_commands(point, features)),
+        controls=_station_controls(station, access),
+        commands=offered(Scope.STATION, access, point),
     )
     if len(outlets) != 1:
         return {device_id: device} | {
             child.id: child
-            for child in (_connector(device, station, o, features) for o in outlets)
+            for child in (_connector(device, station, o, access) for o in outlets)
         }
     only = outlets[0]
     return {
         device_id: replace(
             device,
-            readings=_outlet_readings(station, only, features),
+            readings=_outlet_readings(station, only, access),
             controls={
                 **device.controls,
-                **_outlet_controls(station, only, features),
+                **_outlet_controls(station, only, access),
             },
             commands={
                 **device.commands,
-                **offered(_outlet_commands(point, only, features)),
+                **offered(Scope.EVSE, access, point, only.evse),
             },
         )
     }
@@ -171,29 +156,11 @@ def serial_of(point: ChargePoint) -> str | None:
     return boot.charge_point_serial_number or boot.charge_box_serial_number
 
 
-# The optional fields that AMPECO honours.
-_FIELDS: dict[type[Command], frozenset[str]] = {
-    StartCharging: frozenset({"current_limit", "id_token", "user_id"}),
-    StopCharging: frozenset({"force"}),
-    Reserve: frozenset({"reason", "user_id"}),
-    CancelReservation: frozenset({"reservation_id"}),
-    ClearChargingProfile: frozenset({"profile_id", "purpose", "stack_level"}),
-    SetConfiguration: frozenset({"component", "instance"}),
-    SyncConfiguration: frozenset({"keys"}),
-    ActivateSubscription: frozenset({"auto_renewal", "end", "reason"}),
-    ApplyFee: frozenset({"payment_method_id"}),
-}
-
-
-def offered(
-    commands: Iterable[type[Command]],
-) -> dict[type[Command], frozenset[str]]:
-    """Return commands with the optional fields that AMPECO honours."""
-    return {command: _FIELDS.get(command, frozenset()) for command in commands}
-
-
 def _connector(
-    parent: Device, station: ChargePointState, outlet: EvseState, features: Features
+    parent: Device,
+    station: ChargePointState,
+    outlet: EvseState,
+    access: Access[Feature],
 ) -> Device:
     """Return the device of one EVSE among several."""
     evse = outlet.evse
@@ -212,9 +179,9 @@ def _connector(
         online=parent.online,
         stale=station.stale,
         observed_at=station.observed_at,
-        readings=_outlet_readings(station, outlet, features),
-        controls=_outlet_controls(station, outlet, features),
-        commands=offered(_outlet_commands(station.point, outlet, features)),
+        readings=_outlet_readings(station, outlet, access),
+        controls=_outlet_controls(station, outlet, access),
+        commands=offered(Scope.EVSE, access, station.point, evse),
     )
 
 
@@ -236,56 +203,23 @@ def _station_readings(station: ChargePointState) -> dict[Reading, Value]:
 
 
 def _station_controls(
-    station: ChargePointState, features: Features
+    station: ChargePointState, access: Access[Feature]
 ) -> dict[Control, ControlState]:
     """Return what can be set on the whole station."""
     point, controls = station.point, dict[Control, ControlState]()
-    if not _speaks_ocpp(point):
+    if not speaks_ocpp(point):
         return controls
-    if features.on(Feature.AVAILABILITY):
+    if access.allows(Feature.AVAILABILITY):
         controls[Control.AVAILABILITY] = ControlState(
             value=_available(point, point.hardware_status)
         )
-    if features.on(Feature.SMART_CHARGING):
+    if access.allows(Feature.SMART_CHARGING):
         modes = mode_bodies(point.smart_charging, station.modes)
         if len(modes) > 1 and point.smart_charging:
             controls[Control.SMART_CHARGING_MODE] = ControlState(
                 value=str(point.smart_charging.get("mode")), options=tuple(modes)
             )
     return controls
-
-
-def _station_commands(
-    point: ChargePoint, features: Features
-) -> Iterator[type[Command]]:
-    """Yield what the station as a whole can be asked."""
-    if not _speaks_ocpp(point):
-        return
-    for command, feature in (
-        (Reset, Feature.RESET),
-        (HardReset, Feature.RESET),
-        (Refresh, Feature.TRIGGER),
-        (TriggerMessage, Feature.TRIGGER),
-        (SetConfiguration, Feature.SET_CONFIGURATION),
-        (SyncConfiguration, Feature.SYNC_CONFIGURATION),
-        (SetChargingProfile, Feature.SET_PROFILE),
-        (ClearChargingProfile, Feature.CLEAR_PROFILE),
-    ):
-        if features.on(feature):
-            yield command
-
-
-def _speaks_ocpp(point: ChargePoint) -> bool:
-    """Return whether the cloud can reach the station's own controls."""
-    return point.communication_mode not in {"none", "roaming"}
-
-
-def _starts_remotely(point: ChargePoint) -> bool:
-    """Return whether sessions can be started from afar."""
-    able = point.capabilities
-    return point.communication_mode != "none" and (
-        not able or "remote_start_stop_capable" in able
-    )
 
 
 def _available(point: ChargePoint, word: str | None) -> bool | None:
@@ -318,11 +252,53 @@ def _status(station: ChargePointState, outlet: EvseState) -> ChargingStatus | No
     running = outlet.running
     if status is ChargingStatus.CONNECTED and running and running.status == "pending":
         return ChargingStatus.STARTING
+    if _merely_occupied(outlet) and _session_power(station, outlet):
+        return ChargingStatus.CHARGING
     return status
 
 
+def _merely_occupied(outlet: EvseState) -> bool:
+    """Return whether only a session tells if an EVSE charges.
+
+    With OCPP 2.0.1 it says no more than that it is in session.
+    """
+    return outlet.evse.hardware_status == "occupied"
+
+
+def _session_power(station: ChargePointState, outlet: EvseState) -> float | None:
+    """Return what the running session draws (W), None when that is not known now."""
+    running = outlet.running
+    if running is None or not station.sessions_known:
+        return None
+    if running.power and running.power.latest is not None:
+        return running.power.latest
+    return None if running.power_kw is None else running.power_kw * 1000
+
+
+def _power(
+    station: ChargePointState, outlet: EvseState, status: ChargingStatus | None
+) -> float | None:
+    """Return the power (W); where none can flow it is 0, whatever a session says."""
+    if status is None:
+        return None
+    if status is ChargingStatus.CHARGING or _merely_occupied(outlet):
+        return _session_power(station, outlet)
+    return 0.0
+
+
+def _charging(
+    station: ChargePointState, outlet: EvseState, status: ChargingStatus | None
+) -> bool | None:
+    """Return whether energy flows."""
+    if status is None or (
+        _merely_occupied(outlet) and _session_power(station, outlet) is None
+    ):
+        return None
+    return status is ChargingStatus.CHARGING
+
+
 def _outlet_readings(
-    station: ChargePointState, outlet: EvseState, features: Features
+    station: ChargePointState, outlet: EvseState, access: Access[Feature]
 ) -> dict[Reading, Value]:
     """Return what is known of an EVSE."""
     evse, status = outlet.evse, _status(station, outlet)
@@ -334,7 +310,7 @@ def _outlet_readings(
         Reading.STATUS: status,
         Reading.CLOUD_STATUS: evse.hardware_status,
         Reading.PLUG: status.plugged_in if status else None,
-        Reading.CHARGING: status in _FLOWS if status else None,
+        Reading.CHARGING: _charging(station, outlet, status),
         Reading.PROBLEM: faulted if status else None,
         Reading.ERROR_CODE: _error_code(fault, faulted=faulted, known=bool(status)),
         Reading.ERROR_DETAIL: fault.detail if faulted else None,
@@ -343,9 +319,9 @@ def _outlet_readings(
         readings[Reading.MAXIMUM_POWER] = power.max_power
     if power and power.max_amperage is not None:
         readings[Reading.MAXIMUM_CURRENT] = power.max_amperage
-    if features.on(Feature.SESSIONS):
+    if access.allows(Feature.SESSIONS):
         readings |= _session_readings(station, outlet, status)
-    if evse.allows_reservation and features.on(Feature.RESERVATIONS):
+    if evse.allows_reservation and access.allows(Feature.RESERVATIONS):
         readings[Reading.RESERVATION] = translate(
             RESERVATION_STATUS,
             outlet.reservation.status if outlet.reservation else None,
@@ -357,24 +333,23 @@ def _outlet_readings(
 def _session_readings(
     station: ChargePointState, outlet: EvseState, status: ChargingStatus | None
 ) -> dict[Reading, Value]:
-    """Return what is known of the running session, or else of the last one."""
+    """Return what is known of the running session, or else of the last one.
+
+    A start that came to nothing tells its end, but no amounts.
+    """
     running, finished = outlet.running, outlet.finished
     session = running or finished or ChargingSession()
+    told = running or outlet.attempt or session
     _check_unit(session, outlet.evse)
-    power: float | None = None
-    if status is not None and status not in _FLOWS:
-        power = 0.0
-    elif status and running and running.power_kw is not None:
-        power = running.power_kw * 1000 if station.sessions_known else None
     readings: dict[Reading, Value] = {
-        Reading.POWER: power,
-        Reading.SESSION_STATUS: session_status(session),
+        Reading.POWER: _power(station, outlet, status),
+        Reading.SESSION_STATUS: session_status(told),
         Reading.SESSION_ENERGY: session.energy,
         Reading.SESSION_COST: cost(session),
         Reading.SESSION_START: session.started_at,
         Reading.SESSION_END: session.stopped_at,
         Reading.STOP_REASON: translate(
-            STOP_REASON, session.reason, of="AMPECO end of session"
+            STOP_REASON, told.reason, of="AMPECO end of session"
         ),
         Reading.LAST_SESSION_ENERGY: finished.energy if finished else None,
         Reading.LAST_SESSION_COST: cost(finished) if finished else None,
@@ -410,25 +385,25 @@ def _check_unit(session: ChargingSession, evse: Evse) -> None:
 
 
 def _outlet_controls(
-    station: ChargePointState, outlet: EvseState, features: Features
+    station: ChargePointState, outlet: EvseState, access: Access[Feature]
 ) -> dict[Control, ControlState]:
     """Return what can be set on an EVSE."""
     point, evse, controls = station.point, outlet.evse, dict[Control, ControlState]()
     rights = (Feature.SESSIONS, Feature.START, Feature.STOP)
-    if _starts_remotely(point) and all(features.on(right) for right in rights):
+    if starts_remotely(point) and all(access.allows(right) for right in rights):
         status = _status(station, outlet)
         controls[Control.CHARGING] = ControlState(
             value=None
             if status is None
             else status in _IN_SESSION or outlet.running is not None
         )
-    if not _speaks_ocpp(point) or evse.network_id is None:
+    if not speaks_ocpp(point) or evse.network_id is None:
         return controls
-    if features.on(Feature.AVAILABILITY):
+    if access.allows(Feature.AVAILABILITY):
         controls[Control.AVAILABILITY] = ControlState(
             value=_available(point, evse.hardware_status)
         )
-    if features.on(Feature.SET_PROFILE):
+    if access.allows(Feature.SET_PROFILE):
         power = evse.power_options
         most = (power.max_amperage if power else None) or USUAL_CURRENT
         controls[Control.CURRENT_LIMIT] = ControlState(
@@ -439,34 +414,3 @@ def _outlet_controls(
             timed=True,
         )
     return controls
-
-
-def _outlet_commands(
-    point: ChargePoint, outlet: EvseState, features: Features
-) -> Iterator[type[Command]]:
-    """Yield what an EVSE can be asked."""
-    evse = outlet.evse
-    if _starts_remotely(point):
-        if features.on(Feature.START):
-            yield StartCharging
-        if features.on(Feature.STOP) and features.on(Feature.SESSIONS):
-            yield StopCharging
-    if not _speaks_ocpp(point):
-        return
-    if evse.allows_reservation and features.on(Feature.RESERVE):
-        yield Reserve
-        if features.on(Feature.CANCEL_RESERVATION):
-            yield CancelReservation
-    sockets = any(plug.format == "socket" for plug in evse.connectors)
-    if sockets and features.on(Feature.UNLOCK):
-        yield Unlock
-    if features.on(Feature.TRIGGER):
-        yield Refresh
-        yield TriggerMessage
-    if evse.network_id is None:
-        return
-    if features.on(Feature.SET_PROFILE):
-        yield SetChargingProfile
-    if features.on(Feature.CLEAR_PROFILE):
-        yield ClearChargingProfile
-        yield ClearLimit

@@ -11,45 +11,7 @@ from typing import Any
 
 from mashumaro import field_options
 
-from ..wire import Wire, text
-
-
-def _key(name: str) -> Any:
-    """Declare a plain field under the cloud's own name."""
-    return field(default=None, metadata=field_options(alias=name))
-
-
-def _part(shape: type[Wire], name: str) -> Any:
-    """Declare an object inside another; anything else in its place is None."""
-    return field(
-        default=None,
-        metadata=field_options(
-            alias=name,
-            deserialize=lambda value: (
-                shape.decode(value) if isinstance(value, Mapping) else None
-            ),
-        ),
-    )
-
-
-def _parts(shape: type[Wire], name: str) -> Any:
-    """Declare a list of objects inside another; anything else in its place is empty."""
-    return field(
-        default=(),
-        metadata=field_options(
-            alias=name,
-            deserialize=lambda value: (
-                tuple(shape.decode_all(value)) if isinstance(value, list) else ()
-            ),
-        ),
-    )
-
-
-def _words(value: Any) -> tuple[str, ...] | None:
-    """Read a list of words."""
-    if not isinstance(value, list):
-        return None
-    return tuple(word for item in value if (word := text(item)))
+from ..wire import CamelCaseWire, key, part, parts, words
 
 
 def _raw(value: Any) -> Mapping[str, Any] | None:
@@ -58,85 +20,87 @@ def _raw(value: Any) -> Mapping[str, Any] | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network(Wire):
+class Network(CamelCaseWire):
     """How a charge point speaks to the cloud; `id` is its OCPP identity."""
 
     id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BootNotification(Wire):
+class BootNotification(CamelCaseWire):
     """What a charge point said of itself when it last started."""
 
     model: str | None = None
     vendor: str | None = None
-    charge_point_serial_number: str | None = _key("chargePointSerialNumber")
-    charge_box_serial_number: str | None = _key("chargeBoxSerialNumber")
-    firmware_version: str | None = _key("firmwareVersion")
+    charge_point_serial_number: str | None = None
+    charge_box_serial_number: str | None = None
+    firmware_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SchedulePeriod(Wire):
+class SchedulePeriodPayload(CamelCaseWire):
     """A limit from `start_period` seconds on, in the unit of its profile."""
 
-    start_period: int | None = _key("startPeriod")
+    start_period: int | None = None
     limit: float | None = None
-    number_phases: int | None = _key("numberPhases")
+    number_phases: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile(Wire):
+class Profile(CamelCaseWire):
     """A charging profile as it is read back; requests name its parts differently."""
 
     id: int | None = None
     purpose: str | None = None
-    stack_level: int | None = _key("stackLevel")
-    kind: str | None = _key("chargingProfileKind")
-    recurrency: str | None = _key("recurrencyKind")
-    unit: str | None = _key("chargingRateUnit")
-    minimum_rate: float | None = _key("minChargingRate")
-    schedule_start: datetime | None = _key("scheduleStart")
-    valid_from: datetime | None = _key("validFrom")
-    valid_to: datetime | None = _key("validTo")
+    stack_level: int | None = None
+    kind: str | None = key("chargingProfileKind")
+    recurrency: str | None = key("recurrencyKind")
+    unit: str | None = key("chargingRateUnit")
+    minimum_rate: float | None = key("minChargingRate")
+    schedule_start: datetime | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
     duration: int | None = None
-    periods: tuple[SchedulePeriod, ...] = _parts(SchedulePeriod, "schedulePeriods")
+    periods: tuple[SchedulePeriodPayload, ...] = parts(
+        SchedulePeriodPayload, "schedulePeriods"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChargePoint(Wire):
+class ChargePoint(CamelCaseWire):
     """A charging station."""
 
     id: str | None = None
-    operator_id: str | None = _key("operatorId")
+    operator_id: str | None = None
     name: str | None = None
-    location_id: str | None = _key("locationId")
-    electricity_rate_id: str | None = _key("electricityRateId")
-    communication_mode: str | None = _key("communicationMode")
-    network: Network | None = _part(Network, "network")
+    location_id: str | None = None
+    electricity_rate_id: str | None = None
+    communication_mode: str | None = None
+    network: Network | None = part(Network)
     capabilities: tuple[str, ...] | None = field(
-        default=None, metadata=field_options(deserialize=_words)
+        default=None, metadata=field_options(deserialize=words)
     )
-    network_status: str | None = _key("networkStatus")
-    hardware_status: str | None = _key("hardwareStatus")
-    vendor_error_code: str | None = _key("vendorErrorCode")
-    boot: BootNotification | None = _part(BootNotification, "lastBootNotification")
-    profile: Profile | None = _part(Profile, "chargingProfile")
+    network_status: str | None = None
+    hardware_status: str | None = None
+    vendor_error_code: str | None = None
+    boot: BootNotification | None = part(BootNotification, "lastBootNotification")
+    profile: Profile | None = part(Profile, "chargingProfile")
     smart_charging: Mapping[str, Any] | None = field(
-        default=None, metadata=field_options(alias="smartCharging", deserialize=_raw)
+        default=None, metadata=field_options(deserialize=_raw)
     )
-    last_updated_at: datetime | None = _key("lastUpdatedAt")
+    last_updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PowerOptions(Wire):
+class PowerOptions(CamelCaseWire):
     """What an EVSE is built for; `max_power` is in W, whatever the schema says."""
 
-    max_power: float | None = _key("maxPower")
-    max_amperage: float | None = _key("maxAmperage")
+    max_power: float | None = None
+    max_amperage: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plug(Wire):
+class Plug(CamelCaseWire):
     """A connector of an EVSE: a `socket`, or a fixed `cable`."""
 
     type: str | None = None
@@ -144,82 +108,90 @@ class Plug(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evse(Wire):
+class Evse(CamelCaseWire):
     """An outlet that serves one vehicle; `network_id` is its OCPP number."""
 
     id: str | None = None
-    charge_point_id: str | None = _key("chargePointId")
+    charge_point_id: str | None = None
     label: str | None = None
-    current_type: str | None = _key("currentType")
-    network_id: str | None = _key("networkId")
-    hardware_status: str | None = _key("hardwareStatus")
-    allows_reservation: bool | None = _key("allowsReservation")
-    power_options: PowerOptions | None = _part(PowerOptions, "powerOptions")
-    connectors: tuple[Plug, ...] = _parts(Plug, "connectors")
-    profile: Profile | None = _part(Profile, "chargingProfile")
-    last_updated_at: datetime | None = _key("lastUpdatedAt")
+    current_type: str | None = None
+    network_id: str | None = None
+    hardware_status: str | None = None
+    allows_reservation: bool | None = None
+    power_options: PowerOptions | None = part(PowerOptions)
+    connectors: tuple[Plug, ...] = parts(Plug)
+    profile: Profile | None = part(Profile, "chargingProfile")
+    last_updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TotalAmount(Wire):
+class TotalAmount(CamelCaseWire):
     """What a session costs, in the currency of the session."""
 
-    with_tax: float | None = _key("withTax")
+    with_tax: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChargingSession(Wire):
-    """A session; `energy` is in Wh, `power_kw` in kW."""
+class SessionPower(CamelCaseWire):
+    """How much power a session draws, in W."""
+
+    latest: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingSession(CamelCaseWire):
+    """A session; `energy` is in Wh, the deprecated `power_kw` in kW."""
 
     id: str | None = None
-    charge_point_id: str | None = _key("chargePointId")
-    evse_id: str | None = _key("evseId")
+    charge_point_id: str | None = None
+    evse_id: str | None = None
     status: str | None = None
     reason: str | None = None
-    started_at: datetime | None = _key("startedAt")
-    stopped_at: datetime | None = _key("stoppedAt")
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
     energy: float | None = None
-    power_kw: float | None = _key("powerKw")
-    soc_percent: float | None = _key("socPercent")
+    power: SessionPower | None = part(SessionPower)
+    power_kw: float | None = None
+    soc_percent: float | None = None
     amount: float | None = None
-    total_amount: TotalAmount | None = _part(TotalAmount, "totalAmount")
+    total_amount: TotalAmount | None = part(TotalAmount)
     currency: str | None = None
-    id_tag: str | None = _key("idTag")
-    last_updated_at: datetime | None = _key("lastUpdatedAt")
+    id_tag: str | None = None
+    last_updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusLog(Wire):
+class StatusLog(CamelCaseWire):
     """The latest hardware status that a station reported, with what was wrong."""
 
-    error_code: str | None = _key("errorCode")
-    vendor_error_code: str | None = _key("vendorErrorCode")
-    note: str | None = _key("info")
-    description: str | None = _key("errorCodeDescription")
-    customer_action: str | None = _key("errorCodeCustomerAction")
+    error_code: str | None = None
+    vendor_error_code: str | None = None
+    note: str | None = key("info")
+    description: str | None = key("errorCodeDescription")
+    customer_action: str | None = key("errorCodeCustomerAction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VendorErrorCode(Wire):
+class VendorErrorCode(CamelCaseWire):
     """A vendor's error code, explained by the operator."""
 
-    error_code: str | None = _key("errorCode")
-    description: str | None = _key("errorCodeDescription")
-    customer_action: str | None = _key("errorCodeCustomerAction")
+    error_code: str | None = None
+    description: str | None = key("errorCodeDescription")
+    customer_action: str | None = key("errorCodeCustomerAction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation(Wire):
+class Reservation(CamelCaseWire):
     """An EVSE kept free for a driver."""
 
     id: str | None = None
-    evse_id: str | None = _key("evseId")
+    evse_id: str | None = None
     status: str | None = None
-    last_updated_at: datetime | None = _key("lastUpdatedAt")
+    last_updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Translation(Wire):
+class Translation(CamelCaseWire):
     """A text in one language."""
 
     locale: str | None = None
@@ -227,11 +199,11 @@ class Translation(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Location(Wire):
+class Location(CamelCaseWire):
     """A place with charge points."""
 
     id: str | None = None
-    names: tuple[Translation, ...] = _parts(Translation, "name")
+    names: tuple[Translation, ...] = parts(Translation, "name")
     timezone: str | None = None
 
     @property
@@ -243,7 +215,7 @@ class Location(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseConsumption(Wire):
+class PhaseConsumption(CamelCaseWire):
     """What a circuit draws on one phase, in A."""
 
     phase: str | None = None
@@ -251,69 +223,73 @@ class PhaseConsumption(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Circuit(Wire):
+class Circuit(CamelCaseWire):
     """Charge points that share a breaker; currents are in A per phase."""
 
     id: str | None = None
     name: str | None = None
     phases: str | None = None
-    max_current: float | None = _key("maxCurrent")
-    min_charge_point_current: float | None = _key("minChargePointCurrent")
-    consumption: tuple[PhaseConsumption, ...] = _parts(PhaseConsumption, "consumption")
+    max_current: float | None = None
+    min_charge_point_current: float | None = None
+    consumption: tuple[PhaseConsumption, ...] = parts(PhaseConsumption)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ElectricityRate(Wire):
+class ElectricityRate(CamelCaseWire):
     """What electricity costs a site, per kWh with tax."""
 
     id: str | None = None
     name: str | None = None
-    default_price: float | None = _key("defaultPrice")
+    default_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PricePeriod(Wire):
+class PricePeriod(CamelCaseWire):
     """A price between two times of day ("HH:MM", local to the site)."""
 
-    starts_at: str | None = _key("startsAt")
-    ends_at: str | None = _key("endsAt")
+    starts_at: str | None = None
+    ends_at: str | None = None
     price: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DayPrices(Wire):
+class DayPrices(CamelCaseWire):
     """The prices of a weekday, of any day, or of one date."""
 
-    week_day: str | None = _key("weekDay")
+    week_day: str | None = None
     date: str | None = None
-    periods: tuple[PricePeriod, ...] = _parts(PricePeriod, "periods")
+    periods: tuple[PricePeriod, ...] = parts(PricePeriod)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class User(Wire):
+class User(CamelCaseWire):
     """A driver; of personal data nothing but the operator's own key is read."""
 
     id: str | None = None
-    external_id: str | None = _key("externalId")
+    external_id: str | None = None
     balance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription(Wire):
+class Subscription(CamelCaseWire):
     """A driver's subscription to a plan."""
 
-    user_id: str | None = _key("userId")
+    user_id: str | None = None
     status: str | None = None
-    start_date: datetime | None = _key("startDate")
+    start_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionResponse(Wire):
-    """The answer to an action; most actions leave all of it out."""
+class ActionResponse(CamelCaseWire):
+    """The answer to an action; most actions leave all of it out.
 
+    `id` is that of a charging profile.
+    """
+
+    id: str | None = None
     success: bool | None = None
     message: str | None = None
-    error_code: str | None = _key("errorCode")
-    session_id: str | None = _key("sessionId")
-    reservation_id: str | None = _key("reservationId")
-    request_id: str | None = _key("requestId")
+    error_code: str | None = None
+    session_id: str | None = None
+    reservation_id: str | None = None
+    request_id: str | None = None

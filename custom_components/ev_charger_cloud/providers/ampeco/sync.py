@@ -5,7 +5,7 @@ requests, most polls ask only for what changed since.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,14 @@ from ...charging import (
     RateLimitedError,
     UnusableAnswerError,
 )
-from ..base import Selection
+from ..access import Access
+from ..base import Context
+from ..ocpp import timestamp
 from ..schedule import Schedule
 from ..wire import text
-from .client import Client, Page, iso
+from .client import Client, Page
 from .faults import Faults
-from .features import Feature, Features
+from .features import Feature
 from .profiles import limit_now
 from .records import ListedRecords
 from .reservations import Reservations
@@ -37,27 +39,23 @@ _SWEEP = timedelta(minutes=10)
 _NARROW = 20
 
 
-class Stations:
+class ChargePointSync:
     """The charge points that are wanted, with EVSEs, sessions and faults."""
 
     def __init__(
-        self,
-        client: Client,
-        features: Features,
-        selection: Selection,
-        now: Callable[[], datetime],
+        self, context: Context, client: Client, access: Access[Feature]
     ) -> None:
         """Begin knowing nothing."""
+        self._context = context
         self._client = client
-        self._features = features
-        self._selection = selection
-        self._now = now
-        self._schedule = Schedule(client.monotonic)
-        self.points = ListedRecords(ChargePoint, client.monotonic, client.now)
-        self.evses = ListedRecords(Evse, client.monotonic, client.now)
-        self.sessions = Sessions(client, features, everything=selection.everything)
-        self.reservations = Reservations(client, features)
-        self._faults = Faults(client, features)
+        self._access = access
+        self._selection = context.selection
+        self._schedule = Schedule(context.monotonic)
+        self.points = ListedRecords(ChargePoint, context)
+        self.evses = ListedRecords(Evse, context)
+        self.sessions = Sessions(context, client, access)
+        self.reservations = Reservations(context, client, access)
+        self._faults = Faults(context, client, access)
         self._evses_of: dict[str, list[str]] = {}
         self._failed: set[str] = set()
         # Charge points that could not be read alone, and what lists lacked.
@@ -101,9 +99,10 @@ class Stations:
             evse=evse,
             running=self.sessions.running(key),
             finished=self.sessions.finished(key),
+            attempt=self.sessions.attempt(key),
             reservation=self.reservations.of(key),
             fault=self._faults.of(evse),
-            limit=limit_now(evse.profile, self._now()),
+            limit=limit_now(evse.profile, self._context.now()),
             battery=key in self.sessions.tell_battery,
         )
 
@@ -189,15 +188,15 @@ class Stations:
         for station in sorted(self._unread):
             await self._try_station(station)
         await self._take_points(
-            self._client.charge_points({"lastUpdatedAfter": iso(since)})
+            self._client.charge_points({"lastUpdatedAfter": timestamp(since)})
         )
         await self._read_evses(self.evses.unknown_since)
 
     async def _read_evses(self, since: datetime | None = None) -> None:
         """Read the EVSEs; when that fails the charge points still tell something."""
-        if not self._features.on(Feature.EVSES):
+        if not self._access.allows(Feature.EVSES):
             return
-        filters = {"lastUpdatedAfter": iso(since)} if since else None
+        filters = {"lastUpdatedAfter": timestamp(since)} if since else None
         try:
             seen = await self._take_evses(self._client.evses(filters))
         except PermissionDeniedError:
@@ -205,7 +204,7 @@ class Stations:
             if self.evses.keep_listed(()):
                 self._failed.update(self.points.items)
                 return
-            self._features.switch_off(Feature.EVSES)
+            self._access.close(Feature.EVSES)
         except AuthenticationError, RateLimitedError:
             raise
         except ChargingError:
@@ -238,21 +237,21 @@ class Stations:
 
     async def _read_station(self, station: str) -> None:
         """Read a charge point and its EVSEs."""
-        sent_at = self._client.monotonic()
+        sent_at = self._context.monotonic()
         self.points.take(await self._client.charge_point(station), sent_at=sent_at)
-        if self._features.on(Feature.EVSES):
+        if self._access.allows(Feature.EVSES):
             filters = {"chargePointId": station}
             try:
                 seen = await self._take_evses(self._client.evses(filters), station)
             except PermissionDeniedError:
-                self._features.switch_off(Feature.EVSES)
+                self._access.close(Feature.EVSES)
                 seen = set()
             self._drop_evses(set(self._evses_of.get(station, ())) - seen)
         self._unread.discard(station)
 
     async def _take_points(self, pages: AsyncIterator[Page]) -> set[str]:
         """Take charge points in and return the ids of those that are wanted."""
-        sent_at = self._client.monotonic()
+        sent_at = self._context.monotonic()
         return {
             key
             async for page in pages
@@ -264,7 +263,7 @@ class Stations:
         self, pages: AsyncIterator[Page], station: str | None = None
     ) -> set[str]:
         """Take EVSEs in and return the ids of those of wanted charge points."""
-        sent_at = self._client.monotonic()
+        sent_at = self._context.monotonic()
         return {
             key
             async for page in pages
