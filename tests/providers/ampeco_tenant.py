@@ -1,6 +1,6 @@
 """A simulated AMPECO tenant, and providers that talk to it over a real socket."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 import json
@@ -46,6 +46,8 @@ class Tenant:
     base_url: str
     remembered: list[str] = field(default_factory=list)
     memory: dict[str, Any] = field(default_factory=dict)
+    slept: list[float] = field(default_factory=list)
+    tick: Callable[[float], object] = lambda seconds: None
 
     @property
     def world(self) -> World:
@@ -65,10 +67,16 @@ class Tenant:
             selection=selection or Selection(),
             memory=self.memory,
             save=lambda: self.remembered.append("now"),
+            sleep=self.sleep,
         )
         provider = DESCRIPTION.factory(context)
         assert isinstance(provider, AmpecoProvider)
         return provider
+
+    async def sleep(self, seconds: float) -> None:
+        """Note how long a provider wants to sleep, and let `tick` have it happen."""
+        self.slept.append(seconds)
+        self.tick(seconds)
 
     def station(self, key: str = "CP-GN-002") -> Station:
         return self.cloud.stations[key]

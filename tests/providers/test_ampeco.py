@@ -43,11 +43,13 @@ from custom_components.ev_charger_cloud.providers.ampeco import (
     sync,
 )
 from custom_components.ev_charger_cloud.providers.ampeco.client import Client
+from custom_components.ev_charger_cloud.providers.ampeco.wire import ChargePoint, Evse
 from custom_components.ev_charger_cloud.providers.base import (
     InvalidSettingError,
     Provider,
     Selection,
 )
+from custom_components.ev_charger_cloud.providers.wire import Wire
 from simulator.clouds.ampeco import query
 from simulator.faults import Fault
 from simulator.world import Car, Station
@@ -345,6 +347,43 @@ async def test_idle_polls_are_equal_and_cheap(tenant: Tenant) -> None:
     assert tenant.asked() == ["GET charge-points/v2.0", "GET evses/v2.1"]
     assert all(second.fleet[key] is device for key, device in first.fleet.items())
     assert second.fleet.keys() == first.fleet.keys()
+
+
+async def test_an_unchanged_poll_decodes_and_translates_nothing(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = tenant.provider(users=True)
+    first = await provider.poll()
+    decoded = []
+    decode = Wire.decode.__func__  # type: ignore[attr-defined]
+
+    def counted(shape: type[Wire], body: Any) -> Wire:
+        decoded.append(shape)
+        item = decode(shape, body)
+        assert isinstance(item, Wire)
+        return item
+
+    monkeypatch.setattr(Wire, "decode", classmethod(counted))
+    assert (await provider.poll()).fleet is first.fleet
+    assert decoded == []
+
+    tenant.step(60)
+    tenant.connector().set_fault("OverCurrentFailure")
+    third = await provider.poll()
+    changed = {k for k, d in third.fleet.items() if first.fleet[k] is not d}
+    assert changed == {"cp4022"}
+    assert {ChargePoint, Evse} <= set(decoded)
+    assert decoded.count(Evse) == 1
+
+
+async def test_what_was_read_in_between_is_in_the_next_poll(tenant: Tenant) -> None:
+    provider = tenant.provider()
+    await provider.poll()
+    tenant.connector().plug_in()
+    read = await provider.read("cp4022")
+    polled = await provider.poll()
+    assert polled.fleet["cp4022"] is read["cp4022"]
+    assert polled.fleet["cp4022"].readings[Reading.PLUG] is True
 
 
 async def test_a_charge_from_plug_to_unplug(tenant: Tenant) -> None:

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.ev_charger_cloud.charging import Device, Reading
@@ -48,29 +51,32 @@ def slices_fixture(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 async def test_a_thousand_charge_points(large: Tenant, slices: list[int]) -> None:
     provider = large.provider()
 
-    async def poll() -> Mapping[str, Device]:
-        """Poll, and see that others get their turns meanwhile."""
+    async def poll(*, changed: int) -> Mapping[str, Device]:
+        """Poll, and see that others get their turns meanwhile.
+
+        Only the charge points that changed are translated.
+        """
         large.asked()
         slices[:] = [0]
         fleet = (await provider.poll()).fleet
         assert max(slices) <= SLICE
-        assert sum(slices) == STATIONS
+        assert sum(slices) == changed
         return fleet
 
-    first = await poll()
+    first = await poll(changed=STATIONS)
     assert len(first) == 3 * STATIONS + 2
     assert len(large.asked()) <= PAGES + 10
 
-    second = await poll()
+    second = await poll(changed=0)
     assert len(large.asked()) == 2
-    assert all(second[key] is device for key, device in first.items())
+    assert second is first
 
     large.step(60)
     busy = list(large.cloud.stations.values())[:300]
     for station in busy:
         station.connector(1).plug_in(Car())
         station.connector(1).start()
-    third = await poll()
+    third = await poll(changed=300)
     # The changes and the running sessions, each by the hundred.
     assert len(large.asked()) <= 3 + 4 + 4
     charging = [d for d in third.values() if d.readings.get(Reading.CHARGING)]
@@ -80,10 +86,32 @@ async def test_a_thousand_charge_points(large: Tenant, slices: list[int]) -> Non
     for station in busy:
         station.connector(1).unplug()
     large.step(60)
-    fourth = await poll()
+    fourth = await poll(changed=300)
     assert len(large.asked()) <= 3 + 4 + 4 + 4
     ended = [d for d in fourth.values() if d.readings.get(Reading.SESSION_END)]
     assert len(ended) == 300
+
+
+async def test_a_long_list_goes_on_where_it_was_told_to_wait(
+    large: Tenant, monkeypatch: pytest.MonkeyPatch, freezer: FrozenDateTimeFactory
+) -> None:
+    provider = large.provider()
+    answer = large.cloud.dispatch
+    served: list[str] = []
+
+    async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse a request in the middle of the list of EVSEs."""
+        served.append(request.path)
+        if len(served) == 15:
+            return large.cloud.json({}, 429, {"Retry-After": "9"})
+        return await answer(request, handler)
+
+    monkeypatch.setattr(large.cloud, "dispatch", limited)
+    large.tick = freezer.tick
+    assert len((await provider.poll()).fleet) == 3 * STATIONS + 2
+    assert large.slept == [pytest.approx(9)]
+    lists = [path for path in served if "charge-points" in path or "evses" in path]
+    assert len(lists) == PAGES + 1
 
 
 async def test_thousands_are_offered_for_choice(large: Tenant) -> None:

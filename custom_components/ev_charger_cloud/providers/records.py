@@ -86,7 +86,10 @@ class Records[ShapeT: Shape]:
         if sent_at < self.sent_at.get(found, sent_at):
             return found
         self.sent_at[found] = sent_at
-        if self.raw.get(found) == item:
+        known = self.raw.get(found)
+        if known is item or known == item:
+            # The next time it may be the very same, which is told at once.
+            self.raw[found] = item
             self.unreadable.discard(found)
             return found
         try:

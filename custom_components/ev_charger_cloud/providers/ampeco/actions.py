@@ -45,10 +45,9 @@ from ...charging import (
     TriggerMessage,
     Unlock,
 )
-from ..access import Access
 from ..ocpp import check_profile, profile_body, timestamp
 from ..wire import integer, segment
-from .features import Feature
+from .features import Feature, Rights
 from .mappings import MESSAGES
 from .smart_charging import mode_bodies
 from .wire import ActionResponse, ChargePoint, Evse
@@ -144,9 +143,9 @@ class Action:
     outcome: Outcome = Outcome.ACCEPTED
     result: Callable[[ActionResponse, Target], str | None] = lambda answer, target: None
 
-    def allowed(self, access: Access[Feature]) -> bool:
+    def allowed(self, rights: Rights) -> bool:
         """Return whether the token has the rights."""
-        return all(access.allows(right) for right in (self.right, *self.needs))
+        return all(rights.allows(right) for right in (self.right, *self.needs))
 
     def path_to(self, target: Target) -> str:
         """Return the path of the request."""
@@ -544,16 +543,30 @@ def action_of(command: Command) -> Action:
 
 def offered(
     scope: Scope,
-    access: Access[Feature],
+    rights: Rights,
     point: ChargePoint = ChargePoint(),
     evse: Evse | None = None,
-) -> dict[type[Command], frozenset[str]]:
-    """Return what can be asked of something, with the optional fields."""
-    return {
-        command: action.fields
-        for command, action in ACTIONS.items()
-        if isinstance(command, type)
-        and scope in action.scope
-        and action.allowed(access)
-        and action.offered(point, evse)
-    }
+) -> Mapping[type[Command], frozenset[str]]:
+    """Return what can be asked of something, with the optional fields.
+
+    It is the same mapping for all that can be asked the same.
+    """
+
+    def make() -> Mapping[type[Command], frozenset[str]]:
+        return {
+            command: action.fields
+            for command, action in ACTIONS.items()
+            if isinstance(command, type)
+            and scope & action.scope
+            and action.allowed(rights)
+            and action.offered(point, evse)
+        }
+
+    of_evse = evse and (
+        evse.network_id is None,
+        evse.allows_reservation,
+        evse.connectors,
+    )
+    return rights.keep(
+        (scope, point.communication_mode, point.capabilities, of_evse), make
+    )

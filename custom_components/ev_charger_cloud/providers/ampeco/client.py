@@ -9,6 +9,7 @@ from ...charging import (
     ChargingError,
     CommandRefusedError,
     NotFoundError,
+    RateLimitedError,
     Refusal,
     UnusableAnswerError,
 )
@@ -27,6 +28,10 @@ takes some forty.
 PAGE = 100
 MOST = 1000
 """How many pages a list may have; more can only be a cloud that goes in circles."""
+
+# How long (s) a list waits in its middle: when nobody says, and at most.
+_PAUSE = 30.0
+_LONGEST_PAUSE = 120.0
 
 type Page = list[Any]
 type Filters = Mapping[str, str]
@@ -68,6 +73,7 @@ class Client:
             secrets=[token],
             monotonic=context.monotonic,
         )
+        self._sleep = context.sleep
         self._users = "users/v1.1"
         self._first_cursor = "null"
         self.requests = 0
@@ -218,6 +224,12 @@ class Client:
                 self._first_cursor = ""
                 place = ("cursor", "")
                 seen.clear()
+                continue
+            except RateLimitedError as err:
+                # A long list goes on where it stopped, or it would never end.
+                if len(seen) == 1 or (err.retry_after or 0) > _LONGEST_PAUSE:
+                    raise
+                await self._sleep(err.retry_after or _PAUSE)
                 continue
             if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
                 raise UnusableAnswerError(

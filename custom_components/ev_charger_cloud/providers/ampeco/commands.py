@@ -24,11 +24,10 @@ from ...charging import (
     StopCharging,
     TriggerMessage,
 )
-from ..access import Access
 from ..base import Context
 from .actions import Action, Scope, Target, action_of
 from .client import Client
-from .features import Feature
+from .features import Feature, Rights
 from .mappings import START_FAILURE
 from .site_devices import circuit_of, user_of
 from .smart_charging import DISABLED, present_body
@@ -51,7 +50,7 @@ class Commands:
         context: Context,
         client: Client,
         sync: ChargePointSync,
-        access: Access[Feature],
+        access: Rights,
         modes: MutableMapping[str, Any],
     ) -> None:
         """Keep what commands are carried out with."""

@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from ...charging import ErrorCode, NotFoundError
-from ..access import Access
 from ..base import Context
 from ..schedule import Schedule
 from ..wire import translate
 from .client import Client
-from .features import Feature
+from .features import Feature, Rights
 from .mappings import ERROR_CODE
 from .state import Fault
 from .wire import ChargePoint, Evse, StatusLog, VendorErrorCode
@@ -21,14 +20,13 @@ _VENDOR_CODES = timedelta(days=1)
 class Faults:
     """What is wrong with the charge points and EVSEs that are faulted."""
 
-    def __init__(
-        self, context: Context, client: Client, access: Access[Feature]
-    ) -> None:
+    def __init__(self, context: Context, client: Client, access: Rights) -> None:
         """Begin knowing nothing."""
         self._context = context
         self._client = client
         self._access = access
         self._schedule = Schedule(context.monotonic)
+        self.changed: set[str] = set()
         self._known: dict[tuple[type, str], tuple[datetime | None, Fault]] = {}
         self._vendor_codes: dict[str, VendorErrorCode] = {}
 
@@ -37,15 +35,22 @@ class Faults:
         known = self._known.get((type(item), item.id or ""))
         return known[1] if known else None
 
-    async def refresh(self, items: Iterable[ChargePoint | Evse]) -> None:
-        """Read the status logs of what is newly faulted, a few at each poll."""
-        new = []
-        for item in items:
-            key = type(item), item.id or ""
-            if item.hardware_status != "faulted":
-                self._known.pop(key, None)
-            elif key not in self._known or self._known[key][0] != item.last_updated_at:
-                new.append((key, item))
+    async def refresh(
+        self, faulted: Iterable[ChargePoint | Evse], station: str | None = None
+    ) -> None:
+        """Read the status logs of what is newly faulted, a few at each poll.
+
+        `faulted` is all that is; of one charge point only, when it is named.
+        """
+        items = {(type(item), item.id or ""): item for item in faulted}
+        for key in self._known.keys() - items.keys():
+            del self._known[key]
+        new = [
+            (key, item)
+            for key, item in items.items()
+            if station in (None, _station_of(item))
+            and (key not in self._known or self._known[key][0] != item.last_updated_at)
+        ]
         for key, item in new[:_PER_POLL]:
             log = None
             async with self._access.guard(Feature.STATUS_LOGS) as allowed:
@@ -55,6 +60,7 @@ class Faults:
                 continue
             trouble = await self._explain(log or StatusLog(), item)
             self._known[key] = item.last_updated_at, trouble
+            self.changed.add(_station_of(item))
 
     async def _log(self, item: ChargePoint | Evse) -> StatusLog:
         """Read the latest status log; there may be none."""
@@ -103,3 +109,8 @@ class Faults:
                 if code.error_code
             }
             self._schedule.done("vendor codes")
+
+
+def _station_of(item: ChargePoint | Evse) -> str:
+    """Return the charge point that something is, or belongs to."""
+    return (item.charge_point_id if isinstance(item, Evse) else item.id) or ""

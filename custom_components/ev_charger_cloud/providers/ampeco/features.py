@@ -1,6 +1,8 @@
 """The parts of the API that a token may lack the right to."""
 
+from collections.abc import Callable, Hashable
 from enum import StrEnum, unique
+from typing import Any
 
 from ...charging import Name, Notice, NoticeKind
 from ..access import Access
@@ -45,9 +47,28 @@ class Feature(StrEnum):
     REDEEM_VOUCHER = "redeem_voucher"
 
 
-def notices(access: Access[Feature]) -> tuple[Notice, ...]:
-    """Return what the user would have if the token had the right."""
-    return tuple(
-        Notice(kind=NoticeKind.PERMISSION_MISSING, subject=Name(key=feature))
-        for feature in sorted(access.forbidden)
-    )
+class Rights(Access[Feature]):
+    """What a token may do, and what follows from that."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        """Begin with every right."""
+        super().__init__(monotonic)
+        self._kept_of = self.generation
+        self._kept: dict[Hashable, Any] = {}
+
+    def keep[T](self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what follows from the rights; made once, until one of them changes."""
+        if self._kept_of != self.generation:
+            self._kept_of = self.generation
+            self._kept.clear()
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: T = self._kept[key]
+        return kept
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Return what the user would have if the token had the right."""
+        return tuple(
+            Notice(kind=NoticeKind.PERMISSION_MISSING, subject=Name(key=feature))
+            for feature in sorted(self.forbidden)
+        )

@@ -1,7 +1,7 @@
 """AMPECO: an operator's charge points, translated into the vocabulary of charging."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, override
@@ -17,7 +17,6 @@ from ...charging import (
     NotFoundError,
     Session,
 )
-from ..access import Access
 from ..base import (
     Account,
     Candidate,
@@ -36,7 +35,7 @@ from ..transport import redact
 from ..wire import mask, translate
 from .client import Client
 from .commands import Commands
-from .features import Feature, notices
+from .features import Feature, Rights
 from .mappings import STOP_REASON
 from .profiles import decode_profile
 from .site_data import SiteData
@@ -92,7 +91,7 @@ class AmpecoProvider(Provider):
         super().__init__(context)
         self._host = urlsplit(context.settings["base_url"]).netloc
         self._client = Client(context)
-        self._access = Access[Feature](context.monotonic)
+        self._access = Rights(context.monotonic)
         self._sync = ChargePointSync(context, self._client, self._access)
         self._site_data = SiteData(context, self._client, self._access)
         self._modes: dict[str, Any] = context.memory.setdefault("smart_charging", {})
@@ -100,6 +99,13 @@ class AmpecoProvider(Provider):
             context, self._client, self._sync, self._access, self._modes
         )
         self._made: dict[str, tuple[ChargePointState, int, Mapping[str, Device]]] = {}
+        # The fleet, with what it is made of: the devices of each charge point, what
+        # surrounds them, and what all of them show.
+        self._fleet: Fleet = {}
+        self._ids: dict[str, set[str]] = {}
+        self._around: Fleet = {}
+        self._shown: tuple[int, int] | None = None
+        self._charging = False
 
     @override
     async def account(self) -> Account:
@@ -148,19 +154,15 @@ class AmpecoProvider(Provider):
         before = self._client.requests
         self._access.renew()
         await self._sync.refresh()
-        points = self._sync.points.items
-        await self._site_data.refresh(points.values())
-        fleet = {device.id: device async for device in self._devices(points)}
-        fleet |= self._site_data.devices()
+        await self._site_data.refresh(self._sync.points)
+        await self._refresh_devices()
         # Half of what may be asked stays free for commands and what follows them.
         spent = timedelta(seconds=2 * (self._client.requests - before))
-        busy = self._sync.sessions.any_running or any(
-            device.charging for device in fleet.values()
-        )
+        busy = self._sync.sessions.any_running or self._charging
         return Poll(
-            fleet=fleet,
+            fleet=self._fleet,
             interval=max(_BUSY if busy else _IDLE, spent),
-            notices=notices(self._access),
+            notices=self._access.notices(),
         )
 
     @override
@@ -250,16 +252,36 @@ class AmpecoProvider(Provider):
 
     # Devices
 
-    async def _devices(self, stations: Mapping[str, Any]) -> AsyncIterator[Device]:
-        """Yield the devices of the charge points without holding up the loop."""
-        for number, station in enumerate(list(stations)):
+    async def _refresh_devices(self) -> None:
+        """Make the devices anew that may look different, without holding the loop up.
+
+        A fleet in which nothing changed is the same one.
+        """
+        stations = self._sync.changed()
+        points = self._sync.points.items
+        shown = self._access.generation, self._site_data.locations.version
+        if shown != self._shown:
+            self._shown = shown
+            stations = {*stations, *points}
+        fresh: dict[str, Device] = {}
+        gone: set[str] = set()
+        for number, station in enumerate(stations):
             if number % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
-            if station in stations:
-                for device in self._make(station).values():
-                    yield device
-        for station in self._made.keys() - stations.keys():
-            del self._made[station]
+            devices = self._make(station) if station in points else {}
+            if station not in points:
+                self._made.pop(station, None)
+            gone |= self._ids.pop(station, set()) - devices.keys()
+            self._ids[station] = set(devices)
+            fresh |= devices
+        around = self._site_data.devices()
+        gone |= self._around.keys() - around.keys()
+        self._around = around
+        fresh |= around
+        if gone or any(self._fleet.get(key) is not fresh[key] for key in fresh):
+            kept = {key: self._fleet[key] for key in self._fleet if key not in gone}
+            self._fleet = kept | fresh
+            self._charging = any(device.charging for device in self._fleet.values())
 
     def _make(self, station: str) -> Mapping[str, Device]:
         """Return a charge point's devices, the same ones while nothing changes."""
@@ -271,7 +293,11 @@ class AmpecoProvider(Provider):
         generation = self._access.generation
         if (made := self._made.get(station)) and made[:2] == (view, generation):
             return made[2]
-        devices = describe(view, self._access)
+        known = made[2] if made else {}
+        devices = {
+            key: known[key] if known.get(key) == device else device
+            for key, device in describe(view, self._access).items()
+        }
         self._made[station] = view, generation, devices
         return devices
 

@@ -1,8 +1,8 @@
 """What the cloud last said of each object of a kind, and since when nobody knows."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, override
 
 from ..base import Context
 from ..records import Records, Shape
@@ -11,23 +11,36 @@ from ..wire import moment, once, text
 _SECOND = timedelta(seconds=1)
 # How far ahead of ours (s) a cloud's clock may be.
 _AHEAD = timedelta(days=1)
+# How many pages are kept: as many as a sweep that is made at each poll.
+_MOST_PAGES = 8
+
+
+class _TakenPage(NamedTuple):
+    """A page of a list, with the ids of what was taken of it."""
+
+    page: list[Any]
+    keys: list[str | None]
 
 
 class ListedRecords[ShapeT: Shape](Records[ShapeT]):
     """Objects of one kind that are read by lists, and by lists of what changed.
 
     An object that is older than the one known, by the cloud's own time stamp, does not
-    count.
+    count. `changed` collects the ids of what is new, different, unreadable or gone, for
+    whoever empties it; `version` is another number whenever something is added there.
     """
 
     def __init__(self, shape: type[ShapeT], context: Context) -> None:
         """Begin without objects."""
         super().__init__(shape, context.monotonic)
         self._context = context
+        self.changed: set[str] = set()
+        self.version = 0
         self.unknown_since: datetime | None = None
         self._newest: datetime | None = None
         self._begun: datetime | None = None
         self._complete: datetime | None = None
+        self._pages: dict[int, _TakenPage] = {}
 
     def begin(self) -> None:
         """Note that a list of all objects, or of all changes, is about to be read."""
@@ -46,6 +59,34 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
         self._complete = reached
         self.unknown_since = reached + _SECOND if reached and again else reached
 
+    def take_page(
+        self,
+        page: list[Any],
+        wanted: Callable[[Mapping[str, Any]], bool] = lambda item: True,
+        prepare: Callable[[Any], Any] = lambda item: item,
+        *,
+        sent_at: float,
+    ) -> Iterator[str]:
+        """Take a page of a list in, and yield the ids of what was taken.
+
+        Of a page that came again as it was nothing is looked at that is still known
+        from it. `prepare` mends an object first.
+        """
+        before = self._pages.pop(id(page), None)
+        keys: list[str | None] = [None] * len(page)
+        if before and before.page is page:
+            keys = before.keys
+        for index, item in enumerate(page):
+            key = keys[index]
+            if key is not None and self.raw.get(key) is item:
+                self.sent_at[key] = max(sent_at, self.sent_at[key])
+            else:
+                keys[index] = self.take(prepare(item), wanted, sent_at=sent_at)
+        self._pages[id(page)] = _TakenPage(page, keys)
+        while len(self._pages) > _MOST_PAGES:
+            del self._pages[next(iter(self._pages))]
+        return (key for key in keys if key)
+
     def take(
         self,
         item: Any,
@@ -60,22 +101,44 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
         if not isinstance(item, Mapping) or (key := text(item.get("id"))) is None:
             once(self._shape.__name__, "an item without an id")
             return None
-        updated = moment(item.get("lastUpdatedAt"))
-        if updated is not None and updated > self._context.now() + _AHEAD:
-            # A clock that runs away must not take the place to go on at with it.
-            updated = None
-        if updated and (self._newest is None or updated > self._newest):
-            self._newest = updated
+        known, decoded = self.raw.get(key), self.items.get(key)
+        older = known is not item and known != item and self._older(item, known)
         if not wanted(item):
             self.drop(key)
             return None
-        if (known := self.raw.get(key)) is not None:
-            before = moment(known.get("lastUpdatedAt"))
-            if updated and before and updated < before <= self._context.now() + _AHEAD:
-                self.unreadable.discard(key)
-                self.absences.seen(key)
-                return key
-        return self.put(item, self._context.monotonic() if sent_at is None else sent_at)
+        readable = key not in self.unreadable
+        if older:
+            self.unreadable.discard(key)
+            self.absences.seen(key)
+        else:
+            self.put(item, self._context.monotonic() if sent_at is None else sent_at)
+        if self.items.get(key) is not decoded or (key in self.unreadable) is readable:
+            self._note(key)
+        return key
+
+    def _older(self, item: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
+        """Return whether an object is older than the one known, and note the newest."""
+        latest = self._context.now() + _AHEAD
+        updated = moment(item.get("lastUpdatedAt"))
+        if updated is None or updated > latest:
+            # A clock that runs away must not take the place to go on at with it.
+            return False
+        if self._newest is None or updated > self._newest:
+            self._newest = updated
+        before = moment(known.get("lastUpdatedAt")) if known else None
+        return before is not None and updated < before <= latest
+
+    @override
+    def drop(self, key: str) -> None:
+        """Forget an object."""
+        if key in self.items or key in self.unreadable:
+            self._note(key)
+        super().drop(key)
+
+    def _note(self, key: str) -> None:
+        """Note that an object changed."""
+        self.changed.add(key)
+        self.version += 1
 
     def keep(self, keys: Iterable[str]) -> None:
         """Forget all objects but these."""

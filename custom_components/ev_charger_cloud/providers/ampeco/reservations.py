@@ -4,10 +4,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ...charging import NotFoundError
-from ..access import Access
 from ..base import Context
 from .client import Client
-from .features import Feature
+from .features import Feature, Rights
 from .records import ListedRecords
 from .wire import Evse, Reservation
 
@@ -17,30 +16,42 @@ _PER_POLL = 10
 class Reservations:
     """The reservations of EVSEs: the one that holds each, or held it last."""
 
-    def __init__(
-        self, context: Context, client: Client, access: Access[Feature]
-    ) -> None:
+    def __init__(self, context: Context, client: Client, access: Rights) -> None:
         """Begin knowing nothing."""
         self._context = context
         self._client = client
         self._access = access
         self._records = ListedRecords(Reservation, context)
         self._of: dict[str, str] = {}
+        self.changed: set[str] = set()
 
     def of(self, evse: str) -> Reservation | None:
         """Return the reservation of an EVSE."""
         return self._records.items.get(self._of.get(evse, ""))
 
-    async def refresh(self, evses: Collection[Evse]) -> None:
-        """Read the reservations of EVSEs newly reserved, and how others ended."""
-        new, over = [], []
-        for evse in evses:
-            known = self.of(evse.id or "")
-            held = known is not None and known.status == "active"
-            if evse.hardware_status == "reserved" and not held:
-                new.append(evse)
-            elif known and held and evse.hardware_status != "reserved":
-                over.append(known)
+    async def refresh(
+        self, reserved: Collection[Evse], asked: Collection[str] | None = None
+    ) -> None:
+        """Read the reservations of EVSEs newly reserved, and how others ended.
+
+        `reserved` are all EVSEs that are; only those `asked` for are read, if any are.
+        """
+        held = {
+            evse: known
+            for evse in self._of
+            if (known := self.of(evse)) and known.status == "active"
+        }
+        new = [
+            evse
+            for evse in reserved
+            if evse.id not in held and (asked is None or evse.id in asked)
+        ]
+        still = {evse.id for evse in reserved}
+        over = [
+            known
+            for evse, known in held.items()
+            if evse not in still and (asked is None or evse in asked)
+        ]
         if not new and not over:
             return
         async with self._access.guard(Feature.RESERVATIONS) as allowed:
@@ -68,6 +79,7 @@ class Reservations:
             item = await self._client.reservation(reservation.id or "")
         except NotFoundError:
             self._of.pop(reservation.evse_id or "", None)
+            self.changed.add(reservation.evse_id or "")
         else:
             self._take(item, {reservation.evse_id})
 
@@ -77,3 +89,4 @@ class Reservations:
         known = self._records.items.get(key or "")
         if key and known and known.evse_id in wanted:
             self._of[known.evse_id or ""] = key
+            self.changed.add(known.evse_id or "")

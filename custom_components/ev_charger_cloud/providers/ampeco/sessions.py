@@ -5,13 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from ...charging import NotFoundError
-from ..access import Access
 from ..base import Context
 from ..ocpp import timestamp
 from ..schedule import Schedule
 from ..wire import text
 from .client import MOST, Client
-from .features import Feature
+from .features import Feature, Rights
 from .records import ListedRecords
 from .wire import ChargingSession, Evse
 
@@ -29,9 +28,7 @@ _NOTHING = frozenset({"failed", "expired"})
 class Sessions:
     """The sessions of a tenant, as far as they are on wanted EVSEs."""
 
-    def __init__(
-        self, context: Context, client: Client, access: Access[Feature]
-    ) -> None:
+    def __init__(self, context: Context, client: Client, access: Rights) -> None:
         """Begin knowing nothing."""
         self._context = context
         self._client = client
@@ -44,6 +41,8 @@ class Sessions:
         self._attempts: dict[str, str] = {}
         self._history_read = False
         self._evses: Mapping[str, Evse] = {}
+        self._starting: list[Evse] = []
+        self.changed: set[str] = set()
         self.tell_battery: set[str] = set()
         self.known = True
 
@@ -71,22 +70,30 @@ class Sessions:
         return bool(self._running)
 
     async def refresh(
-        self, evses: Mapping[str, Evse], stations: Collection[str] | None = None
+        self,
+        evses: Mapping[str, Evse],
+        by_status: Mapping[str | None, Collection[str]],
+        stations: Collection[str] | None = None,
     ) -> None:
-        """Read the running sessions, of some charge points only where that is less."""
+        """Read the running sessions, of some charge points only where that is less.
+
+        `by_status` sorts the EVSEs by what their hardware says.
+        """
         self._evses = evses
+        self._starting = [
+            evses[key] for word in _STARTING for key in by_status.get(word, ())
+        ]
         for sessions in self._running, self._finished, self._attempts:
             for gone in sessions.keys() - evses.keys():
                 del sessions[gone]
         asked = stations is not None
-        busy = {
-            evse.charge_point_id or ""
-            for key, evse in evses.items()
-            if key in self._running or evse.hardware_status in _BUSY
-        }
         if not asked:
-            due = self._schedule.due("sessions", _WHEN_IDLE)
-            if not (busy or self._running or due):
+            busy = {
+                evses[key].charge_point_id or ""
+                for keys in (self._running, *(by_status.get(w, ()) for w in _BUSY))
+                for key in keys
+            }
+            if not (busy or self._schedule.due("sessions", _WHEN_IDLE)):
                 return
             if not self._everything and len(busy) <= _FEW:
                 stations = busy
@@ -105,6 +112,7 @@ class Sessions:
 
     def take(self, item: Any, sent_at: float) -> ChargingSession | None:
         """Take a session in, and return it when it is on a wanted EVSE."""
+        self._records.changed.clear()
         key = self._records.take(
             item, lambda raw: text(raw.get("evseId")) in self._evses, sent_at=sent_at
         )
@@ -112,6 +120,8 @@ class Sessions:
         if key is None or session is None:
             return None
         evse = session.evse_id or ""
+        if self._records.changed:
+            self.changed.add(evse)
         if session.soc_percent is not None:
             self.tell_battery.add(evse)
         if session.status in _UNDER_WAY:
@@ -163,6 +173,7 @@ class Sessions:
             self.take(await self._client.session(session.id or ""), sent_at)
         except NotFoundError:
             self._running.pop(session.evse_id or "", None)
+            self.changed.add(session.evse_id or "")
 
     async def _read_history(self) -> None:
         """Read the last finished sessions: of a month, or of a day in large fleets."""
@@ -188,9 +199,8 @@ class Sessions:
     def _may_be_pending(self, station: str | None) -> bool:
         """Return whether a session may be about to begin somewhere."""
         return any(
-            evse.hardware_status in _STARTING and key not in self._running
-            for key, evse in self._evses.items()
-            if station is None or evse.charge_point_id == station
+            evse.id not in self._running and station in (None, evse.charge_point_id)
+            for evse in self._starting
         )
 
 

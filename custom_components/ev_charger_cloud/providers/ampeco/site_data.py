@@ -1,18 +1,17 @@
 """What surrounds the charge points: places, circuits, rates and drivers' accounts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta, tzinfo
 from typing import Any
 
 from ...charging import Device
-from ..access import Access
 from ..base import Context
 from ..schedule import Schedule
-from ..wire import once, text
+from ..wire import DecodeCache, once, text
 from .actions import Scope, offered
-from .client import Client
-from .features import Feature
+from .client import Client, Page
+from .features import Feature, Rights
 from .rates import find_zone, price_at
 from .records import ListedRecords
 from .site_devices import (
@@ -47,9 +46,7 @@ _USER_PAGES = 10
 class SiteData:
     """The surroundings of the wanted charge points; each part has its own pace."""
 
-    def __init__(
-        self, context: Context, client: Client, access: Access[Feature]
-    ) -> None:
+    def __init__(self, context: Context, client: Client, access: Rights) -> None:
         """Begin knowing nothing."""
         self._context = context
         self._client = client
@@ -64,48 +61,66 @@ class SiteData:
         self.circuits = ListedRecords(Circuit, context)
         # The most (A) that the operator ever allowed: as far as each may be raised.
         self._ceilings: dict[str, float] = context.memory.setdefault("circuits", {})
-        self._rates: dict[str, tuple[ElectricityRate, list[DayPrices]]] = {}
+        self._rates = ListedRecords(ElectricityRate, context)
+        self._prices: dict[str, Sequence[DayPrices]] = {}
+        self._decoded = DecodeCache()
         self._users = ListedRecords(User, context)
-        self._subscriptions: dict[str, list[Subscription]] = {}
+        self._subscriptions = ListedRecords(Subscription, context)
         self._zones: dict[str, tzinfo | None] = {}
         self._zone_of: dict[str, tzinfo | None] = {}
         self._currency: str | None = None
         self._failed: set[Feature] = set()
         self._read_at = float("-inf")
         self._devices: dict[str, Device] = {}
+        self._made_from: object = None
+        # What the charge points belong to, and from which of them that was found out.
+        self._wanted_circuits: set[str] = set()
+        self._used_rates: set[str] = set()
+        self._rated: set[tuple[str, str]] = set()
+        self._have_places = False
+        self._found_out_from: int | None = None
 
     def area(self, location: str | None) -> str | None:
         """Return the name of a place."""
         known = self.locations.items.get(location or "")
         return known.name if known else None
 
-    async def refresh(self, points: Iterable[ChargePoint]) -> None:
+    async def refresh(self, points: ListedRecords[ChargePoint]) -> None:
         """Read what is due for these charge points."""
         self._read_at = self._context.monotonic()
-        points = list(points)
-        if any(point.location_id for point in points):
+        self._find_out(points)
+        if self._have_places:
             await self._read(Feature.LOCATIONS, self._read_locations)
         if self._with_circuits:
-            wanted = {
-                circuit
-                for point in points
-                if (circuit := text((point.smart_charging or {}).get("circuitId")))
-            }
-            everything = self._context.selection.everything
-            await self._read(
-                Feature.CIRCUITS,
-                lambda: self._read_circuits(None if everything else wanted),
-            )
+            await self._read(Feature.CIRCUITS, self._read_circuits)
         if self._with_rates:
-            used = {p.electricity_rate_id for p in points if p.electricity_rate_id}
-            await self._read(Feature.ELECTRICITY_RATES, lambda: self._read_rates(used))
-            self._rates = {k: rate for k, rate in self._rates.items() if k in used}
-            await self._find_zones(points)
+            await self._read(Feature.ELECTRICITY_RATES, self._read_rates)
+            self._rates.keep(self._used_rates)
+            await self._find_zones()
         if self._with_users:
             await self._read(Feature.USERS, self._read_users)
             await self._read(Feature.SUBSCRIPTIONS, self._read_subscriptions)
-        if self._rates or self._users.items:
+        if self._rates.items or self._users.items:
             await self._read(Feature.SETTINGS, self._read_settings)
+
+    def _find_out(self, points: ListedRecords[ChargePoint]) -> None:
+        """Find out what the charge points belong to, unless none of them changed."""
+        if self._found_out_from == points.version:
+            return
+        self._found_out_from = points.version
+        known = points.items.values()
+        self._have_places = any(point.location_id for point in known)
+        self._wanted_circuits = {
+            circuit
+            for point in known
+            if (circuit := text((point.smart_charging or {}).get("circuitId")))
+        }
+        self._rated = {
+            (point.electricity_rate_id, point.location_id or "")
+            for point in known
+            if point.electricity_rate_id
+        }
+        self._used_rates = {rate for rate, _ in self._rated}
 
     async def refresh_one(self, device_id: str) -> Device | None:
         """Read a circuit or an account at once, a rate as it was last read.
@@ -122,6 +137,19 @@ class SiteData:
 
     def devices(self) -> dict[str, Device]:
         """Return circuits, rates and accounts, the same ones while nothing changes."""
+        made_from = (
+            self.circuits.version,
+            self._rates.version,
+            self._users.version,
+            self._subscriptions.version,
+            self._access.generation,
+            self._currency,
+            frozenset(self._failed),
+            {key: self._price(key) for key in self._rates.items},
+        )
+        if made_from == self._made_from:
+            return self._devices
+        self._made_from = made_from
         before = self._devices
         self._devices = {
             device.id: before[device.id] if before.get(device.id) == device else device
@@ -130,6 +158,15 @@ class SiteData:
             )
         }
         return self._devices
+
+    def _price(self, rate: str) -> float | None:
+        """Return what electricity costs now."""
+        zone, now = self._zone_of.get(rate), self._context.now()
+        return price_at(
+            self._rates.items[rate],
+            self._prices.get(rate, ()),
+            now.astimezone(zone) if zone else None,
+        )
 
     def _described(self) -> Iterator[Device]:
         """Yield the devices as they are now."""
@@ -146,15 +183,15 @@ class SiteData:
                 stale=stale or key in self.circuits.unreadable,
             )
         stale = Feature.ELECTRICITY_RATES in self._failed
-        now = self._context.now()
-        for key, (rate, days) in self._rates.items():
-            zone = self._zone_of.get(key)
-            price = price_at(rate, days, now.astimezone(zone) if zone else None)
-            yield rate_device(rate, price, self._currency, stale=stale)
+        for key, rate in self._rates.items.items():
+            yield rate_device(rate, self._price(key), self._currency, stale=stale)
         stale = Feature.USERS in self._failed
         commands = offered(Scope.USER, self._access) if self._user_actions else {}
+        subscriptions: dict[str | None, list[Subscription]] = {}
+        for item in self._subscriptions.items.values():
+            subscriptions.setdefault(item.user_id, []).append(item)
         for key, user in self._users.items.items():
-            subscription = subscription_of(self._subscriptions.get(key, ()))
+            subscription = subscription_of(subscriptions.get(key, ()))
             yield user_device(user, subscription, self._currency, commands, stale=stale)
 
     async def _read(self, feature: Feature, read: Any) -> None:
@@ -168,54 +205,58 @@ class SiteData:
                 self._schedule.done(feature)
                 self._failed.discard(feature)
 
+    async def _read_all(
+        self,
+        records: ListedRecords[Any],
+        pages: AsyncIterator[Page],
+        wanted: Callable[[Mapping[str, Any]], bool] = lambda item: True,
+    ) -> None:
+        """Read a whole list."""
+        sent_at, seen = self._context.monotonic(), set[str]()
+        async for page in pages:
+            seen.update(records.take_page(page, wanted, sent_at=sent_at))
+        records.keep_listed(seen)
+
     async def _read_locations(self) -> None:
         """Read all places."""
-        seen = {
-            key
-            async for page in self._client.locations()
-            for item in page
-            if (key := self.locations.take(item))
-        }
-        self.locations.keep_listed(seen)
+        await self._read_all(self.locations, self._client.locations())
 
-    async def _read_circuits(self, wanted: set[str] | None) -> None:
+    async def _read_circuits(self) -> None:
         """Read the circuits: all, or those that some charge points belong to."""
-        if wanted is not None and not wanted:
+        if self._context.selection.everything:
+            await self._read_all(self.circuits, self._client.circuits())
+        elif self._wanted_circuits:
+            await self._read_all(
+                self.circuits,
+                self._client.circuits(),
+                lambda item: text(item.get("id")) in self._wanted_circuits,
+            )
+        else:
             self.circuits.keep(())
-            return
-        seen = {
-            key
-            async for page in self._client.circuits()
-            for item in page
-            if (key := self.circuits.take(item)) and (wanted is None or key in wanted)
-        }
-        self.circuits.keep_listed(seen)
 
-    async def _read_rates(self, wanted: set[str]) -> None:
+    async def _read_rates(self) -> None:
         """Read the electricity rates in use, with their price periods."""
-        if not wanted:
+        if not self._used_rates:
             return
-        rates = {
-            rate.id: rate
-            async for page in self._client.electricity_rates()
-            for rate in ElectricityRate.decode_all(page)
-            if rate.id in wanted
+        await self._read_all(
+            self._rates,
+            self._client.electricity_rates(),
+            lambda item: text(item.get("id")) in self._used_rates,
+        )
+        self._prices = {
+            key: self._decoded.decode_all(
+                key, await self._client.price_periods(key), DayPrices
+            )
+            for key in self._rates.items
         }
-        read = {}
-        for key, rate in rates.items():
-            if key:
-                periods = await self._client.price_periods(key)
-                read[key] = rate, DayPrices.decode_all(periods)
-        self._rates = read
 
-    async def _find_zones(self, points: list[ChargePoint]) -> None:
+    async def _find_zones(self) -> None:
         """Find out in which time zone each rate is used."""
         self._zone_of = {}
-        for point in points:
-            location = self.locations.items.get(point.location_id or "")
+        for rate, place in sorted(self._rated):
+            location = self.locations.items.get(place)
             name = location.timezone if location else None
-            rate = point.electricity_rate_id
-            if not name or rate is None or self._zone_of.get(rate):
+            if not name or self._zone_of.get(rate):
                 continue
             if name not in self._zones:
                 self._zones[name] = await find_zone(name)
@@ -225,32 +266,19 @@ class SiteData:
 
     async def _read_users(self) -> None:
         """Read the drivers' accounts, so many as anyone could look at."""
-        seen = {
-            key
-            async for page in self._client.users(_USER_PAGES)
-            for item in page
-            if (key := self._users.take(item))
-        }
-        self._users.keep_listed(seen)
+        await self._read_all(self._users, self._client.users(_USER_PAGES))
 
     async def _read_subscriptions(self) -> None:
         """Read all subscriptions."""
-        by_user: dict[str, list[Subscription]] = {}
-        async for page in self._client.subscriptions():
-            for item in Subscription.decode_all(page):
-                by_user.setdefault(item.user_id or "", []).append(item)
-        self._subscriptions = by_user
+        await self._read_all(self._subscriptions, self._client.subscriptions())
 
     async def _read_subscriptions_of(self, user: str) -> None:
         """Read the subscriptions of one driver, where the token may."""
         async with self._access.guard(Feature.SUBSCRIPTIONS) as allowed:
             if allowed:
-                self._subscriptions[user] = [
-                    subscription
-                    async for page in self._client.subscriptions({"userId": user})
-                    for subscription in Subscription.decode_all(page)
-                    if subscription.user_id == user
-                ]
+                async for page in self._client.subscriptions({"userId": user}):
+                    for item in page:
+                        self._subscriptions.take(item)
 
     async def _read_settings(self) -> None:
         """Read the currency that prices and balances are in."""

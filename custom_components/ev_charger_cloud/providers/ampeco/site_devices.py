@@ -14,9 +14,8 @@ from ...charging import (
     Reading,
     SubscriptionStatus,
 )
-from ..access import Access
 from ..wire import translate
-from .features import Feature
+from .features import Feature, Rights
 from .mappings import SUBSCRIPTION_STATUS
 from .state import MINIMUM_CURRENT
 from .wire import Circuit, ElectricityRate, Subscription, User
@@ -39,7 +38,7 @@ def user_of(device_id: str) -> str | None:
 
 
 def circuit_device(
-    circuit: Circuit, ceiling: float | None, access: Access[Feature], *, stale: bool
+    circuit: Circuit, ceiling: float | None, access: Rights, *, stale: bool
 ) -> Device:
     """Return a circuit; its limit may be raised to the `ceiling` (A) at most."""
     drawn = {phase.phase: phase.consumption for phase in circuit.consumption}

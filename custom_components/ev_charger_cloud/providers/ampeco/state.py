@@ -1,7 +1,8 @@
 """Charge points and their EVSEs, translated into devices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from ...charging import (
@@ -17,10 +18,9 @@ from ...charging import (
     SessionStatus,
     Value,
 )
-from ..access import Access
 from ..wire import once, translate
 from .actions import Scope, offered, speaks_ocpp, starts_remotely
-from .features import Feature
+from .features import Feature, Rights
 from .mappings import ONLINE, RESERVATION_STATUS, SESSION_STATUS, STATUS, STOP_REASON
 from .smart_charging import mode_bodies
 from .wire import ChargePoint, ChargingSession, Evse, Reservation
@@ -93,24 +93,26 @@ def evse_device_id(station: str | None, evse: str | None, *, single: bool) -> st
 
 def online(point: ChargePoint) -> bool | None:
     """Return whether a charge point is connected to the cloud."""
-    word = point.network_status
-    if word is None:
-        return None
-    return translate(
-        ONLINE,
-        word.lower().replace("_", " ").replace("-", " "),
-        of="AMPECO network status",
-    )
+    return None if point.network_status is None else _online(point.network_status)
 
 
-def describe(station: ChargePointState, access: Access[Feature]) -> dict[str, Device]:
+@lru_cache(maxsize=32)
+def _online(word: str) -> bool | None:
+    """Read a network status, however its parts are joined."""
+    spaced = word.lower().replace("_", " ").replace("-", " ")
+    return translate(ONLINE, spaced, of="AMPECO network status")
+
+
+def describe(station: ChargePointState, access: Rights) -> dict[str, Device]:
     """Return the devices of a charge point: one, or one and its EVSEs."""
-    point, outlets = station.point, station.outlets
-    boot = point.boot
-    device_id = station_device_id(point.id)
+    point, boot = station.point, station.point.boot
+    only = station.outlets[0] if len(station.outlets) == 1 else None
     network_id = point.network.id if point.network else None
+    controls = _station_controls(station, access)
+    if only:
+        controls |= _outlet_controls(station, only, access)
     device = Device(
-        id=device_id,
+        id=station_device_id(point.id),
         name=point.name
         or network_id
         or Name(key="charger", placeholders={"id": point.id or ""}),
@@ -122,30 +124,18 @@ def describe(station: ChargePointState, access: Access[Feature]) -> dict[str, De
         online=online(point),
         stale=station.stale,
         observed_at=station.observed_at,
-        readings=_station_readings(station),
-        controls=_station_controls(station, access),
-        commands=offered(Scope.STATION, access, point),
+        readings=_outlet_readings(station, only, access)
+        if only
+        else _station_readings(station),
+        controls=controls,
+        commands=offered(Scope.STATION | Scope.EVSE, access, point, only.evse)
+        if only
+        else offered(Scope.STATION, access, point),
     )
-    if len(outlets) != 1:
-        return {device_id: device} | {
-            child.id: child
-            for child in (_connector(device, station, o, access) for o in outlets)
-        }
-    only = outlets[0]
-    return {
-        device_id: replace(
-            device,
-            readings=_outlet_readings(station, only, access),
-            controls={
-                **device.controls,
-                **_outlet_controls(station, only, access),
-            },
-            commands={
-                **device.commands,
-                **offered(Scope.EVSE, access, point, only.evse),
-            },
-        )
-    }
+    if only:
+        return {device.id: device}
+    connectors = (_connector(device, station, o, access) for o in station.outlets)
+    return {each.id: each for each in (device, *connectors)}
 
 
 def serial_of(point: ChargePoint) -> str | None:
@@ -160,7 +150,7 @@ def _connector(
     parent: Device,
     station: ChargePointState,
     outlet: EvseState,
-    access: Access[Feature],
+    access: Rights,
 ) -> Device:
     """Return the device of one EVSE among several."""
     evse = outlet.evse
@@ -203,7 +193,7 @@ def _station_readings(station: ChargePointState) -> dict[Reading, Value]:
 
 
 def _station_controls(
-    station: ChargePointState, access: Access[Feature]
+    station: ChargePointState, access: Rights
 ) -> dict[Control, ControlState]:
     """Return what can be set on the whole station."""
     point, controls = station.point, dict[Control, ControlState]()
@@ -298,7 +288,7 @@ def _charging(
 
 
 def _outlet_readings(
-    station: ChargePointState, outlet: EvseState, access: Access[Feature]
+    station: ChargePointState, outlet: EvseState, access: Rights
 ) -> dict[Reading, Value]:
     """Return what is known of an EVSE."""
     evse, status = outlet.evse, _status(station, outlet)
@@ -385,7 +375,7 @@ def _check_unit(session: ChargingSession, evse: Evse) -> None:
 
 
 def _outlet_controls(
-    station: ChargePointState, outlet: EvseState, access: Access[Feature]
+    station: ChargePointState, outlet: EvseState, access: Rights
 ) -> dict[Control, ControlState]:
     """Return what can be set on an EVSE."""
     point, evse, controls = station.point, outlet.evse, dict[Control, ControlState]()

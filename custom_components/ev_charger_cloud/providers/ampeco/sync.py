@@ -4,8 +4,7 @@ Lists are read page by page. A sweep reads them whole; where that takes many
 requests, most polls ask only for what changed since.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,14 +16,13 @@ from ...charging import (
     RateLimitedError,
     UnusableAnswerError,
 )
-from ..access import Access
 from ..base import Context
 from ..ocpp import timestamp
 from ..schedule import Schedule
 from ..wire import text
 from .client import Client, Page
 from .faults import Faults
-from .features import Feature
+from .features import Feature, Rights
 from .profiles import limit_now
 from .records import ListedRecords
 from .reservations import Reservations
@@ -42,9 +40,7 @@ _NARROW = 20
 class ChargePointSync:
     """The charge points that are wanted, with EVSEs, sessions and faults."""
 
-    def __init__(
-        self, context: Context, client: Client, access: Access[Feature]
-    ) -> None:
+    def __init__(self, context: Context, client: Client, access: Rights) -> None:
         """Begin knowing nothing."""
         self._context = context
         self._client = client
@@ -56,11 +52,22 @@ class ChargePointSync:
         self.sessions = Sessions(context, client, access)
         self.reservations = Reservations(context, client, access)
         self._faults = Faults(context, client, access)
+        # The EVSEs of each charge point, by their numbers there; and each one's own
+        # place in these tables.
         self._evses_of: dict[str, list[str]] = {}
-        self._failed: set[str] = set()
-        # Charge points that could not be read alone, and what lists lacked.
+        self._by_status: dict[str | None, set[str]] = {}
+        self._placed: dict[str, tuple[str, str | None]] = {}
+        self._faulted: set[str] = set()
+        # EVSEs with a profile that begins or ends by the clock.
+        self._timed: set[str] = set()
+        # Whether the list of EVSEs failed, which charge points could not be read alone,
+        # what lists lacked; and which charge points were stale for it the last time.
+        self._evses_failed = False
         self._unread: set[str] = set()
         self._missing: set[str] = set()
+        self._stale: set[str] = set()
+        self._sessions_known = True
+        self._dirty: set[str] = set()
         self.sweep_cost: int | None = None
 
     # What is known
@@ -85,12 +92,52 @@ class ChargePointSync:
                 self.points.sent_at.get(station, 0.0),
                 max((self.evses.sent_at.get(evse, 0.0) for evse in evses), default=0.0),
             ),
-            stale=station in self._failed
+            stale=self._is_stale(station),
+        )
+
+    def _is_stale(self, station: str) -> bool:
+        """Return whether the last attempt to read a charge point failed."""
+        evses = self._evses_of.get(station, ())
+        return (
+            self._evses_failed
             or station in self._unread
             or not self._missing.isdisjoint((station, *evses))
             or station in self.points.unreadable
-            or not self.evses.unreadable.isdisjoint(evses),
+            or not self.evses.unreadable.isdisjoint(evses)
         )
+
+    def changed(self) -> set[str]:
+        """Return the charge points that may look different since the last call."""
+        doubtful = (
+            self._missing
+            | self._unread
+            | self.points.unreadable
+            | self.evses.unreadable
+        )
+        stale = {
+            station
+            for station in (
+                self.points.items if self._evses_failed else self._stations(doubtful)
+            )
+            if self._is_stale(station)
+        }
+        self._dirty |= stale ^ self._stale
+        self._stale = stale
+        self._dirty |= self._faults.changed
+        self._dirty |= self._stations(
+            self._timed | self.sessions.changed | self.reservations.changed
+        )
+        for part in self._faults, self.sessions, self.reservations:
+            part.changed.clear()
+        if self._sessions_known is not self.sessions.known:
+            self._sessions_known = self.sessions.known
+            self._dirty.update(self.points.items)
+        dirty, self._dirty = self._dirty, set()
+        return dirty
+
+    def _stations(self, keys: Iterable[str]) -> set[str]:
+        """Return the charge points that are named, or have an EVSE that is."""
+        return {self._placed[key][0] if key in self._placed else key for key in keys}
 
     def outlet(self, key: str) -> EvseState:
         """Return an EVSE with what belongs to it."""
@@ -145,21 +192,36 @@ class ChargePointSync:
         else:
             await self._read_changes(since)
         self.points.complete()
-        # Each stage walks the whole fleet: the loop gets a turn in between.
-        await asyncio.sleep(0)
         self._index()
-        await asyncio.sleep(0)
-        await self.sessions.refresh(self.evses.items)
-        await asyncio.sleep(0)
-        await self._refresh_details(list(self.points.items))
-        await asyncio.sleep(0)
+        await self._read_details()
 
     async def refresh_one(self, station: str) -> None:
         """Read one charge point at once, with all that belongs to it."""
         await self._read_station(station)
         self._index()
-        await self.sessions.refresh(self.evses.items, [station])
-        await self._refresh_details([station])
+        await self._read_details(station)
+
+    async def _read_details(self, station: str | None = None) -> None:
+        """Read sessions, what explains faults, and who holds reserved EVSEs.
+
+        Of all, or of one charge point.
+        """
+        await self.sessions.refresh(
+            self.evses.items, self._by_status, None if station is None else [station]
+        )
+        faulted = self._by_status.get("faulted", set())
+        reserved = self._by_status.get("reserved", set())
+        await self._faults.refresh(
+            [
+                *(self.points.items[key] for key in self._faulted),
+                *(self.evses.items[key] for key in faulted),
+            ],
+            station,
+        )
+        await self.reservations.refresh(
+            [self.evses.items[key] for key in reserved],
+            None if station is None else self._evses_of.get(station, ()),
+        )
 
     async def _sweep(self) -> None:
         """Read everything that is wanted."""
@@ -202,7 +264,7 @@ class ChargePointSync:
         except PermissionDeniedError:
             # One refusal proves nothing where there were EVSEs.
             if self.evses.keep_listed(()):
-                self._failed.update(self.points.items)
+                self._evses_failed = True
                 return
             self._access.close(Feature.EVSES)
         except AuthenticationError, RateLimitedError:
@@ -210,9 +272,9 @@ class ChargePointSync:
         except ChargingError:
             if not self.evses.items:
                 raise
-            self._failed.update(self.points.items)
+            self._evses_failed = True
         else:
-            self._failed.clear()
+            self._evses_failed = False
             self.evses.complete()
             if since is None:
                 self._missing |= self.evses.keep_listed(seen)
@@ -251,29 +313,25 @@ class ChargePointSync:
 
     async def _take_points(self, pages: AsyncIterator[Page]) -> set[str]:
         """Take charge points in and return the ids of those that are wanted."""
-        sent_at = self._context.monotonic()
-        return {
-            key
-            async for page in pages
-            for item in page
-            if (key := self.points.take(item, self._wanted, sent_at=sent_at))
-        }
+        sent_at, seen = self._context.monotonic(), set[str]()
+        async for page in pages:
+            seen.update(self.points.take_page(page, self._wanted, sent_at=sent_at))
+        return seen
 
     async def _take_evses(
         self, pages: AsyncIterator[Page], station: str | None = None
     ) -> set[str]:
         """Take EVSEs in and return the ids of those of wanted charge points."""
-        sent_at = self._context.monotonic()
-        return {
-            key
-            async for page in pages
-            for item in page
-            if (
-                key := self.evses.take(
-                    self._at_home(item, station), self._of_wanted, sent_at=sent_at
-                )
+        sent_at, seen = self._context.monotonic(), set[str]()
+
+        def at_home(item: Any) -> Any:
+            return self._at_home(item, station)
+
+        async for page in pages:
+            seen.update(
+                self.evses.take_page(page, self._of_wanted, at_home, sent_at=sent_at)
             )
-        }
+        return seen
 
     def _at_home(self, item: Any, station: str | None) -> Any:
         """Add the charge point to an EVSE that has lost its own."""
@@ -292,32 +350,48 @@ class ChargePointSync:
         """Return whether an EVSE belongs to a wanted charge point."""
         return text(evse.get("chargePointId")) in self.points.items
 
-    def _drop_evses(self, evses: Sequence[str] | set[str]) -> None:
+    def _drop_evses(self, evses: Iterable[str]) -> None:
         """Forget EVSEs."""
         for evse in evses:
             self.evses.drop(evse)
 
     def _index(self) -> None:
-        """Sort the EVSEs by charge point, and by their numbers there."""
-        index: dict[str, list[tuple[str, str]]] = {}
-        for key, evse in self.evses.items.items():
-            number = (evse.network_id or "").rjust(4, "0")
-            index.setdefault(evse.charge_point_id or "", []).append((number, key))
-        self._evses_of = {
-            station: [key for _, key in sorted(evses)]
-            for station, evses in index.items()
-            if station in self.points.items
-        }
+        """Sort what changed: by charge point, by number and by status."""
+        for key in self.points.changed:
+            point = self.points.items.get(key)
+            if point is None:
+                self._drop_evses(list(self._evses_of.get(key, ())))
+            if point and point.hardware_status == "faulted":
+                self._faulted.add(key)
+            else:
+                self._faulted.discard(key)
+        self._dirty |= self.points.changed
+        self.points.changed.clear()
+        for key in self.evses.changed:
+            if placed := self._placed.pop(key, None):
+                station, status = placed
+                self._dirty.add(station)
+                self._evses_of[station].remove(key)
+                self._by_status[status].discard(key)
+                self._timed.discard(key)
+            if evse := self.evses.items.get(key):
+                self._place(key, evse)
+        self.evses.changed.clear()
 
-    async def _refresh_details(self, stations: Sequence[str]) -> None:
-        """Read what explains faults, and who holds reserved EVSEs."""
-        points = [
-            self.points.items[key] for key in stations if key in self.points.items
-        ]
-        evses = [
-            self.evses.items[key]
-            for station in stations
-            for key in self._evses_of.get(station, ())
-        ]
-        await self._faults.refresh([*points, *evses])
-        await self.reservations.refresh(evses)
+    def _place(self, key: str, evse: Evse) -> None:
+        """Put an EVSE where it belongs."""
+        station, status = evse.charge_point_id or "", evse.hardware_status
+        self._placed[key] = station, status
+        self._dirty.add(station)
+        siblings = self._evses_of.setdefault(station, [])
+        siblings.append(key)
+        siblings.sort(key=self._number)
+        self._by_status.setdefault(status, set()).add(key)
+        if (profile := evse.profile) and (
+            profile.duration or profile.valid_from or profile.valid_to
+        ):
+            self._timed.add(key)
+
+    def _number(self, key: str) -> tuple[str, str]:
+        """Return what EVSEs of a charge point are sorted by."""
+        return (self.evses.items[key].network_id or "").rjust(4, "0"), key

@@ -274,6 +274,7 @@ class User(CamelCaseWire):
 class Subscription(CamelCaseWire):
     """A driver's subscription to a plan."""
 
+    id: str | None = None
     user_id: str | None = None
     status: str | None = None
     start_date: datetime | None = None
