@@ -573,8 +573,8 @@ async def test_crooked_paging_ends_and_removes_nobody(
     assert account.asked().count(LIST) < 15 * 10
     # Candidates are listed all the same.
     assert await account.provider.candidates()
-    for paging in ("no_total", "short"):
-        account.cloud.quirks["paging"] = paging
+    for usable in ("no_total", "short"):
+        account.cloud.quirks["paging"] = usable
         for _ in range(12):
             poll = await account.settle(60)
         assert first.keys() - poll.fleet.keys() == {ONE}
