@@ -94,6 +94,7 @@ class NoticeKind(StrEnum):
     CONTROL_NOT_SUPPORTED = "control_not_supported"  # the cloud refuses all commands
     PERMISSION_MISSING = "permission_missing"  # a feature is off for want of a right
     LIMIT_CHANGED_OUTSIDE = "limit_changed_outside"  # someone else's is kept instead
+    PUSH_DOUBTFUL = "push_doubtful"  # changes were found that no callback told of
     LIMIT_NOT_RENEWED = "limit_not_renewed"  # the cloud refuses to go on with a limit
 
 

@@ -129,7 +129,7 @@ class _Answers:
                 raw, body = last
                 self._keep(key, raw, body)
                 return body
-        body = _decode(raw)
+        body = decode_json(raw)
         self._keep(key, raw, body)
         return body
 
@@ -300,7 +300,7 @@ class Transport:
             if success and not changes and raw is not None:
                 body = self._answers.decode(asked, raw)
             else:
-                body = _decode(raw)
+                body = decode_json(raw)
         except ValueError as err:
             if success:
                 raise UnusableAnswerError(
@@ -364,7 +364,7 @@ async def _read_bounded(response: ClientResponse) -> bytes | None:
     return bytes(body)
 
 
-def _decode(raw: bytes | None) -> Any:
+def decode_json(raw: bytes | None) -> Any:
     """Decode JSON; raise ValueError for what is none, too large or too deep."""
     if raw is None:
         raise ValueError("the answer is too large")

@@ -8,6 +8,7 @@ READ = frozenset(
         "locations",
         "charge-points",
         "evses",
+        "notifications",
         "status-logs",
         "sessions",
         "reservations",

@@ -17,6 +17,7 @@ from .actions import Actions, Answer, check_smart_charging
 from .catalogue import KINDS, Collection
 from .configuration import Configurations
 from .model import Booking, Charge, Outlet, Point
+from .notifications import Notifications
 from .present import (
     show_booking,
     show_charge,
@@ -71,6 +72,15 @@ class Ampeco(Cloud):
         "users_version": "both",
         # How sessions tell their power: "both" ways, or "power" or "powerKw" alone.
         "session_power": "both",
+        # How callbacks are signed ("hex", "base64", "prefix" or "bad"), how late (s),
+        # whether doubled, whether they get lost, when (s) they are tried again, and
+        # whether the tenant knows the older names of kinds alone.
+        "push_signature": "hex",
+        "push_delay": 0.0,
+        "push_twice": False,
+        "push_dead": False,
+        "push_retries": [5, 30, 120],
+        "older_kinds": False,
         # Words and fields that no documentation mentions.
         "unknown_words": False,
         "extra_fields": False,
@@ -91,6 +101,7 @@ class Ampeco(Cloud):
         self._configurations = Configurations(self.tenant, self.reach, self.quirks)
         self._user_actions = UserActions(self.catalogue, world)
         self.prices: Prices = {}
+        self.notifications = Notifications(self.tenant, self.quirks)
         self._records = Records(self.catalogue, self.prices, self.page)
         self._known: list[tuple[str, re.Pattern[str]]] = []
         # What was sent with each request that changes something, None for nothing.
@@ -200,8 +211,24 @@ class Ampeco(Cloud):
                 outlet.updated = point.updated
 
     @override
+    async def start(self) -> None:
+        """Begin to call back."""
+        self.notifications.start()
+
+    @override
+    async def stop(self) -> None:
+        """Call back no more."""
+        await self.notifications.stop()
+
+    @override
     def handle_control(self, operation: dict[str, Any]) -> dict[str, Any] | None:
-        """Grant or deny a token a right: {"token", "right", "granted"}."""
+        """Grant or deny a token a right, or show what callbacks were delivered.
+
+        {"token", "right", "granted"}, or {"deliveries": true}.
+        """
+        if "deliveries" in operation:
+            delivered = self.notifications.deliveries
+            return {"deliveries": [[each.kind, each.status] for each in delivered]}
         if "right" not in operation:
             return None
         access = self.accesses[operation["token"]]
@@ -233,7 +260,7 @@ class Ampeco(Cloud):
                 self.bodies.append(json.loads(sent) if sent else None)
         if self.quirks["users_version"] == "v1.0" and "/users/v1.1" in request.path:
             return self.json({"message": "The route could not be found."}, 404)
-        request["access"] = access
+        request["access"], request["token"] = access, token
         return await handler(request)
 
     @override
@@ -255,6 +282,7 @@ class Ampeco(Cloud):
             *self._actions.routes(),
             *self._configurations.routes(),
             *self._user_actions.routes(),
+            *self.notifications.routes(),
         ]:
             self._known.append((method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))))
             routes.append(web.route(method, path, self._guarded(right, answer)))

@@ -36,6 +36,7 @@ _LONGEST_PAUSE = 120.0
 type Page = list[Any]
 type Filters = Mapping[str, str]
 
+_NOTIFICATIONS = "/notifications/v2.0"
 _OLDER_USERS = "users/v1.0"
 _STATION_PARTS = ("lastBootNotification", "chargingProfile", "smartCharging")
 _EVSE_PARTS = ("connectors", "chargingProfile")
@@ -195,6 +196,42 @@ class Client:
                 response.message or code, reason=code.lower() or Refusal.REJECTED
             )
         return response
+
+    # Callbacks
+
+    async def notifications(self) -> Any:
+        """GET notifications/v2.0: who is called back."""
+        self.requests += 1
+        return await self._transport.get(_NOTIFICATIONS, params={"per_page": PAGE})
+
+    async def create_notification(self, kinds: Sequence[str], address: str) -> str:
+        """POST notifications/v2.0; returns the subscription's id."""
+        self.requests += 1
+        body = {
+            "via": "webhook",
+            "notifications": list(kinds),
+            "webhook": {"callbackUrl": address},
+        }
+        made = _unwrap(await self._transport.post(_NOTIFICATIONS, body))
+        key = text(made.get("id")) if isinstance(made, Mapping) else None
+        if key is None:
+            raise UnusableAnswerError("no subscription", reason="unexpected_shape")
+        return key
+
+    async def delete_notification(self, key: str) -> None:
+        """DELETE notifications/v2.0/{notification}."""
+        self.requests += 1
+        await self._transport.request("DELETE", f"{_NOTIFICATIONS}/{segment(key)}")
+
+    async def resend_notifications(
+        self, key: str, kinds: Sequence[str], start: str, end: str
+    ) -> None:
+        """POST actions/notifications/v1.0/{notification}/resend: once in 15 minutes."""
+        self.requests += 1
+        await self._transport.post(
+            f"/actions/notifications/v1.0/{segment(key)}/resend",
+            {"notifications": list(kinds), "startTime": start, "endTime": end},
+        )
 
     # How it is done
 

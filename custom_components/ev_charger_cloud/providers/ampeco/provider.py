@@ -8,6 +8,8 @@ from typing import Any, override
 from urllib.parse import urlsplit
 
 from ...charging import (
+    AuthenticationError,
+    ChargingError,
     ChargingProfile,
     Command,
     CommandResult,
@@ -15,10 +17,14 @@ from ...charging import (
     Fleet,
     Name,
     NotFoundError,
+    Notice,
+    NoticeKind,
+    RateLimitedError,
     Session,
 )
 from ..base import (
     Account,
+    Callback,
     Candidate,
     Context,
     Field,
@@ -27,12 +33,14 @@ from ..base import (
     Poll,
     Provider,
     ProviderDescription,
+    Received,
     Settings,
 )
 from ..ocpp import timestamp
 from ..settings import stripped, web_address
 from ..transport import redact
 from ..wire import mask, translate
+from .callbacks import Callbacks
 from .client import Client
 from .commands import Commands
 from .features import Feature, Rights
@@ -40,11 +48,18 @@ from .mappings import STOP_REASON
 from .profiles import decode_profile
 from .site_data import SiteData
 from .state import ChargePointState, cost, describe, serial_of, station_device_id
+from .subscription import NotificationSubscription
 from .sync import ChargePointSync
 from .wire import ChargePoint, ChargingSession, Location
 
 _BUSY = timedelta(seconds=30)
 _IDLE = timedelta(seconds=60)
+# While callbacks tell what changes; running sessions keep their pace.
+_PUSHED = timedelta(minutes=5)
+# Above so many charge points callbacks are for who asks for them.
+_MANY = 200
+_MENDING = 900.0  # s
+_HOUR = 3600.0  # s
 _SLICE = 10
 _SHOWN = 50
 _FIRST_SPAN = timedelta(days=2)
@@ -98,6 +113,9 @@ class AmpecoProvider(Provider):
         self._commands = Commands(
             context, self._client, self._sync, self._access, self._modes
         )
+        self._subscription = NotificationSubscription(context, self._client)
+        self._callbacks = Callbacks(context, self._sync, self._site_data)
+        self._mended_at = float("-inf")
         self._made: dict[str, tuple[ChargePointState, int, Mapping[str, Device]]] = {}
         # The fleet, with what it is made of: the devices of each charge point, what
         # surrounds them, and what all of them show.
@@ -156,14 +174,93 @@ class AmpecoProvider(Provider):
         await self._sync.refresh()
         await self._site_data.refresh(self._sync.points)
         await self._refresh_devices()
+        await self._watch_callbacks()
         # Half of what may be asked stays free for commands and what follows them.
         spent = timedelta(seconds=2 * (self._client.requests - before))
         busy = self._sync.sessions.any_running or self._charging
+        idle = _PUSHED if self._is_told else _IDLE
         return Poll(
             fleet=self._fleet,
-            interval=max(_BUSY if busy else _IDLE, spent),
-            notices=self._access.notices(),
+            interval=max(_BUSY if busy else idle, spent),
+            notices=self._notices(),
         )
+
+    # Callbacks
+
+    @property
+    def _is_told(self) -> bool:
+        """Return whether callbacks tell what changes, as far as is known."""
+        return self._subscription.active and self._callbacks.doubtful_since is None
+
+    @override
+    async def subscribe(self, address: str) -> bool:
+        """Subscribe, unless that is not wanted or the tenant is large.
+
+        A token brings the callbacks of its whole tenant: where that is many more than
+        the charge points wanted, the user must ask for it.
+        """
+        wanted = self.context.settings.get("push")
+        if wanted is None:
+            chosen = not self.context.selection.everything
+            wanted = chosen or len(self._sync.points.items) <= _MANY
+        if not wanted:
+            await self._subscription.end(address)
+            return False
+        await self._subscription.ensure(address)
+        return True
+
+    @override
+    async def unsubscribe(self, address: str) -> None:
+        """End the subscription."""
+        await self._subscription.end(address)
+
+    @override
+    def receive(self, callback: Callback) -> Received:
+        """Understand a callback, and make anew what it changed for certain."""
+        said = self._callbacks.receive(callback)
+        fleet: dict[str, Device] = {}
+        for station in said.stations:
+            fleet |= self._make(station)
+        if said.around:
+            around = self._site_data.devices()
+            fleet |= {key: around[key] for key in said.around if key in around}
+        return Received(
+            kind=said.kind,
+            fleet=fleet,
+            reread=frozenset(
+                key if key not in self._sync.points.items else station_device_id(key)
+                for key in said.reread
+            ),
+            events=tuple(said.events),
+        )
+
+    async def _watch_callbacks(self) -> None:
+        """Look whether callbacks come, and mend the subscription when they do not."""
+        changed, self._sync.moved = self._sync.moved, set()
+        if not self._subscription.active:
+            return
+        self._callbacks.look_for_lost(changed)
+        now = self.context.monotonic()
+        if self._callbacks.doubtful_since is None or now - self._mended_at < _MENDING:
+            return
+        self._mended_at = now
+        try:
+            await self._subscription.mend(now - self._callbacks.last_received)
+        except ChargingError as err:
+            if isinstance(err, AuthenticationError | RateLimitedError):
+                raise
+
+    def _notices(self) -> tuple[Notice, ...]:
+        """Return what the user should know."""
+        notices = self._access.notices()
+        since = self._callbacks.doubtful_since
+        if (
+            self._subscription.active
+            and since is not None
+            and self.context.monotonic() - since >= _HOUR
+        ):
+            notices += (Notice(kind=NoticeKind.PUSH_DOUBTFUL, subject=self._host),)
+        return notices
 
     @override
     async def read(self, device_id: str) -> Fleet:
@@ -354,6 +451,7 @@ DESCRIPTION = ProviderDescription(
             minimum=0,
             maximum=100,
         ),
+        Field(key="push", kind=FieldKind.BOOLEAN, required=False, default=True),
         Field(key="circuits", kind=FieldKind.BOOLEAN, required=False, default=True),
         Field(
             key="electricity_rates",
@@ -366,6 +464,7 @@ DESCRIPTION = ProviderDescription(
             key="user_actions", kind=FieldKind.BOOLEAN, required=False, default=False
         ),
     ),
+    callbacks=True,
     portal="https://developers.ampeco.com",
     normalise=normalise,
 )

@@ -29,6 +29,12 @@ class Reservations:
         """Return the reservation of an EVSE."""
         return self._records.items.get(self._of.get(evse, ""))
 
+    def evse_of(self, reservation: str | None) -> str | None:
+        """Return the EVSE that a reservation holds or held, if it is known."""
+        return next(
+            (evse for evse, known in self._of.items() if known == reservation), None
+        )
+
     async def refresh(
         self, reserved: Collection[Evse], asked: Collection[str] | None = None
     ) -> None:

@@ -16,10 +16,12 @@ from .rates import find_zone, price_at
 from .records import ListedRecords
 from .site_devices import (
     circuit_device,
+    circuit_device_id,
     circuit_of,
     rate_device,
     subscription_of,
     user_device,
+    user_device_id,
     user_of,
 )
 from .wire import (
@@ -134,6 +136,30 @@ class SiteData:
             self._users.take(await self._client.user(user or ""))
             await self._read_subscriptions_of(user or "")
         return self.devices().get(device_id)
+
+    # What callbacks tell
+
+    def apply_balance(self, user: str, balance: Any) -> str | None:
+        """Take a driver's balance; return the device, None where there is none."""
+        if (known := self._users.raw.get(user)) is not None:
+            self._read_at = self._context.monotonic()
+            self._users.take({**known, "balance": balance})
+        return self.user_device_id(user)
+
+    def apply_consumption(self, circuit: str, drawn: list[Any]) -> str | None:
+        """Take what a circuit draws; return the device, None where there is none."""
+        if (known := self.circuits.raw.get(circuit)) is not None:
+            self._read_at = self._context.monotonic()
+            self.circuits.take({**known, "consumption": drawn})
+        return self.circuit_device_id(circuit)
+
+    def user_device_id(self, user: str) -> str | None:
+        """Return the device of a driver, None where there is none."""
+        return user_device_id(user) if user in self._users.items else None
+
+    def circuit_device_id(self, circuit: str) -> str | None:
+        """Return the device of a circuit, None where there is none."""
+        return circuit_device_id(circuit) if circuit in self.circuits.items else None
 
     def devices(self) -> dict[str, Device]:
         """Return circuits, rates and accounts, the same ones while nothing changes."""

@@ -25,6 +25,16 @@ _USER = "user"
 _PHASES = dict(zip(("L1", "L2", "L3"), CURRENTS, strict=True))
 
 
+def circuit_device_id(circuit: str | None) -> str:
+    """Return the id of a circuit's device."""
+    return f"{_CIRCUIT}{circuit}"
+
+
+def user_device_id(user: str | None) -> str:
+    """Return the id of a driver's device."""
+    return f"{_USER}{user}"
+
+
 def circuit_of(device_id: str) -> str | None:
     """Return the circuit behind a device, None when it is something else."""
     circuit = device_id.removeprefix(_CIRCUIT)
@@ -54,7 +64,7 @@ def circuit_device(
             step=1.0,
         )
     return Device(
-        id=f"{_CIRCUIT}{circuit.id}",
+        id=circuit_device_id(circuit.id),
         kind=DeviceKind.CIRCUIT,
         name=circuit.name or Name(key="circuit", placeholders={"id": circuit.id or ""}),
         stale=stale,
@@ -93,7 +103,7 @@ def user_device(
     """Return a driver's account, named by the operator's own key, never by a person."""
     key = user.external_id
     return Device(
-        id=f"{_USER}{user.id}",
+        id=user_device_id(user.id),
         kind=DeviceKind.ACCOUNT,
         name=key
         if key and "@" not in key

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...charging import (
+    CURRENTS,
     ChargingStatus,
     Control,
     ControlState,
@@ -31,6 +32,19 @@ MINIMUM_CURRENT = 6.0
 USUAL_CURRENT = 32.0
 """The greatest current (A) where the cloud does not say what an EVSE is built for."""
 
+# What callbacks alone can tell; the rest comes from sessions too.
+_METERED = frozenset(
+    {
+        *CURRENTS,
+        Reading.VOLTAGE_PHASE_1,
+        Reading.VOLTAGE_PHASE_2,
+        Reading.VOLTAGE_PHASE_3,
+        Reading.CURRENT_OFFERED,
+        Reading.POWER_OFFERED,
+        Reading.TEMPERATURE,
+        Reading.LIFETIME_ENERGY,
+    }
+)
 _IN_SESSION = frozenset(
     {
         ChargingStatus.CHARGING,
@@ -54,6 +68,7 @@ class EvseState:
 
     `attempt` is a start that came to nothing after the last session. `limit` (A) is
     what the charging profile allows now, `battery` says that the EVSE tells the charge.
+    `meter` is what callbacks told of it, None for what is no longer known.
     """
 
     evse: Evse
@@ -64,6 +79,7 @@ class EvseState:
     fault: Fault | None = None
     limit: float | None = None
     battery: bool = False
+    meter: Mapping[Reading, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +276,8 @@ def _session_power(station: ChargePointState, outlet: EvseState) -> float | None
     running = outlet.running
     if running is None or not station.sessions_known:
         return None
+    if isinstance(metered := outlet.meter.get(Reading.POWER), float):
+        return metered
     if running.power and running.power.latest is not None:
         return running.power.latest
     return None if running.power_kw is None else running.power_kw * 1000
@@ -305,6 +323,7 @@ def _outlet_readings(
         Reading.ERROR_CODE: _error_code(fault, faulted=faulted, known=bool(status)),
         Reading.ERROR_DETAIL: fault.detail if faulted else None,
     }
+    readings |= {key: outlet.meter[key] for key in outlet.meter if key in _METERED}
     if power and power.max_power is not None:
         readings[Reading.MAXIMUM_POWER] = power.max_power
     if power and power.max_amperage is not None:
@@ -346,6 +365,12 @@ def _session_readings(
     }
     if outlet.battery or outlet.evse.current_type == "dc":
         readings[Reading.STATE_OF_CHARGE] = running.soc_percent if running else None
+    if Reading.STATE_OF_CHARGE in outlet.meter:
+        level = outlet.meter[Reading.STATE_OF_CHARGE] if running else None
+        readings[Reading.STATE_OF_CHARGE] = level
+    metered = outlet.meter.get(Reading.SESSION_ENERGY)
+    if running and isinstance(metered, float) and metered >= (running.energy or 0.0):
+        readings[Reading.SESSION_ENERGY] = metered
     return readings
 
 

@@ -23,6 +23,7 @@ from ..wire import text
 from .client import Client, Page
 from .faults import Faults
 from .features import Feature, Rights
+from .meter_values import MeterValues
 from .profiles import limit_now
 from .records import ListedRecords
 from .reservations import Reservations
@@ -68,6 +69,9 @@ class ChargePointSync:
         self._stale: set[str] = set()
         self._sessions_known = True
         self._dirty: set[str] = set()
+        # EVSEs whose status changed, for whoever empties it.
+        self.moved: set[str] = set()
+        self.meters = MeterValues(context.monotonic)
         self.sweep_cost: int | None = None
 
     # What is known
@@ -121,6 +125,7 @@ class ChargePointSync:
             )
             if self._is_stale(station)
         }
+        self._dirty |= self._stations(self.meters.expire())
         self._dirty |= stale ^ self._stale
         self._stale = stale
         self._dirty |= self._faults.changed
@@ -151,6 +156,7 @@ class ChargePointSync:
             fault=self._faults.of(evse),
             limit=limit_now(evse.profile, self._context.now()),
             battery=key in self.sessions.tell_battery,
+            meter=self.meters.of(key),
         )
 
     def find(self, device_id: str) -> tuple[str, str | None]:
@@ -177,6 +183,37 @@ class ChargePointSync:
         station = known.charge_point_id or ""
         single = len(self._evses_of.get(station, ())) == 1
         return evse_device_id(station, evse, single=single)
+
+    def evses_of(self, station: str) -> list[str]:
+        """Return the EVSEs of a charge point."""
+        return self._evses_of.get(station, [])
+
+    def authorized_device_id(self, station: str) -> str:
+        """Return the device at which a card was shown: the station, or its one EVSE."""
+        return station_device_id(station)
+
+    # What callbacks tell
+
+    def apply_evse(self, evse: str, changes: Mapping[str, Any]) -> None:
+        """Take what is certain of an EVSE."""
+        self.evses.take({**self.evses.raw[evse], **changes})
+        self._index()
+        self.moved.discard(evse)
+
+    def apply_station(self, station: str, changes: Mapping[str, Any]) -> None:
+        """Take what is certain of a charge point."""
+        self.points.take({**self.points.raw[station], **changes})
+        self._index()
+
+    def apply_session(self, key: str, changes: Mapping[str, Any]) -> bool:
+        """Take what is certain of a session; return whether it is one of ours."""
+        known = self.sessions.raw.get(key, {})
+        taken = self.sessions.take({**known, **changes}, self._context.monotonic())
+        return taken is not None
+
+    def touch(self, station: str) -> None:
+        """Have the devices of a charge point made anew."""
+        self._dirty.add(station)
 
     # How it is kept fresh
 
@@ -371,6 +408,9 @@ class ChargePointSync:
             if placed := self._placed.pop(key, None):
                 station, status = placed
                 self._dirty.add(station)
+                known = self.evses.items.get(key)
+                if known is not None and known.hardware_status != status:
+                    self.moved.add(key)
                 self._evses_of[station].remove(key)
                 self._by_status[status].discard(key)
                 self._timed.discard(key)

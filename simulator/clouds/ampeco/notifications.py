@@ -1,0 +1,397 @@
+"""Callbacks: who subscribed to what, and what is sent to them.
+
+The calls are those of notifications/v2.0 of AMPECO's public API 3.110.0. A body is
+signed with the token that made the subscription, also after that token is gone.
+"""
+
+import asyncio
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+import hashlib
+import hmac
+from itertools import count
+import json
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+
+from ...world import Connector, Station
+from .access import Access
+from .actions import Answer
+from .model import Charge, Outlet, Point
+from .present import show_charge
+from .query import Invalid
+from .reach import Missing, read_body
+from .tenant import Tenant
+
+PATH = "/public-api/notifications/v2.0"
+RESEND = "/public-api/actions/notifications/v1.0/{subscription}/resend"
+
+KINDS = frozenset(
+    {
+        "BootNotification",
+        "HardwareStatusNotification",
+        "NetworkStatusNotification",
+        "session.start.stop.notification",
+        "SessionStartStopNotification",
+        "SessionUpdateNotification",
+        "SessionMeterValuesNotification",
+        "reservation.changed",
+        "userBalance.changed",
+        "user.subscription.changed",
+        "user.subscriptionChanged",
+        "authorization.changed",
+        "CircuitConsumptionNotification",
+        "circuit.changed",
+        "chargingProfile.applied",
+        "chargePoint.changed",
+        "evse.changed",
+        "ChargePointSyncConfigurationNotification",
+    }
+)
+# The newer names, which older tenants do not know yet.
+NEW_NAMES = {
+    "session.start.stop.notification": "SessionStartStopNotification",
+    "user.subscription.changed": "user.subscriptionChanged",
+}
+_TENANT = "tenant-1"
+_PATIENCE = 10.0  # s, for an answer
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Subscription:
+    """Somebody who wants to be called; nothing tells who made it."""
+
+    id: int
+    kinds: list[str]
+    url: str
+    token: str
+    disabled: bool = False
+    failed: list[tuple[datetime, str, bytes]] = field(default_factory=list)
+    resent: float = float("-inf")
+
+    def show(self) -> dict[str, Any]:
+        """Return it as the API does."""
+        return {
+            "id": self.id,
+            "via": "webhook",
+            "notifications": self.kinds,
+            "webhook": {"callbackUrl": self.url},
+            "kafka": None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A callback that was sent, and what it was answered (None: not at all)."""
+
+    kind: str
+    status: int | None
+
+
+class Notifications:
+    """The subscriptions of a tenant, and the callbacks that they bring."""
+
+    def __init__(self, tenant: Tenant, quirks: Mapping[str, Any]) -> None:
+        """Begin without subscriptions."""
+        self._tenant = tenant
+        self._quirks = quirks
+        self._ids = count(501)
+        self._session: ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._statuses: dict[int, str] = {}
+        self._online: dict[int, bool] = {}
+        self._charges: dict[int, str] = {}
+        self.subscriptions: dict[int, Subscription] = {}
+        self.deliveries: list[Delivery] = []
+
+    def start(self) -> None:
+        """Begin to send; what is known now is nobody's news."""
+        self._session = ClientSession(timeout=ClientTimeout(total=_PATIENCE))
+        self._note()
+        self._tenant.world.listeners.append(self._hear)
+
+    async def stop(self) -> None:
+        """Send no more."""
+        with suppress(ValueError):
+            self._tenant.world.listeners.remove(self._hear)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # The API
+
+    def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
+        """Yield the routes, each with the right that it needs."""
+        one = PATH + "/{subscription}"
+        yield "GET", PATH, "notifications", self._list
+        yield "POST", PATH, "notifications", self._create
+        yield "GET", one, "notifications", self._get
+        yield "DELETE", one, "notifications", self._delete
+        yield "POST", RESEND, "notifications", self._resend
+
+    async def _list(self, request: web.Request, access: Access) -> web.Response:
+        shown = [each.show() for each in self.subscriptions.values()]
+        return web.json_response({"data": shown, "links": {}, "meta": {}})
+
+    async def _create(self, request: web.Request, access: Access) -> web.Response:
+        body = await read_body(request)
+        kinds, webhook = body.get("notifications"), body.get("webhook")
+        url = webhook.get("callbackUrl") if isinstance(webhook, dict) else None
+        if body.get("via") not in {"webhook", "kafka"}:
+            raise Invalid(via="The selected via is invalid.")
+        if not isinstance(url, str) or "://" not in url:
+            raise Invalid(**{"webhook.callbackUrl": "The URL is invalid."})
+        known = KINDS - (set(NEW_NAMES) if self._quirks["older_kinds"] else set())
+        if not isinstance(kinds, list) or not kinds or not known.issuperset(kinds):
+            raise Invalid(notifications="The selected notifications are invalid.")
+        subscription = Subscription(
+            id=next(self._ids), kinds=kinds, url=url, token=request["token"]
+        )
+        self.subscriptions[subscription.id] = subscription
+        return web.json_response({"data": subscription.show()}, status=201)
+
+    async def _get(self, request: web.Request, access: Access) -> web.Response:
+        return web.json_response({"data": self._find(request).show()})
+
+    async def _delete(self, request: web.Request, access: Access) -> web.Response:
+        del self.subscriptions[self._find(request).id]
+        return web.Response(status=204)
+
+    async def _resend(self, request: web.Request, access: Access) -> web.Response:
+        subscription, body = self._find(request), await read_body(request)
+        kinds = body.get("notifications")
+        if not isinstance(kinds, list):
+            raise Invalid(notifications="The notifications field is required.")
+        now = self._tenant.world.elapsed
+        if subscription.disabled or now - subscription.resent < 900:
+            return web.json_response({"message": "Conflict"}, status=409)
+        subscription.resent = now
+        again, subscription.failed = subscription.failed, []
+        for _, kind, raw in again:
+            if kind in kinds:
+                self._send(subscription, kind, raw)
+        return web.json_response({}, status=202)
+
+    def _find(self, request: web.Request) -> Subscription:
+        word = request.match_info["subscription"]
+        found = self.subscriptions.get(int(word)) if word.isdigit() else None
+        if found is None:
+            raise Missing
+        return found
+
+    # What is told
+
+    def _hear(self, kind: str, subject: Connector | Station) -> None:
+        """Tell what an event of the world changed in the tenant's records."""
+        if not self.subscriptions:
+            self._note()
+            return
+        points = [
+            point
+            for point in self._tenant.points.values()
+            if subject is point.station
+            or any(subject is outlet.connector for outlet in point.outlets)
+        ]
+        for point in points:
+            self._tell_network(point)
+            for outlet in point.outlets:
+                self._tell_hardware(outlet)
+                self._tell_sessions(outlet)
+                if kind == "meter" and subject is outlet.connector:
+                    self._tell_meter(outlet)
+
+    def _note(self) -> None:
+        """Take everything as it is for known."""
+        for point in self._tenant.points.values():
+            self._online[point.id] = point.station.online
+        for outlet in self._tenant.outlets.values():
+            self._statuses[outlet.id] = outlet.status
+        for charge in self._tenant.charges.values():
+            self._charges[charge.id] = charge.status
+
+    def _tell_network(self, point: Point) -> None:
+        online = point.station.online
+        if self._online.get(point.id, True) is online:
+            return
+        self._online[point.id] = online
+        self.tell(
+            "NetworkStatusNotification",
+            {
+                "chargePointId": point.id,
+                "timestamp": self._now(),
+                # With blanks, unlike the resource.
+                "networkStatus": point.network_status,
+            },
+        )
+
+    def _tell_hardware(self, outlet: Outlet) -> None:
+        if self._statuses.get(outlet.id) == outlet.status:
+            return
+        self._statuses[outlet.id] = outlet.status
+        log = outlet.log or {}
+        self.tell(
+            "HardwareStatusNotification",
+            {
+                "chargePointId": outlet.point.id,
+                "evseId": outlet.id,
+                "timestamp": self._now(),
+                "hardwareStatus": outlet.status,
+                "errorCode": log.get("errorCode"),
+                "info": None,
+                "vendorId": log.get("vendorId"),
+                "vendorErrorCode": log.get("vendorErrorCode"),
+            },
+        )
+
+    def _tell_sessions(self, outlet: Outlet) -> None:
+        for charge in self._tenant.charges.values():
+            before = self._charges.get(charge.id)
+            if charge.outlet is not outlet or before == charge.status:
+                continue
+            self._charges[charge.id] = charge.status
+            if charge.status in {"active", "finished"}:
+                self._tell_start_stop(charge)
+            self._tell_update(charge)
+
+    def _tell_start_stop(self, charge: Charge) -> None:
+        meter = charge.meter()
+        body = {
+            "sessionId": charge.id,
+            "chargePointId": charge.outlet.point.id,
+            "evseId": charge.outlet.id,
+            "action": "stop" if charge.stopped else "start",
+            "startedAtTimestamp": _iso(charge.started),
+            "meterStart": 0,
+            "meterStop": round(meter["energy"]),
+            "lastUpdatedAt": self._now(),
+            "externalSessionId": charge.external,
+        }
+        if charge.stopped:
+            body |= {
+                "stoppedAtTimestamp": _iso(charge.stopped),
+                "energyConsumed": round(meter["energy"]),
+                "reason": charge.reason,
+            }
+        if charge.user is not None:
+            body["userId"] = charge.user
+        self.tell("session.start.stop.notification", body)
+
+    def _tell_update(self, charge: Charge) -> None:
+        self.tell(
+            "SessionUpdateNotification",
+            {"session": show_charge(self._tenant, charge)},
+        )
+
+    def _tell_meter(self, outlet: Outlet) -> None:
+        charge, connector = self._tenant.open_charge(outlet), outlet.connector
+        if charge is None or charge.physical is None:
+            return
+        meter = charge.meter()
+        currents = connector.currents
+        values: list[tuple[str, float | None, str]] = [
+            ("Energy Consumed", round(meter["energy"], 1), "Wh"),
+            ("Energy Active Import Register", round(connector.meter_wh, 1), "Wh"),
+            ("Power Active Import", round(meter["power"], 1), ""),
+            ("Current Offered", round(connector.offered_current, 2), "A"),
+            *(("Current Import", round(amps, 2), "A") for amps in currents),
+            *(("Voltage", round(connector.voltage, 1), "V") for _ in currents),
+            ("State Of Charge", meter["soc"], "Percent"),
+        ]
+        self.tell(
+            "SessionMeterValuesNotification",
+            {
+                "chargePointId": outlet.point.id,
+                "evseId": outlet.id,
+                "sessionId": charge.id,
+                "externalSessionId": charge.external,
+                "meterValues": [
+                    {
+                        "timestamp": self._now(),
+                        "measurand": measurand,
+                        "value": value,
+                        "unit": unit,
+                    }
+                    for measurand, value, unit in values
+                    if value is not None
+                ],
+            },
+        )
+        self._tell_update(charge)
+
+    def tell(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Send a body to all who subscribed to its kind."""
+        for subscription in self.subscriptions.values():
+            names = {kind, NEW_NAMES.get(kind, kind)}.intersection(subscription.kinds)
+            for name in names:
+                raw = json.dumps({"notification": name, **body}).encode()
+                self._send(subscription, name, raw)
+
+    # Delivery
+
+    def _send(self, subscription: Subscription, kind: str, raw: bytes) -> None:
+        for _ in range(2 if self._quirks["push_twice"] else 1):
+            task = asyncio.create_task(self._deliver(subscription, kind, raw))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, subscription: Subscription, kind: str, raw: bytes) -> None:
+        """Send until it is taken; what is not taken is open to be sent again."""
+        await asyncio.sleep(float(self._quirks["push_delay"]))
+        for pause in (*self._quirks["push_retries"], None):
+            session = self._session
+            if session is None or subscription.id not in self.subscriptions:
+                return
+            status = None
+            if not self._quirks["push_dead"]:
+                status = await self._post(session, subscription, raw)
+            self.deliveries.append(Delivery(kind=kind, status=status))
+            if status is not None and 200 <= status < 300:
+                return
+            if pause is not None:
+                await asyncio.sleep(float(pause))
+        subscription.failed.append((self._tenant.world.now, kind, raw))
+
+    async def _post(
+        self, session: ClientSession, subscription: Subscription, raw: bytes
+    ) -> int | None:
+        """Send once; None when there is no answer."""
+        headers = {
+            "Content-Type": "application/json",
+            "X-Signature": self._sign(subscription.token, raw),
+            "X-Timestamp": self._now(),
+            "X-Tenant": _TENANT,
+        }
+        try:
+            async with session.post(
+                subscription.url, data=raw, headers=headers
+            ) as answer:
+                return answer.status
+        except ClientError, TimeoutError:
+            return None
+
+    def _sign(self, token: str, raw: bytes) -> str:
+        """Sign a body; how it is written is not documented."""
+        digest = hmac.new(token.encode(), raw, hashlib.sha256).digest()
+        match self._quirks["push_signature"]:
+            case "base64":
+                return base64.b64encode(digest).decode()
+            case "prefix":
+                return f"sha256={digest.hex()}"
+            case "bad":
+                return digest.hex()[::-1]
+        return digest.hex()
+
+    def _now(self) -> str:
+        return _iso(self._tenant.world.now)
+
+
+def _iso(when: datetime) -> str:
+    """Write a time as the API does."""
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
