@@ -201,7 +201,7 @@ async def test_target_is_sent_in_whole_amperes_for_the_hold_time(house: House) -
     assert target.valid_until - house.cloud.world.now == timedelta(seconds=1200)
 
 
-@pytest.mark.parametrize("value", [5.9, 17, -6, 0, None, "much", True, 1e300])
+@pytest.mark.parametrize("value", [5.9, 17, -6, 0, None, "much", True, 1e6])
 async def test_value_out_of_bounds_is_not_sent(house: House, value: Any) -> None:
     with pytest.raises(CommandRefusedError) as caught:
         await house.set(value)
