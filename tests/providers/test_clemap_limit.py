@@ -247,7 +247,7 @@ async def test_limit_is_cleared(house: House) -> None:
     assert house.writes() == []
 
 
-async def test_failed_reset_still_ends_the_wish(house: House) -> None:
+async def test_failed_reset_still_ends_the_limit(house: House) -> None:
     await house.set(10)
     house.cloud.faults.add(Fault(status=500, method="DELETE"))
     with pytest.raises(ServerFaultError):
@@ -666,7 +666,7 @@ async def test_changes_keep_each_other(house: House) -> None:
 
 
 @pytest.mark.parametrize("hold_time", [60, 600])
-async def test_wish_is_renewed_before_it_lapses(house: House, hold_time: int) -> None:
+async def test_limit_is_renewed_before_it_lapses(house: House, hold_time: int) -> None:
     """Follow the proposed intervals for some hours; the target never lapses."""
     house.restart(hold_time=hold_time)
     await house.poll()
@@ -710,7 +710,7 @@ async def test_renewal_is_not_asked_for_between(house: House) -> None:
     assert [method for method, _ in house.cloud.requests] == ["GET", "GET", "GET"]
 
 
-async def test_wish_that_lapsed_is_set_again(house: House) -> None:
+async def test_limit_that_lapsed_is_set_again(house: House) -> None:
     await house.set(10)
     house.clock.step(700)
     house.cloud.world.settle()
@@ -761,7 +761,7 @@ async def test_cloud_whose_clock_is_wrong(house: House) -> None:
     assert house.writes() == []
 
 
-async def test_wish_outlives_a_restart(house: House) -> None:
+async def test_limit_outlives_a_restart(house: House) -> None:
     await house.set(10)
     house.writes()
     house.restart()
@@ -775,7 +775,7 @@ async def test_wish_outlives_a_restart(house: House) -> None:
     assert house.target == 10
 
 
-async def test_target_without_a_wish_is_left_to_lapse(house: House) -> None:
+async def test_target_without_a_limit_is_left_to_lapse(house: House) -> None:
     house.cloud.set_target(house.station, 9, 900)
     assert await house.limit() == 9
     await house.poll(800)
@@ -785,7 +785,7 @@ async def test_target_without_a_wish_is_left_to_lapse(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "stored",
     [
         None,
         "10",
@@ -795,8 +795,8 @@ async def test_target_without_a_wish_is_left_to_lapse(house: House) -> None:
         {"current": None, "paused": True, "sent": "?"},
     ],
 )
-async def test_memory_that_makes_no_sense(house: House, wish: Any) -> None:
-    house.memory["held_limit"] = wish
+async def test_memory_that_makes_no_sense(house: House, stored: Any) -> None:
+    house.memory["held_limit"] = stored
     house.restart(allow_pause=False)
     await house.poll()
     assert house.writes() == []
@@ -933,7 +933,7 @@ async def test_last_stretch_is_not_too_short_for_the_cloud(house: House) -> None
     house.cloud.connect(True)
     assert await house.notices(20) == []
     assert house.left == pytest.approx(60, abs=1)
-    # The wish ends on time all the same.
+    # The limit ends on time all the same.
     assert await house.notices(20) == []
     assert house.held is None
     house.writes()
@@ -1017,7 +1017,7 @@ async def test_limit_goes_on_after_a_pause_until_its_end(house: House) -> None:
 # What stands in the way of a renewal
 
 
-async def test_refused_renewal_keeps_the_wish_and_is_told(house: House) -> None:
+async def test_refused_renewal_keeps_the_limit_and_is_told(house: House) -> None:
     await house.set(10)
     house.cloud.quirks["reject"] = "no"
     assert await house.notices(400) == [NoticeKind.LIMIT_NOT_RENEWED]
@@ -1079,7 +1079,7 @@ async def test_renewal_that_does_not_show_is_repeated(house: House) -> None:
 
 
 @pytest.mark.parametrize("cut", ["cloud", "station", "error", "producing"])
-async def test_wish_waits_while_nothing_can_be_controlled(
+async def test_limit_waits_while_nothing_can_be_controlled(
     house: House, cut: str
 ) -> None:
     await house.set(10)
@@ -1174,7 +1174,7 @@ async def test_unreadable_target_is_unknown_once_it_must_have_lapsed(
 # Someone else
 
 
-async def test_another_value_from_outside_ends_the_wish(house: House) -> None:
+async def test_another_value_from_outside_ends_the_limit(house: House) -> None:
     await house.set(10)
     house.cloud.set_target(house.station, 14, 900)
     assert await house.notices(31) == [NoticeKind.LIMIT_CHANGED_OUTSIDE]
@@ -1185,7 +1185,7 @@ async def test_another_value_from_outside_ends_the_wish(house: House) -> None:
     assert await house.limit() == 14
 
 
-async def test_reset_from_outside_ends_the_wish(house: House) -> None:
+async def test_reset_from_outside_ends_the_limit(house: House) -> None:
     await house.set(10)
     house.cloud.reset_target(house.station)
     assert await house.notices(60) == [NoticeKind.LIMIT_CHANGED_OUTSIDE]
@@ -1202,7 +1202,7 @@ async def test_new_limit_settles_a_change_from_outside(house: House) -> None:
     assert house.target == 12
 
 
-async def test_change_while_away_ends_the_wish_too(house: House) -> None:
+async def test_change_while_away_ends_the_limit_too(house: House) -> None:
     await house.set(10)
     house.cloud.set_target(house.station, 14, 900)
     house.restart()

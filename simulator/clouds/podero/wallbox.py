@@ -427,7 +427,7 @@ class Wallbox:
         self.observe()
 
     def _adapt(self) -> None:
-        """Let the charger offer what all wishes together leave."""
+        """Let the charger offer what everybody together leaves."""
         settings, boosted = self.settings, self._boost == "ongoing"
         held = self.held and settings["is_smart_optimization_active"]
         limits = {
