@@ -427,6 +427,30 @@ async def test_drift_costs_one_reading_only(
     assert len(device.readings) == 12
 
 
+OTHER: dict[str, Any] = {
+    "time": "2024-03-25T11:13:00.000Z",
+    "plug_uuid": "0" * 32,
+    "plug_label": "Left",
+    "status": "error",
+}
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("key", KEYS)
+async def test_every_field_of_the_published_example_shows(
+    make: Make, cloud: Clemap, key: str
+) -> None:
+    """A user sees what changes in it; another station's plug is refused."""
+    idle, plug = fixture("status")
+    answer(cloud, [idle, plug])
+    before = (await make().poll()).fleet
+    answer(cloud, [idle, plug | {key: OTHER.get(key, 1.5)}])
+    if key == "evse_uuid":
+        assert len((await make().poll()).fleet) == 1
+    else:
+        assert (await make().poll()).fleet != before
+
+
 async def test_strings_for_numbers(make: Make, cloud: Clemap) -> None:
     cloud.quirks["patch"] = {"status": "charging", "power": " 7107.0 "}
     assert (await only(make())).readings[Reading.POWER] == 7107
