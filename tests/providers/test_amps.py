@@ -129,6 +129,9 @@ async def test_pages_shorter_than_asked_for(account: Account) -> None:
     ],
 )
 def test_settings_are_tidied(typed: str, url: str) -> None:
+    secret = {"webhook_secret": " whsec_b3RoZXI= "}
+    assert DESCRIPTION.normalise(secret) == {"webhook_secret": "whsec_b3RoZXI="}
+    assert DESCRIPTION.normalise({"webhook_secret": ""}) == {"webhook_secret": ""}
     tidy = DESCRIPTION.normalise({"base_url": typed, "api_key": " sk_1 ", "x": 1})
     assert tidy == {"base_url": url, "api_key": "sk_1", "x": 1}
     assert DESCRIPTION.normalise({}) == {}
@@ -144,6 +147,10 @@ def test_settings_are_tidied(typed: str, url: str) -> None:
         ({"api_key": " "}, "api_key", "invalid_key"),
         ({"api_key": "a\nb"}, "api_key", "invalid_key"),
         ({"api_key": "ключ"}, "api_key", "invalid_key"),
+        ({"webhook_secret": "whsec_"}, "webhook_secret", "invalid_secret"),
+        ({"webhook_secret": "whsec_€"}, "webhook_secret", "invalid_secret"),
+        ({"webhook_secret": "whsec_a"}, "webhook_secret", "invalid_secret"),
+        ({"webhook_secret": "b3RoZXI="}, "webhook_secret", "invalid_secret"),
     ],
 )
 def test_settings_that_cannot_be_right(

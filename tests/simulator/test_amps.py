@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+import json
 from typing import Any
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 import pytest
 
 from simulator.clouds.amps import LIVE_KEY, SANDBOX_KEY, Amps
@@ -394,3 +395,120 @@ async def test_status_word(api: Api) -> None:
     api.cloud.quirks["status_word"] = "unheard_of"
     _, answer = await api.call(DEVICE)
     assert answer["data"]["state"]["status"] == "unheard_of"
+
+
+# Callbacks
+
+
+@pytest.fixture
+async def hook(api: Api) -> AsyncGenerator[list[tuple[dict[str, str], bytes]]]:
+    """Enter an address in the dashboard; what comes there is refused at first."""
+    came: list[tuple[dict[str, str], bytes]] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        came.append((headers, await request.read()))
+        return web.Response(status=503 if len(came) == 1 else 200)
+
+    app = web.Application(client_max_size=8 * 1024 * 1024)
+    app.router.add_post("/hook", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    api.cloud.quirks["callback_url"] = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield came
+    await runner.cleanup()
+
+
+async def arrived(api: Api, seconds: float) -> None:
+    """Let time pass, and what is called back then arrive."""
+    api.step(seconds)
+    assert isinstance(api.cloud, Amps)
+    await api.cloud.deliveries.arrived()
+
+
+async def test_callback_is_tried_until_it_is_taken(api: Api, hook: Any) -> None:
+    await api.call(DEVICE, action())
+    await arrived(api, 11)
+    assert not hook  # ten seconds after the end of the action
+    await arrived(api, 3)
+    await arrived(api, 4)
+    assert len(hook) == 1
+    await arrived(api, 2)
+    await arrived(api, 1000)
+    assert len(hook) == 2
+    assert hook[0][1] == hook[1][1]
+    assert hook[0][0]["svix-id"] == hook[1][0]["svix-id"]
+    assert hook[0][0]["svix-timestamp"] != hook[1][0]["svix-timestamp"]
+    told = api.cloud.handle_control({"operation": "callbacks"})
+    assert told is not None
+    assert [(each["tries"], each["status"]) for each in told["callbacks"]] == [(2, 200)]
+
+
+async def test_callback_to_nobody_is_given_up(api: Api) -> None:
+    api.cloud.quirks["callback_url"] = "http://127.0.0.1:1/hook"
+    await api.call(DEVICE, action())
+    for seconds in (13, 6, 31, 121, 1000):
+        await arrived(api, seconds)
+    assert isinstance(api.cloud, Amps)
+    (delivery,) = api.cloud.deliveries.sent
+    assert (delivery.tries, delivery.status, delivery.taken) == (4, None, False)
+
+
+@pytest.mark.parametrize(
+    ("profile", "error", "keys"),
+    [
+        ("B", None, {"actionType", "result", "completedAt"}),
+        ("B", "TIMEOUT", {"actionType", "error", "failedAt"}),
+        ("C", None, {"command", "deviceType", "result", "completedAt"}),
+        (
+            "C",
+            "TIMEOUT",
+            {
+                "command",
+                "deviceType",
+                "result",
+                "failedAt",
+                "errorCode",
+                "errorMessage",
+            },
+        ),
+    ],
+)
+async def test_shapes_of_callbacks(
+    api: Api, hook: Any, profile: str, error: str | None, keys: set[str]
+) -> None:
+    api.cloud.quirks.update(profile=profile, action_error=error, callback_seconds=0)
+    body = action() if profile == "C" else {"action": "start_charging"}
+    await api.call(DEVICE, body)
+    await arrived(api, 3)
+    told = json.loads(hook[0][1])
+    assert told.keys() == keys | {"actionId", "deviceId", "parameters"}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sizes"), [("doubled", [0, 0]), ("huge", [2]), ("deep", [0])]
+)
+async def test_awkward_callbacks(
+    api: Api, hook: Any, trouble: str, sizes: list[int]
+) -> None:
+    api.cloud.quirks.update(callback_trouble=trouble, callback_seconds=0)
+    operation = {"operation": "link", "event": "device.connected", "device": ONE}
+    assert api.cloud.handle_control(operation) == {"event": "device.connected"}
+    await arrived(api, 0)
+    assert [len(body) // 1024 // 1024 for _, body in hook] == sizes
+
+
+async def test_links(api: Api, hook: Any) -> None:
+    api.cloud.quirks["callback_seconds"] = 0
+    operation = {"operation": "link", "event": "device.disconnected", "device": ONE}
+    api.cloud.handle_control(operation)
+    assert await api.code(DEVICE) == (401, "INVALID_CREDENTIALS")
+    api.cloud.handle_control({**operation, "link": False})
+    api.cloud.handle_control({**operation, "event": "device.reconnected"})
+    assert (await api.call(DEVICE))[0] == 200
+    await arrived(api, 0)
+    urls = ["reconnectionUrl" in json.loads(body) for _, body in hook]
+    assert sorted(urls) == [False, False, True]
+    assert api.cloud.handle_control({**operation, "device": "other"}) is None
+    assert api.cloud.handle_control({"operation": "other"}) is None

@@ -387,6 +387,17 @@ def decode_json(raw: bytes | None) -> Any:
     return body
 
 
+def decode_json(raw: bytes) -> Any:
+    """Decode a body that was sent to us; None when it is empty.
+
+    Raises UnusableAnswerError for what is no JSON, or too deep.
+    """
+    try:
+        return _decode(raw)
+    except ValueError as err:
+        raise UnusableAnswerError(str(err), reason="not_json") from err
+
+
 def _deeper(body: Any, depth: int) -> bool:
     """Return whether JSON is nested deeper than that."""
     level = [body]

@@ -14,12 +14,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ...cloud import Cloud
+from ...deliveries import Deliveries
 from ...world import Connector, Station, World
 from .actions import Actions
 from .commands import Commands
 from .devices import Devices
 from .errors import ApiError, invalid
 from .requests import page, sent, stamp
+from .webhooks import LINK_EVENTS, SECRET, Webhooks
 
 SANDBOX_KEY = "amps_sk_test_simulator_0001"
 LIVE_KEY = "amps_sk_live_simulator_0001"
@@ -75,6 +77,13 @@ class Amps(Cloud):
         # Settings: how long until they show, and whether they are written at all.
         "settings_seconds": 0.0,
         "settings_read_only": False,
+        # Callbacks: what the dashboard holds, how late they come, and how crooked:
+        # "doubled", "badly_signed", "old", "not_json", "deep", "huge".
+        "callback_url": None,
+        "callback_secret": SECRET,
+        "callback_old_secret": None,
+        "callback_seconds": 10.0,
+        "callback_trouble": None,
     }
 
     def __init__(self, world: World) -> None:
@@ -85,6 +94,9 @@ class Amps(Cloud):
         self.commands = Commands(world, self.quirks, self.actions, self.devices)
         self._request_ids = count(1)
         self._recent: list[datetime] = []
+        self.deliveries = Deliveries(world)
+        self.webhooks = Webhooks(world, self.quirks, self.deliveries)
+        self.actions.listeners.append(self.webhooks.action_ended)
         world.listeners.append(self.commands.heard)
 
     @property
@@ -139,6 +151,42 @@ class Amps(Cloud):
         """Take a station away."""
         super().remove(station)
         self.devices.unlink(station)
+
+    async def start(self) -> None:
+        """Prepare to call back."""
+        await self.deliveries.start()
+
+    async def stop(self) -> None:
+        """Call back no more."""
+        await self.deliveries.stop()
+
+    def handle_control(self, operation: dict[str, Any]) -> dict[str, Any] | None:
+        """Break a link or mend it, or show the callbacks."""
+        match operation:
+            case {"operation": "link", "event": event, "device": device} if (
+                event in LINK_EVENTS and device in self.stations
+            ):
+                errors = dict(self.quirks["device_errors"])
+                errors.pop(device, None)
+                if event == "device.disconnected":
+                    errors[device] = "INVALID_CREDENTIALS"
+                self.quirks["device_errors"] = errors
+                self.webhooks.link_changed(
+                    event, device, link=operation.get("link", True)
+                )
+                return {"event": event}
+            case {"operation": "callbacks"}:
+                return {
+                    "callbacks": [
+                        {
+                            "body": delivery.body.decode(errors="replace")[:1000],
+                            "tries": delivery.tries,
+                            "status": delivery.status,
+                        }
+                        for delivery in self.deliveries.sent
+                    ]
+                }
+        return None
 
     # Every request
 

@@ -12,7 +12,7 @@ from .errors import ApiError, invalid
 from .requests import stamp
 
 FLAT = {"start_charging": "charge", "stop_charging": "idle", "set_max_power": "cap"}
-_TYPES = {command: f"ev-charger:{flat}" for flat, command in FLAT.items()}
+TYPES = {command: f"ev-charger:{flat}" for flat, command in FLAT.items()}
 _OPEN = ("scheduled", "acknowledged")
 _LONGEST_DELAY = timedelta(days=30)
 _RELATIVE = re.compile(r"(\d+(?:\.\d{1,2})?)([mh])")
@@ -53,6 +53,7 @@ class Actions:
         self._quirks = quirks
         self._ids = count(1)
         self._actions: dict[str, Action] = {}
+        self.listeners: list[Callable[[Action], None]] = []
 
     def __iter__(self) -> Iterator[Action]:
         """Iterate over the actions, the newest first."""
@@ -182,7 +183,7 @@ class Actions:
         shown = {
             "actionId": action.id,
             "state": self._state(action),
-            "type": _TYPES[action.command],
+            "type": TYPES[action.command],
             "createdAt": stamp(action.created_at),
         }
         if self._quirks["profile"] == "A":
@@ -215,7 +216,7 @@ class Actions:
             if self._quirks["links"]:
                 shown["links"] = {"self": f"/actions/{action.id}"}
         else:
-            shown["type"] = _TYPES[action.command]
+            shown["type"] = TYPES[action.command]
         if profile == "A":
             shown["result"] = action.result or {}
             shown["deferredUntil"] = stamp(action.start)
@@ -248,6 +249,8 @@ class Actions:
             action.error_code = code
             action.error_message = _WORDS.get(code, "The command failed.")
             action.result = {"success": False, "error": action.error_message}
+        for listener in self.listeners:
+            listener(action)
 
 
 _WORDS = {

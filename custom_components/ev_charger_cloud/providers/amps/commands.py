@@ -122,7 +122,7 @@ class Commands:
                 raise
             answer = await self._client.post(row.path, charger.id, row.body(asked))
         action = Action.decode(answer)
-        known.note(action)
+        known.sent(action)
         if asked.start and not action.put_off:
             raise CommandRefusedError(
                 "the command was not put off but carried out at once",

@@ -4,7 +4,18 @@ from dataclasses import replace
 
 from ...charging import ChargingStatus, CommandResult, Outcome, Reading, Refusal, Value
 from ..wire import number, once, translate
-from .wire import CAP, Action, ActionState, Charger, Metadata, Setting, State, Sync
+from .wire import (
+    CAP,
+    CHARGE,
+    IDLE,
+    Action,
+    ActionState,
+    Charger,
+    Metadata,
+    Setting,
+    State,
+    Sync,
+)
 
 KEY_REFUSED = frozenset({"invalid_api_key", "expired_token"})
 
@@ -46,6 +57,8 @@ REFUSALS = {
     "unsupported_parameter": Refusal.INVALID_VALUE,
     "unsupported_unit": Refusal.INVALID_VALUE,
 }
+
+COMMANDS = {CHARGE: "start_charging", IDLE: "stop_charging", CAP: "set_control"}
 
 # AMPS publishes no list of status words; its booleans tell more and win.
 _STATUSES = {

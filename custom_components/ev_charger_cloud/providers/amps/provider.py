@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, override
 
-from ...charging import Command, CommandResult, Fleet, Outcome
+from ...charging import Command, CommandResult, Fleet, NotSupportedError, Outcome
 from ..access import Access
 from ..base import (
     Account,
+    Callback,
     Candidate,
     Context,
     Field,
@@ -15,12 +16,14 @@ from ..base import (
     Poll,
     Provider,
     ProviderDescription,
+    Received,
     Settings,
 )
 from ..settings import stripped, web_address
 from ..transport import redact
 from ..wire import oddities
 from .auth_guard import AuthGuard
+from .callbacks import Callbacks, is_secret
 from .client import Client, Listing
 from .commands import Commands
 from .mappings import name_of
@@ -59,6 +62,7 @@ class AmpsProvider(Provider):
         guard = AuthGuard(context, self._client)
         self._sync = ChargerSync(context, self._client, guard, self._access)
         self._commands = Commands(self._client, guard, self._access, self._sync)
+        self._callbacks = Callbacks(context, self._sync)
 
     @override
     async def account(self) -> Account:
@@ -111,6 +115,24 @@ class AmpsProvider(Provider):
         return await self._commands.follow(device_id, command_id)
 
     @override
+    async def relink_url(self, device_id: str) -> str:
+        """Return the address that came with the word that a link is broken."""
+        trouble = self._sync.find(device_id).trouble
+        if trouble is None or trouble.url is None:
+            raise NotSupportedError(reason="no_address")
+        return trouble.url
+
+    @override
+    async def subscribe(self, address: str) -> bool:
+        """Return whether there is a secret: only AMPS's dashboard takes an address."""
+        return self._callbacks.wanted
+
+    @override
+    def receive(self, callback: Callback) -> Received:
+        """Understand a callback about an action or a link."""
+        return self._callbacks.receive(callback)
+
+    @override
     def diagnostics(self) -> Mapping[str, Any]:
         """Return the last answers without ids, and what was concluded from them."""
         return {
@@ -142,6 +164,8 @@ def _normalise(settings: Settings) -> dict[str, Any]:
     key = tidy.get("api_key")
     if key is not None and not (key and key.isascii() and key.isprintable()):
         raise InvalidSettingError("api_key", "invalid_key")
+    if (secret := tidy.get("webhook_secret")) and not is_secret(secret):
+        raise InvalidSettingError("webhook_secret", "invalid_secret")
     return tidy
 
 
@@ -156,7 +180,9 @@ DESCRIPTION = ProviderDescription(
     options=(
         Field(key="end_user_id", required=False),
         Field(key="expedite_while_charging", kind=FieldKind.BOOLEAN, default=False),
+        Field(key="webhook_secret", kind=FieldKind.SECRET, required=False),
     ),
     portal="https://amps.ai",
+    callbacks=True,
     normalise=_normalise,
 )

@@ -1,5 +1,6 @@
 """What is known of a charger between polls."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -7,6 +8,8 @@ from datetime import datetime
 from ...charging import (
     ChargingError,
     Device,
+    Event,
+    EventKind,
     Name,
     PermissionDeniedError,
     RateLimitedError,
@@ -18,7 +21,15 @@ from ...charging import (
     UnusableAnswerError,
 )
 from .command_table import commands_of, controls_of
-from .mappings import KEY_REFUSED, LIVE, RELINK, plug_and_charging, readings_of
+from .mappings import (
+    COMMANDS,
+    KEY_REFUSED,
+    LIVE,
+    RELINK,
+    plug_and_charging,
+    readings_of,
+    result_of,
+)
 from .wire import CHARGE, IDLE, Action, ActionState, Charger, State
 
 # A charger is read at each poll after a command, since a read shows what AMPS pulled
@@ -34,9 +45,15 @@ _NEVER = float("-inf")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why a charger could not be read, and what it takes."""
+    """Why a charger could not be read, and what it takes.
+
+    One that was `told` by a callback, perhaps with the `url` where the owner can mend it,
+    is not ended by what AMPS kept from before.
+    """
 
     error: ChargingError
+    told: bool = False
+    url: str | None = field(default=None, repr=False)
 
     @property
     def offline(self) -> bool:
@@ -95,6 +112,8 @@ class ChargerState:
     watched_until: float = _NEVER
     changed: bool = False
     held: bool | None = None
+    _own: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+    _events: list[Event] = field(default_factory=list)
     _shown: tuple[object, ...] = ()
     _device: Device | None = field(default=None, repr=False)
 
@@ -139,9 +158,63 @@ class ChargerState:
         before, self.action = self.action, action
         if before is None or (before.id, before.state) != (action.id, action.state):
             self._obey(action)
+            if before is not None and not action.open:
+                self._report(action)
         begun = before is not None and before.put_off and before.id == action.id
         if begun and action.open and not action.put_off:
             self.watch()
+
+    def end(self, action: Action) -> None:
+        """Take in how an action ended, which may not be the last one."""
+        last = self.action
+        if last is None or last.id != action.id:
+            self._report(action)
+        elif last.open:
+            self.note(
+                replace(
+                    action,
+                    created_at=last.created_at,
+                    acknowledged_at=last.acknowledged_at,
+                    updated_at=action.completed_at or last.updated_at,
+                    verb=action.verb or last.verb,
+                    start=last.start,
+                    links=last.links,
+                )
+            )
+
+    def sent(self, action: Action) -> None:
+        """Take in an action that was asked for here; whoever asked watches it."""
+        if not action.put_off:
+            self._own.append(action.id)
+        self.note(action)
+
+    def take_events(self) -> tuple[Event, ...]:
+        """Return what happened since the last time."""
+        events, self._events = tuple(self._events), []
+        return events
+
+    def _report(self, action: Action) -> None:
+        """Report the end of an action that nobody here watches."""
+        if action.id in self._own:
+            return
+        result = result_of(action)
+        self._events.append(
+            Event(
+                kind=EventKind.COMMAND_FINISHED,
+                device_id=self.id,
+                at=action.completed_at or action.updated_at,
+                key=action.id,
+                command=COMMANDS.get(action.verb or "", action.verb),
+                outcome=result.outcome,
+                reason=result.reason,
+            )
+        )
+
+    def relinked(self) -> None:
+        """Expect the maker to accept the owner's credentials again."""
+        if self.trouble is not None and self.trouble.told:
+            self.trouble = None
+        self.changed = True
 
     def take_listed(self, listed: Charger, sent_at: float) -> None:
         """Take in what a list tells: all but the settings, as it was last pulled.
@@ -169,7 +242,8 @@ class ChargerState:
             return
         self.changed = False
         # What AMPS kept from before does not show that the charger is back.
-        if not self.offline or _pulled(charger) != _pulled(self.charger):
+        lasting = self.offline or (self.trouble is not None and self.trouble.told)
+        if not lasting or _pulled(charger) != _pulled(self.charger):
             self.trouble = None
         self._take(charger, sent_at)
 
@@ -209,8 +283,10 @@ class ChargerState:
         """Note that a reading failed, unless a newer one did not."""
         if sent_at < self.observed_at:
             return
-        self.trouble = trouble
         self.changed = False
+        if self.trouble is not None and self.trouble.told and not trouble.told:
+            return
+        self.trouble = trouble
         if trouble.offline:
             self.online = False
             self.observed_at = sent_at

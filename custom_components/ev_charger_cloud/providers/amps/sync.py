@@ -107,7 +107,12 @@ class ChargerSync:
         return Poll(
             fleet=self._fleet,
             interval=SOON if left else TICK,
-            notices=tuple(self._notices()),
+            notices=self.notices(),
+            events=tuple(
+                event
+                for known in self.chargers.values()
+                for event in known.take_events()
+            ),
         )
 
     async def _translate(self) -> Fleet:
@@ -250,10 +255,10 @@ class ChargerSync:
 
     def _pace(self, known: ChargerState, now: float) -> tuple[float, bool]:
         """Return how often (s) a charger is to be read, and whether it is at work."""
-        if known.trouble is not None and not known.watched:
-            return (LIST_EVERY if known.trouble.passing else TROUBLED_EVERY), False
         if known.changed:
             return 0.0, True
+        if known.trouble is not None and not known.watched:
+            return (LIST_EVERY if known.trouble.passing else TROUBLED_EVERY), False
         if known.watched or self._action_begins(known):
             return LIST_EVERY, True
         if known.charging:
@@ -315,20 +320,34 @@ class ChargerSync:
         except ChargingError:
             pass
 
-    def _notices(self) -> Iterator[Notice]:
+    def list_again(self) -> None:
+        """Read the list with the next poll."""
+        self._list_due_at = _NEVER
+
+    def notices(self) -> tuple[Notice, ...]:
         """Tell what the user should act on."""
+        return tuple(self._notices())
+
+    def _notices(self) -> Iterator[Notice]:
+        """Yield what the user should act on."""
         if CONTROL in self._access.closed:
             yield Notice(kind=NoticeKind.CONTROL_NOT_SUPPORTED, subject="AMPS")
         forbidden = self._access.forbidden
         for known in self.chargers.values():
             trouble = known.trouble
             if trouble and trouble.relink:
-                kind = NoticeKind.RELINK_REQUIRED
+                yield Notice(
+                    kind=NoticeKind.RELINK_REQUIRED,
+                    subject=known.name,
+                    device_id=known.id,
+                    link=trouble.url is not None,
+                )
             elif known.id in forbidden or (trouble and trouble.forbidden):
-                kind = NoticeKind.PERMISSION_MISSING
-            else:
-                continue
-            yield Notice(kind=kind, subject=known.name, device_id=known.id)
+                yield Notice(
+                    kind=NoticeKind.PERMISSION_MISSING,
+                    subject=known.name,
+                    device_id=known.id,
+                )
 
 
 def _name(charger: Charger, *, alone: bool = True) -> str | Name:
