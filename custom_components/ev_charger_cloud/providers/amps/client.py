@@ -83,9 +83,12 @@ class Listing:
             raise UnusableAnswerError("no list", reason="unexpected_shape")
         pagination = body.get("pagination")
         page = Pagination.decode(pagination if isinstance(pagination, Mapping) else {})
-        items = [i for i in listed if isinstance(i, Mapping) and text(i.get("id"))]
         before = len(self._ids)
-        self._ids.update(text(item["id"]) or "" for item in items)
+        items = []
+        for item in listed:
+            if isinstance(item, Mapping) and (item_id := text(item.get("id"))):
+                items.append(item)
+                self._ids.add(item_id)
         self.pages += 1
         # Pages may be shorter than was asked for.
         self.offset += len(listed)

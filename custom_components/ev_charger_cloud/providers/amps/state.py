@@ -100,6 +100,7 @@ class ChargerState:
 
     charger: Charger
     monotonic: Callable[[], float]
+    id: str = field(init=False)
     name: str | Name = ""
     listed: Charger | None = None
     trouble: Trouble | None = None
@@ -113,14 +114,13 @@ class ChargerState:
     changed: bool = False
     held: bool | None = None
     _own: deque[str] = field(default_factory=lambda: deque(maxlen=8))
-    _events: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     _shown: tuple[object, ...] = ()
     _device: Device | None = field(default=None, repr=False)
 
-    @property
-    def id(self) -> str:
-        """Return the device's id."""
-        return device_id_of(self.charger)
+    def __post_init__(self) -> None:
+        """Note the device's id."""
+        self.id = device_id_of(self.charger)
 
     @property
     def offline(self) -> bool:
@@ -190,7 +190,7 @@ class ChargerState:
 
     def take_events(self) -> tuple[Event, ...]:
         """Return what happened since the last time."""
-        events, self._events = tuple(self._events), []
+        events, self.events = tuple(self.events), []
         return events
 
     def _report(self, action: Action) -> None:
@@ -198,7 +198,7 @@ class ChargerState:
         if action.id in self._own:
             return
         result = result_of(action)
-        self._events.append(
+        self.events.append(
             Event(
                 kind=EventKind.COMMAND_FINISHED,
                 device_id=self.id,
@@ -304,7 +304,9 @@ class ChargerState:
             controllable,
         )
         if self._device is None or shown != self._shown:
-            self._shown, self._device = shown, self._translate(controllable)
+            self._device = self._translate(controllable)
+        # Equal is not the same: what is the same next time need not be compared.
+        self._shown = shown
         return self._device
 
     def _translate(self, controllable: bool) -> Device:

@@ -9,6 +9,7 @@ from ...charging import (
     AuthenticationError,
     ChargingError,
     Device,
+    Event,
     Fleet,
     Name,
     NotFoundError,
@@ -74,6 +75,7 @@ class ChargerSync:
         self._absences = Absences(context.monotonic)
         self._decoded = DecodeCache()
         self._fleet: Fleet = {}
+        self._names: dict[str, str | None] = {}
         self._listing: Listing | None = None
         self._listed: set[str] = set()
         self._list_begun_at = self._list_due_at = _NEVER
@@ -108,12 +110,14 @@ class ChargerSync:
             fleet=self._fleet,
             interval=SOON if left else TICK,
             notices=self.notices(),
-            events=tuple(
-                event
-                for known in self.chargers.values()
-                for event in known.take_events()
-            ),
+            events=tuple(self._events()),
         )
+
+    def _events(self) -> Iterator[Event]:
+        """Yield what happened since the last poll."""
+        for known in self.chargers.values():
+            if known.events:
+                yield from known.take_events()
 
     async def _translate(self) -> Fleet:
         """Translate all chargers; others get their turn every few milliseconds."""
@@ -216,7 +220,7 @@ class ChargerSync:
         known.take_listed(charger, sent_at)
 
     def _end_list(self, listing: Listing) -> None:
-        """Judge who is gone once the list was read, and tell namesakes apart."""
+        """Judge who is gone once the list was read."""
         self._listing = None
         every = min(
             max(listing.pages * LIST_EVERY_PER_PAGE, LIST_EVERY), LIST_EVERY_AT_MOST
@@ -225,13 +229,20 @@ class ChargerSync:
         if listing.complete:
             for device_id in self._absences.judge(self.chargers, self._listed):
                 del self.chargers[device_id]
-        namesakes = Counter(name_of(known.charger) for known in self.chargers.values())
-        for known in self.chargers.values():
-            known.name = _name(
-                known.charger, alone=namesakes[name_of(known.charger)] == 1
-            )
-            # Whether a charger that is missing can still be read, reading it tells.
-            known.changed |= known.id not in self._listed
+        self._tell_apart()
+        for device_id in self.chargers.keys() - self._listed:
+            # Whether one that is missing can still be read, reading it tells.
+            self.chargers[device_id].changed = True
+
+    def _tell_apart(self) -> None:
+        """Give namesakes a part of their id, when who is there has changed."""
+        names = {known.id: name_of(known.charger) for known in self.chargers.values()}
+        if names != self._names:
+            self._names = names
+            namesakes = Counter(names.values())
+            for known in self.chargers.values():
+                alone = namesakes[names[known.id]] == 1
+                known.name = _name(known.charger, alone=alone)
 
     # Single chargers
 
