@@ -491,6 +491,44 @@ async def test_what_did_not_change_is_not_decoded_again(
     assert [each["id"] for each in decoded] == [ONE, ONE]  # by the read, by the list
 
 
+async def test_answers_are_told_apart_by_what_they_say(account: Account) -> None:
+    """Not by when they were made: AMPS dates and numbers each of them."""
+
+    def listed() -> Any:
+        answers = account.provider.diagnostics()["answers"]
+        return next(a["answer"] for a in answers if a["endpoint"] == LIST)
+
+    await account.settle()
+    first = listed()
+    await account.settle(60)
+    assert listed() == first
+    account.connector().plug_in()
+    await account.settle(901)
+    await account.settle(60)
+    assert listed() != first
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # No envelope, or more behind its name than an envelope has.
+        ('{"items": [], "meta": 1, "x": 1}', '{"items": [], "meta": 1, "x": 2}'),
+        (
+            '{"success": true, "meta": {}, "data": {"x": 1, "y": "%s"}}' % ("z" * 500),
+            '{"success": true, "meta": {}, "data": {"x": 2, "y": "%s"}}' % ("z" * 500),
+        ),
+        ('{"success": true, "data": 1}', '{"success": true, "data": 2}'),
+        (
+            '{"success": true, "data": 1, "meta": {}}',
+            '{"success": true, "data": 2, "meta": {}}',
+        ),
+    ],
+)
+def test_answers_that_differ(session: ClientSession, first: str, second: str) -> None:
+    transport = client.AmpsTransport(session, "https://x.example", limits=client.LIMITS)
+    assert transport.essence(first.encode()) != transport.essence(second.encode())
+
+
 async def test_charging_is_read_every_two_minutes(account: Account) -> None:
     connector = account.connector(TWO)
     connector.plug_in()

@@ -120,23 +120,26 @@ class _Answers:
         self._kept: dict[Hashable, tuple[bytes, Any]] = {}
         self._size = 0
 
-    def decode(self, key: Hashable, raw: bytes) -> Any:
-        """Decode an answer unless the last one to this question was the same."""
+    def decode(self, key: Hashable, raw: bytes, essence: bytes) -> Any:
+        """Decode an answer unless the last one to this question was the same.
+
+        `essence` is what of it counts.
+        """
         last = self._kept.pop(key, None)
         if last is not None:
             self._size -= len(last[0])
-            if last[0] == raw:
-                raw, body = last
-                self._keep(key, raw, body)
+            if last[0] == essence:
+                essence, body = last
+                self._keep(key, essence, body)
                 return body
         body = decode_json(raw)
-        self._keep(key, raw, body)
+        self._keep(key, essence, body)
         return body
 
-    def _keep(self, key: Hashable, raw: bytes, body: Any) -> None:
+    def _keep(self, key: Hashable, essence: bytes, body: Any) -> None:
         """Keep an answer as the newest; what was not asked for longest makes room."""
-        self._kept[key] = raw, body
-        self._size += len(raw)
+        self._kept[key] = essence, body
+        self._size += len(essence)
         while self._size > _KEPT_ANSWERS:
             oldest = next(iter(self._kept))
             self._size -= len(self._kept.pop(oldest)[0])
@@ -249,6 +252,13 @@ class Transport:
         """Return the headers that prove the account, when they change over time."""
         return {}
 
+    def essence(self, raw: bytes) -> bytes:
+        """Return what of an answer counts, when it is compared with the last one.
+
+        A provider whose cloud dates and numbers its answers overrides this.
+        """
+        return raw
+
     def error(self, status: int, body: Any, retry_after: float | None) -> ChargingError:
         """Turn an answer that is not a success into an error.
 
@@ -298,7 +308,7 @@ class Transport:
         success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
         try:
             if success and not changes and raw is not None:
-                body = self._answers.decode(asked, raw)
+                body = self._answers.decode(asked, raw, self.essence(raw))
             else:
                 body = decode_json(raw)
         except ValueError as err:

@@ -207,7 +207,6 @@ class ChargerSync:
         if not self._context.selection.wants(device_id):
             return
         self._listed.add(device_id)
-        self._absences.seen(device_id)
         known = self.chargers.get(device_id)
         if known is None:
             known = self.chargers[device_id] = ChargerState(
@@ -229,6 +228,9 @@ class ChargerSync:
         if listing.complete:
             for device_id in self._absences.judge(self.chargers, self._listed):
                 del self.chargers[device_id]
+        else:
+            for device_id in self._listed:
+                self._absences.seen(device_id)
         self._tell_apart()
         for device_id in self.chargers.keys() - self._listed:
             # Whether one that is missing can still be read, reading it tells.
