@@ -520,6 +520,29 @@ async def test_stale_sample_is_unknown_while_charging(
     assert (await device_of(provider)).readings[Reading.POWER] == 11_040
 
 
+@pytest.mark.parametrize("skew", [-3600.0, 0.0, 7200.0])
+@pytest.mark.parametrize("every", [10, 900])
+async def test_sample_is_live_by_its_moving(
+    account: PlugchoiceAccount, skew: float, every: int
+) -> None:
+    """A charger's clock, and how seldom it samples, make its readings no less live."""
+    account.cloud.quirks.update(sample_seconds=every, clock_skew=skew)
+    provider, connector = account.provider(), account.connector()
+    connector.plug_in(Car(capacity_wh=100_000, soc=0.0))
+    connector.start(BLUE)
+    for _ in range(3):
+        await provider.poll()
+        account.step(every)
+    device = await device_of(provider)
+    assert device.readings[Reading.POWER] == 11_040
+    account.step(every / 2)
+    assert (await device_of(provider)).readings[Reading.POWER] == 11_040
+    # Frozen in mid-session, it is unknown half an hour later, whatever its time.
+    account.cloud.quirks["frozen_samples"] = True
+    account.step(1801)
+    assert (await device_of(provider)).readings[Reading.POWER] is None
+
+
 async def test_closing_sample_is_no_power(account: PlugchoiceAccount) -> None:
     provider, connector = account.provider(), account.connector()
     connector.plug_in()

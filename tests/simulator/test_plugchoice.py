@@ -1,7 +1,7 @@
 """The simulated Plugchoice, asked without the integration."""
 
 from collections.abc import AsyncGenerator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientSession
@@ -539,3 +539,129 @@ async def test_transactions_of_a_location(api: Api) -> None:
     assert [item["connector"]["connector_id"] for item in active] == [1]
     api.cloud.quirks["transaction_pages"] = True
     assert len((await api.get(path))["data"]) == 5
+
+
+def spelled(when: datetime) -> str:
+    return when.strftime("%Y-%m-%d %H:%M:%S")
+
+
+async def test_meter_values_over_time(api: Api) -> None:
+    now = api.simulator.world.now
+    span = f"date_from={spelled(now - timedelta(days=2))}&date_to={spelled(now)}"
+    path = f"{DRIVEWAY}/metervalues?{span}"
+    body = await api.get(path)
+    assert body["meta"] | {"total": 0} == {
+        "current_page": 1,
+        "last_page": 1,
+        "per_page": 25,
+        "total": 0,
+    }
+    items = body["data"]
+    assert [items[0]["context"], items[-1]["context"]] == [
+        "Transaction.Begin",
+        "Transaction.End",
+    ]
+    values = [float(item["value"]) for item in items]
+    assert values == sorted(values)
+    assert values[-1] - values[0] == 38_250
+    assert {item["unit"] for item in items} == {"Wh"}
+    newest = (await api.get(f"{path}&order_by=desc&limit=1"))["data"]
+    assert [item["value"] for item in newest] == [items[-1]["value"]]
+    begun = (await api.get(f"{path}&context=Transaction.Begin"))["data"]
+    assert len(begun) == 1
+    assert (await api.get(f"{path}&measurand=Voltage"))["data"] == []
+
+
+async def test_meter_values_of_a_running_session_and_their_pages(api: Api) -> None:
+    connector = api.connector()
+    connector.plug_in()
+    connector.start(BLUE)
+    begun = api.simulator.world.now
+    api.step(8 * 3600)
+    now = api.simulator.world.now
+    path = (
+        f"{DRIVEWAY}/metervalues?date_from={spelled(begun - timedelta(seconds=1))}"
+        f"&date_to={spelled(now + timedelta(seconds=1))}"
+    )
+    body = await api.get(path)
+    assert body["meta"]["total"] == 33
+    assert body["links"]["next"].endswith("page=2")
+    second = await api.get(f"{path}&page=2")
+    assert len(second["data"]) == 8
+    assert second["data"][-1]["context"] == "Sample.Periodic"
+    assert second["links"]["next"] is None
+
+
+@pytest.mark.parametrize("query", ["", "date_from=2026-01-01T00:00:00Z&date_to=x"])
+async def test_meter_values_need_their_times(api: Api, query: str) -> None:
+    status, body = await api.ask("GET", f"{DRIVEWAY}/metervalues?{query}")
+    assert status == 422
+    assert list(body["errors"]) == ["date_from"]
+
+
+async def test_messages_of_a_charger(api: Api) -> None:
+    connector = api.connector()
+    connector.plug_in()
+    await api.act(DRIVEWAY, "start", id_token=BLUE)
+    api.step(3)
+    await api.act(DRIVEWAY, "charge-limit", connector_id=1, limit=8)
+    api.cloud.quirks["no_answer"] = True
+    await api.ask("POST", f"{DRIVEWAY}/actions/restart")
+    body = await api.get(f"{DRIVEWAY}/logs")
+    assert body["filter_options"]["methods"] == [
+        "RemoteStartTransaction",
+        "Reset",
+        "SetChargingProfile",
+        "StatusNotification",
+    ]
+    newest = body["data"][0]
+    assert (newest["method"], newest["status"]) == ("Reset", "failed")
+    assert newest["result"] is None
+    told = (await api.get(f"{DRIVEWAY}/logs?filter[destination]=centralsystem"))["data"]
+    assert [item["params"]["status"] for item in told] == ["Charging", "Preparing"]
+    shown = (await api.get(f"{DRIVEWAY}/logs?filter[hide_insignificant]=1"))["data"]
+    assert "SetChargingProfile" not in {item["method"] for item in shown}
+    first = (await api.get(f"{DRIVEWAY}/logs?sort=created_at"))["data"][0]
+    assert first["params"]["status"] == "Preparing"
+    later = spelled(api.simulator.world.now + timedelta(hours=1))
+    assert (await api.get(f"{DRIVEWAY}/logs?filter[date_from]={later}"))["data"] == []
+
+
+async def test_load_balancing_of_a_location(api: Api) -> None:
+    site = next(iter(api.cloud.sites))
+    (group,) = await api.get(f"/sites/{site}/groups")
+    path = f"/sites/{site}/groups/{group['id']}/meter"
+    idle = await api.get(path)
+    assert idle["power"]["total"] == pytest.approx(3 * 2.5 * 230)
+    connector = api.connector()
+    connector.plug_in()
+    connector.start(BLUE)
+    busy = await api.get(path)
+    assert busy["latest_data"]["l1"] == 18.5
+    tree = await api.get(f"/sites/{site}/power-management")
+    assert [item["label"] for item in tree["allChargers"]] == ["Driveway", "Garage"]
+    assert tree["realTimeData"][str(group["id"])]["available"]["l1"] == 44.5
+    api.cloud.quirks["site_meter"] = False
+    assert (await api.ask("GET", path))[0] == 404
+    assert (await api.ask("GET", f"/sites/{site}/groups/1/meter"))[0] == 404
+
+
+async def test_clock_of_a_charger_may_be_wrong_and_samples_may_stop(api: Api) -> None:
+    connector = api.connector()
+    connector.plug_in()
+    connector.start(BLUE)
+    path = f"{DRIVEWAY}/connectors/1/power-usage"
+    right = datetime.fromisoformat((await api.get(path))["timestamp"])
+    api.cloud.quirks["clock_skew"] = 7200.0
+    ahead = datetime.fromisoformat((await api.get(path))["timestamp"])
+    assert ahead - right == timedelta(hours=2)
+    api.cloud.quirks["frozen_samples"] = True
+    api.step(600)
+    assert datetime.fromisoformat((await api.get(path))["timestamp"]) == ahead
+
+
+async def test_charger_may_say_other_things_than_its_connectors(api: Api) -> None:
+    api.cloud.quirks["charger_status"] = "Faulted"
+    body = (await api.get(DRIVEWAY))["data"]
+    assert body["status"] == "Faulted"
+    assert body["connectors"][0]["status"] == "Available"

@@ -1,6 +1,7 @@
 """The endpoints of Plugchoice's API v3."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 import json
 from math import ceil
@@ -14,8 +15,9 @@ from aiohttp.typedefs import Handler
 
 from ...cloud import Cloud
 from ...world import Connector, Refused, State, Station, World
-from . import profiles
+from . import groups, profiles
 from .actions import Actions
+from .history import OCPP_NAMES, Logs, meter_history, status_message
 from .samples import Samples
 from .shapes import Card, Charger, Json, Site
 from .validation import Invalid, validate
@@ -43,6 +45,7 @@ class Plugchoice(Cloud):
         # What the answers look like.
         "omit": [],  # keys that are left out, such as "current_limit"
         "bare": False,  # single chargers without their envelope
+        "charger_status": None,  # a word for all chargers, whatever their connectors
         "max_current": "number",  # or "string", or "null"
         "total_kwh": "string",  # or "number"
         "total_grows": True,  # the total of a running session is known
@@ -61,12 +64,15 @@ class Plugchoice(Cloud):
         "phase_to_neutral": False,  # voltages of L1-N instead of L1
         "bare_register": False,  # the register without what OCPP has defaults for
         "blanks": True,  # " 15.9"
+        "clock_skew": 0.0,  # s by which chargers' clocks are ahead
+        "frozen_samples": False,  # the cloud gets no more of them
         "unmeasured": "dashes",  # or "404", "empty", "null"
         # What is allowed.
         "permissions": {"basic": True, "sensitive": True, "full": True},
         "forbidden": [],  # patterns of "METHOD path" that are answered 403
         "rate_limit": 500,  # requests a minute
         "cards_listed": True,
+        "site_meter": True,  # locations have a main meter
         # How chargers behave, times in simulated seconds.
         "begin_seconds": 2.0,
         "stop_seconds": 1.0,
@@ -83,6 +89,7 @@ class Plugchoice(Cloud):
         self.sites: dict[str, Site] = {}
         self.samples = Samples(self.quirks)
         self.actions = Actions(world, self.quirks)
+        self.logs = Logs(world)
         self._window = (0.0, 0)
         world.listeners.append(self._listen)
 
@@ -206,6 +213,14 @@ class Plugchoice(Cloud):
             charger.frozen = {}
         elif kind in ("status", "meter") and isinstance(subject, Connector):
             self.samples.latest(subject)
+            if kind == "status" and station.online:
+                self.logs.add(
+                    charger,
+                    "StatusNotification",
+                    status_message(subject),
+                    {},
+                    to="centralsystem",
+                )
         elif kind == "session_stopped" and isinstance(subject, Connector):
             self.samples.close(subject)
             number = subject.number
@@ -230,6 +245,8 @@ class Plugchoice(Cloud):
             ("GET", connector + "/power-usage", self._power_usage),
             ("GET", connector + "/latest-metervalue", self._meter_value),
             ("GET", charger + "/transactions", self._transactions),
+            ("GET", charger + "/metervalues", self._meter_history),
+            ("GET", charger + "/logs", self._logs),
             ("POST", charger + "/actions/{action}", self._action),
             ("GET", charger + "/settings/lock", self._lock),
             ("POST", charger + "/settings/lock", self._set_lock),
@@ -242,6 +259,9 @@ class Plugchoice(Cloud):
             ("GET", site + "/connectors", self._site_connectors),
             ("GET", site + "/cards", self._site_cards),
             ("GET", site + "/transactions", self._site_transactions),
+            ("GET", site + "/groups", self._groups),
+            ("GET", site + "/groups/{group}/meter", self._group_meter),
+            ("GET", site + "/power-management", self._power_management),
         ]
         return [web.route(*row) for row in table]
 
@@ -311,7 +331,9 @@ class Plugchoice(Cloud):
         """Return the location that the path names."""
         return self.sites[request.match_info["site"]]
 
-    def _pages(self, request: web.Request, items: Sequence[Json]) -> web.Response:
+    def _pages(
+        self, request: web.Request, items: Sequence[Json], **rest: Any
+    ) -> web.Response:
         """Return one page, which knows of no total."""
         page = int(request.query.get("page", "1"))
         path = self.base_url + self.path(request)
@@ -334,6 +356,7 @@ class Plugchoice(Cloud):
                     "per_page": _PAGE,
                     "to": first + len(shown) if shown else None,
                 },
+                **rest,
             }
         )
 
@@ -474,6 +497,47 @@ class Plugchoice(Cloud):
         cards = self._find_site(request).cards
         return self._pages(request, [card.json() for card in cards])
 
+    async def _meter_history(self, request: web.Request) -> web.Response:
+        charger, page = self._find(request), int(request.query.get("page", "1"))
+        items = meter_history(charger, request.query, self.world.now)
+        last = max(ceil(len(items) / _PAGE), 1)
+        path = self.base_url + self.path(request)
+        links = {
+            "first": f"{path}?page=1",
+            "last": f"{path}?page={last}",
+            "prev": f"{path}?page={page - 1}" if page > 1 else None,
+            "next": f"{path}?page={page + 1}" if page < last else None,
+        }
+        meta = {
+            "current_page": page,
+            "last_page": last,
+            "per_page": _PAGE,
+            "total": len(items),
+        }
+        shown = items[(page - 1) * _PAGE : page * _PAGE]
+        return self.json({"data": shown, "links": links, "meta": meta})
+
+    async def _logs(self, request: web.Request) -> web.Response:
+        charger = self._find(request)
+        items = self.logs.of(charger, request.query)
+        return self._pages(
+            request, items, filter_options={"methods": self.logs.methods(charger)}
+        )
+
+    async def _groups(self, request: web.Request) -> web.Response:
+        return self.json([groups.group(self._find_site(request))])
+
+    async def _group_meter(self, request: web.Request) -> web.Response:
+        site = self._find_site(request)
+        known = request.match_info["group"] == str(groups.group(site)["id"])
+        if not known or not self.quirks["site_meter"]:
+            raise LookupError
+        return self.json(groups.meter(site, self._at(site), self.world.now))
+
+    async def _power_management(self, request: web.Request) -> web.Response:
+        site = self._find_site(request)
+        return self.json(groups.power_management(site, self._at(site), self.world.now))
+
     # Settings
 
     async def _lock(self, request: web.Request) -> web.Response:
@@ -530,13 +594,13 @@ class Plugchoice(Cloud):
         act = self.actions.by_name[name]
         body = await _body(request)
         charger = self._reachable(request)
-        if name in self.quirks["reject"]:
-            return self.json({"status": "Rejected"})
-        try:
-            answer = act(charger, body)
-        except Refused:
-            answer = {"status": "Rejected"}
-        if self.quirks["no_answer"]:
+        answer = {"status": "Rejected"}
+        if name not in self.quirks["reject"]:
+            with suppress(Refused):
+                answer = act(charger, body)
+        silent = self.quirks["no_answer"]
+        self.logs.add(charger, OCPP_NAMES[name], body, None if silent else answer)
+        if silent:
             return self.json({"message": "The charger did not respond in time."}, 504)
         return self.json(answer)
 

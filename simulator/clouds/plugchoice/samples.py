@@ -41,7 +41,7 @@ class Samples:
     def latest(self, connector: Connector) -> Sample | None:
         """Return the last sample that reached the cloud."""
         session, ended = connector.session, connector.last_session
-        if not connector.station.online:
+        if not connector.station.online or self._quirks["frozen_samples"]:
             return self._last.get(connector)
         if session:
             interval = self._quirks["sample_seconds"]
@@ -75,6 +75,11 @@ class Samples:
             soc=connector.car.soc if connector.car else None,
         )
 
+    def _stamp(self, sample: Sample) -> str:
+        """Return the time of a sample by the charger's own clock."""
+        at = sample.at + timedelta(seconds=self._quirks["clock_skew"])
+        return at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
     def power_usage(self, connector: Connector) -> Json | None:
         """Return the answer of power-usage: text, `-` for what there is not."""
         sample = self.latest(connector)
@@ -86,7 +91,7 @@ class Samples:
         ]
         if self._quirks["blanks"]:
             amps = [text if text == "-" else f" {text}" for text in amps]
-        stamp = sample.at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        stamp = self._stamp(sample)
         kilowatts = f"{sample.power_w / 1000:.2f}"
         return {
             "timestamp": stamp,
@@ -111,7 +116,7 @@ class Samples:
                 else v
                 for v in values
             ]
-        stamp = sample.at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        stamp = self._stamp(sample)
         return {
             "connectorId": connector.number,
             "meterValue": [{"timestamp": stamp, "sampledValue": values}],

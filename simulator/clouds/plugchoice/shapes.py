@@ -146,7 +146,7 @@ class Charger:
             "identity": station.serial,
             "reference": self.reference,
             "connection_status": self.connection,
-            "status": status,
+            "status": quirks["charger_status"] or status,
             "error": "NoError",
             "error_info": None,
             "vendor_id": None,
