@@ -127,6 +127,7 @@ async def test_published_example(
         Reading.SERVER: "ocpp-eu-1",
         Reading.BLOCKED: False,
         Reading.DIRECT_CURRENT: False,
+        Reading.CREATED_AT: datetime(2025, 4, 1, 9, tzinfo=UTC),
         Reading.SETUP_PENDING: False,
         Reading.SETUP_COMPLETED: True,
         Reading.LAST_CONNECTION: datetime(2026, 9, 1, 5, 10, 11, tzinfo=UTC),
@@ -424,6 +425,83 @@ async def test_drift_of_any_field(
                 assert isinstance(now, type(before) | float | int), reading
         for reading in (*CURRENTS, *VOLTAGES, Reading.LIFETIME_ENERGY):
             assert device.readings.get(reading) != 0
+
+
+# What of a charger is not shown, and why.
+LEFT_OUT = {
+    "uuid": "names the device itself",
+    "id": "an internal number",
+    "pincode": "a secret",
+    "firmware_version": "shown where there is no parsed one",
+    "status": "counts as Faulted or Unavailable only",
+    "error_info": "shown with an error",
+    "vendor_error_code": "shown with an error",
+    "updated_at": "moves with every heartbeat",
+    "model_id": "an internal number",
+    "connectors.id": "an internal number",
+    "connectors.charger_id": "an internal number",
+    "connectors.created_at": "the charger's is shown",
+    "connectors.updated_at": "moves with every message",
+}
+OTHERS: dict[str, Any] = {
+    "connection_status": "offline",
+    "error": "ReaderFailure",
+    "connectors.error": "ReaderFailure",
+    "connectors.status": "SuspendedEV",
+    "connectors.current_limit": 9,
+    "connectors.connector_id": 2,
+}
+
+
+def other(name: str, value: Any) -> Any:
+    """Return another value than the one published."""
+    if name in OTHERS:
+        return OTHERS[name]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value - 3
+    if isinstance(value, str) and value.startswith("202"):
+        return value.replace("202", "203", 1)
+    return "Another"
+
+
+def shown_of(device: Device) -> object:
+    return {
+        **{key: getattr(device, key) for key in ("name", "maker", "model", "serial")},
+        **{key: getattr(device, key) for key in ("firmware", "online", "commands")},
+        "readings": dict(device.readings),
+        "controls": dict(device.controls),
+    }
+
+
+def value_at(body: Any, path: tuple[str | int, ...]) -> Any:
+    for key in path:
+        body = body[key]
+    return body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in dict.fromkeys(places(payload("charger")))
+        # What rights do has tests of its own.
+        if "permissions" not in path
+        and not isinstance(value_at(payload("charger"), path), dict | list)
+    ],
+    ids=lambda path: ".".join(map(str, path)),
+)
+async def test_each_field_is_shown_or_left_out_for_a_reason(
+    account: PlugchoiceAccount, path: tuple[str | int, ...]
+) -> None:
+    """A reader of the reference finds every field of a charger again."""
+    name = ".".join(str(key) for key in path[1:] if not isinstance(key, int))
+    value = value_at(payload("charger"), path)
+    sound = await device_by(account)
+    body = changed(payload("charger"), path, other(name, value))
+    device = await device_by(account, charger=body)
+    assert (shown_of(device) != shown_of(sound)) is (name not in LEFT_OUT)
 
 
 @pytest.mark.parametrize("name", ["charger", "chargers", "power_usage", "transactions"])

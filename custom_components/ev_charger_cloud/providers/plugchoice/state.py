@@ -629,6 +629,7 @@ class ChargerState:
             Reading.LAST_HEARTBEAT: charger.last_heartbeat_at,
             Reading.LAST_CONNECTION: charger.last_connection_at,
             Reading.LAST_DISCONNECTION: charger.last_disconnection_at,
+            Reading.CREATED_AT: charger.created_at,
             Reading.SETUP_PENDING: charger.setup_pending,
             Reading.SETUP_COMPLETED: charger.setup_completed,
             Reading.SERVER: charger.server,

@@ -86,6 +86,7 @@ class Charger(Wire):
     setup_completed: bool | None = None
     blocked: bool | None = None
     max_current: float | None = None  # A
+    created_at: datetime | None = None
     licenses: Licenses | None = part(Licenses)
     model: Model | None = part(Model)
     permissions: Permissions | None = part(Permissions)
