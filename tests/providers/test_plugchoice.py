@@ -490,6 +490,54 @@ async def test_offline_in_mid_session_freezes_nothing(
     assert device.readings[Reading.STOP_REASON] is StopReason.LOCAL
 
 
+async def test_unused_connector_shows_no_rows_of_unknowns(
+    account: PlugchoiceAccount,
+) -> None:
+    """What is about sessions comes with the first one, and stays."""
+    account.cloud.add_charger(Station("d3b0", "Unused"))
+    provider = account.provider()
+    about = {
+        Reading.SESSION_ENERGY,
+        Reading.SESSION_START,
+        Reading.STOP_REASON,
+        Reading.LIFETIME_ENERGY,
+        Reading.CURRENT_OFFERED,
+    }
+    device = await device_of(provider, "d3b0")
+    assert not about & device.readings.keys()
+    connector = account.cloud.stations["d3b0"].connector(1)
+    connector.plug_in()
+    connector.start()
+    account.step(60)
+    assert about <= (await device_of(provider, "d3b0")).readings.keys()
+    connector.unplug()
+    connector.sessions.clear()
+    again = await device_of(account.provider(), "d3b0")
+    assert about - again.readings.keys() == {Reading.CURRENT_OFFERED}
+
+
+async def test_sessions_of_a_location_without_their_chargers(
+    account: PlugchoiceAccount,
+) -> None:
+    """Then each charger is asked for its own."""
+    for charger in (DRIVEWAY, GARAGE):
+        account.connector(charger).plug_in()
+        account.connector(charger).start(BLUE)
+    listed = [
+        account.cloud.chargers[DRIVEWAY].transaction(
+            account.connector().sessions[-1], account.cloud.quirks
+        )
+    ]
+    del listed[0]["charger"]
+    account.answer("/sites/[^/]+/transactions", {"data": listed})
+    provider = account.provider()
+    await provider.poll()
+    account.step(61)
+    device = await device_of(provider)
+    assert device.readings[Reading.SESSION_START] is not None
+    assert "GET /chargers/driveway/transactions" in account.requests()
+
+
 async def test_never_seen_charger_is_offline(account: PlugchoiceAccount) -> None:
     account.cloud.add_charger(Station("d3b0", "Boxed", online=False))
     device = await device_of(account.provider(), "d3b0")
@@ -586,7 +634,7 @@ async def test_nothing_was_ever_measured(
     connector.plug_in()
     provider = account.provider()
     device = await device_of(provider, "d3b0")
-    assert device.readings[Reading.LIFETIME_ENERGY] is None
+    assert Reading.LIFETIME_ENERGY not in device.readings
     assert device.readings[Reading.POWER] == 0
     assert not [
         record

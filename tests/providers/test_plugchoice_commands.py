@@ -348,7 +348,8 @@ async def test_charger_that_goes_on_preparing_has_a_vehicle(
     account.connector().plug_in()
     assert (await read(provider)).readings[Reading.PLUG] is False
     account.step(301)
-    assert (await read(provider)).readings[Reading.PLUG] is True
+    device = (await provider.poll()).fleet[DRIVEWAY]
+    assert device.readings[Reading.PLUG] is True
 
 
 async def test_start_is_followed_to_its_session(
@@ -1336,6 +1337,29 @@ async def test_offer_is_no_limit(
     device = await read(provider)
     assert device.readings[Reading.CURRENT_OFFERED] == 9
     assert device.controls[Control.CURRENT_LIMIT].value is None
+
+
+async def test_limit_that_was_rejected_is_none(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    charge(account).set_limit("balancer", 9)
+    await provider.poll()
+    account.cloud.quirks["reject"] = ["charge-limit", "charging-profile"]
+    for duration in (None, timedelta(minutes=10)):
+        with pytest.raises(CommandRefusedError):
+            await provider.execute(limit(8.0, duration=duration))
+    assert (await read(provider)).controls[Control.CURRENT_LIMIT].value is None
+
+
+async def test_limit_that_may_have_been_taken_is_looked_for(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    charge(account)
+    await provider.poll()
+    account.cloud.quirks["no_answer"] = True
+    with pytest.raises(CommandRefusedError):
+        await provider.execute(limit(8.0))
+    assert (await read(provider)).controls[Control.CURRENT_LIMIT].value == 8
 
 
 async def test_limit_of_a_session_is_known_after_a_restart(

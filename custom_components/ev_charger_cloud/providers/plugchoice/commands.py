@@ -1,7 +1,7 @@
 """Carrying commands out, and judging how they ended."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 import logging
@@ -259,17 +259,18 @@ class Commands:
                 periods=(SchedulePeriod(start_period=0, limit=limit),),
             )
             return await self._set_profile(connector.charger, connector.number, profile)
-        connector.ask(limit)
         order = Order(
             number=connector.number, value=limit, stack_level=self._stack_level
         )
-        return await self._send(connector.charger, Control.CURRENT_LIMIT, order)
+        with _asking(connector, limit):
+            return await self._send(connector.charger, Control.CURRENT_LIMIT, order)
 
     async def _clear_limit(self, connector: ConnectorState) -> CommandResult:
         """Remove the limit at this account's stack level, nobody else's."""
-        connector.ask(None)
         order = Order(number=connector.number, stack_level=self._stack_level)
-        return await self._send(connector.charger, ClearLimit, order)
+        result = await self._send(connector.charger, ClearLimit, order)
+        connector.ask(None)
+        return result
 
     async def _set_profile(
         self, station: ChargerState, number: int | None, profile: ChargingProfile
@@ -283,15 +284,18 @@ class Commands:
         check_profile(
             profile, highest=station.maximum_current(number) if amperes else None
         )
-        if (
-            number is not None
-            and amperes
+        order = Order(number=number, profile=profile)
+        limits_session = (
+            amperes
             and profile.purpose is ProfilePurpose.TX
             and profile.stack_level == self._stack_level
+        )
+        with (
+            _asking(station.connectors[number], profile.periods[0].limit)
+            if limits_session and number is not None
+            else nullcontext()
         ):
-            station.connectors[number].ask(profile.periods[0].limit)
-        order = Order(number=number, profile=profile)
-        result = await self._send(station, SetChargingProfile, order)
+            result = await self._send(station, SetChargingProfile, order)
         return replace(result, id=str(profile_id(profile)))
 
     async def _plug_and_charge(
@@ -372,6 +376,18 @@ def _judge(action: Action, answer: object) -> CommandResult:
     if verdict not in _ACCEPTED:
         raise CommandRefusedError(verdict, reason=Refusal.REJECTED)
     return CommandResult(message=verdict)
+
+
+@contextmanager
+def _asking(connector: ConnectorState, limit: float) -> Iterator[None]:
+    """Remember a limit that was taken, or may have been."""
+    try:
+        yield
+    except ChargingError as err:
+        if err.uncertain:
+            connector.ask(limit)
+        raise
+    connector.ask(limit)
 
 
 @contextmanager

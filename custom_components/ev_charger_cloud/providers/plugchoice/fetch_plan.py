@@ -306,13 +306,11 @@ class FetchPlan:
         if not station.newest(f"values/{number}", sent_at):
             return
         meter, device_id = connector.meter, connector.device_id
-        registers = self._context.memory.setdefault("registers", {})
-        if meter.lifetime is None:
-            meter.lifetime = registers.get(device_id)
         meter.take_values(message, self._context.monotonic())
-        # Without it, a reload would take the next bad sample for the truth.
-        if meter.lifetime is not None and meter.lifetime != registers.get(device_id):
-            registers[device_id] = meter.lifetime
+        if meter.lifetime is not None and meter.lifetime != station.registers.get(
+            device_id
+        ):
+            station.registers[device_id] = meter.lifetime
             self._context.save()
 
     async def _fetch_granted(
@@ -342,8 +340,10 @@ class FetchPlan:
         sent_at = self._context.monotonic()
         running: dict[str, list[Transaction]] = {}
         for item in await self._client.running_transactions(uuid):
-            if item.charger and item.charger.uuid:
-                running.setdefault(item.charger.uuid.lower(), []).append(item)
+            if item.charger is None or item.charger.uuid is None:
+                # Whose it is, nobody says: then charger by charger.
+                raise NotFoundError("no charger", reason="not_found")
+            running.setdefault(item.charger.uuid.lower(), []).append(item)
         for station in members:
             if station.newest("active", sent_at):
                 station.transactions.take_active(running.get(station.uuid, ()))

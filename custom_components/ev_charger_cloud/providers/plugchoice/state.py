@@ -106,12 +106,35 @@ class ConnectorState:
         charger = self.charger
         return charger.transactions.running(self.payload, alone=charger.alone)
 
+    @property
+    def had_session(self) -> bool:
+        """Return whether there ever was a session, also before a restart.
+
+        Nobody misses rows about sessions at a connector that is not used.
+        """
+        memory = self.charger.context.memory
+        known: list[str] = memory.setdefault("sessions", [])
+        if self.device_id in known:
+            return True
+        if not (self.in_session or self.transactions):
+            return False
+        known.append(self.device_id)
+        self.charger.context.save()
+        return True
+
+    @property
+    def awaits_vehicle(self) -> bool:
+        """Return whether a start of ours may be all there is to the status."""
+        return self.started is not None and self.started.word is not None
+
     def take(self, payload: Connector) -> None:
         """Take what the cloud says of the connector; make due what hangs on it."""
         before, self.payload = self.payload.status, payload
+        charger, schedule = self.charger, self.charger.schedule
+        if self.meter.lifetime is None:
+            self.meter.lifetime = charger.registers.get(self.device_id)
         if before == payload.status:
             return
-        charger, schedule = self.charger, self.charger.schedule
         if before == "Preparing" or self.in_session:
             self.started = self.started and replace(self.started, word=None)
         for what in (f"values/{self.number}", "settings/socket-lock"):
@@ -282,14 +305,15 @@ class ConnectorState:
             Reading.CONNECTOR_FORMAT: self.payload.format,
             Reading.POWER_TYPE: self.payload.power_type,
             Reading.PHASE_ROTATION: self.payload.phase_rotation,
-            Reading.LIFETIME_ENERGY: self.meter.lifetime,
             Reading.LAST_UPDATE: self.meter.sampled_at,
         }
+        if self.meter.lifetime is not None:
+            readings[Reading.LIFETIME_ENERGY] = self.meter.lifetime
         offered = self.offered
         self._tells_offer |= offered is not None
         if self._tells_offer:
             readings[Reading.CURRENT_OFFERED] = offered
-        if self.charger.access.allows("transactions"):
+        if self.charger.access.allows("transactions") and self.had_session:
             readings |= self._session_readings()
         return readings
 
@@ -437,6 +461,15 @@ class ChargerState:
         return kept
 
     @property
+    def registers(self) -> dict[str, float]:
+        """Return what the registers showed last, by device, also over a restart.
+
+        Without it, a reload would take the next bad sample for the truth.
+        """
+        kept: dict[str, float] = self.context.memory.setdefault("registers", {})
+        return kept
+
+    @property
     def _permissions(self) -> Permissions:
         """Return what the account may do here; nothing but None when nobody says."""
         stated = self.state.permissions if self.state else None
@@ -456,6 +489,15 @@ class ChargerState:
     def allows(self, what: Control | type[Command]) -> bool:
         """Return whether the endpoint of a command is open, as far as is known."""
         return self.access.allows(BY_COMMAND[what].path)
+
+    @property
+    def moving(self) -> bool:
+        """Return whether readings may change though nothing new is read."""
+        return bool(
+            self.in_session
+            or self.access.closed
+            or any(each.awaits_vehicle for each in self.connectors.values())
+        )
 
     def forbidden(self) -> list[str]:
         """Return the endpoints that the account lacks the right to."""

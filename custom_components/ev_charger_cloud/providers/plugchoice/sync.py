@@ -161,11 +161,7 @@ class PlugchoiceSync:
             hurried = True
             if self.hurried:
                 break
-        changed = [
-            each
-            for each in stations
-            if each.changed or each.in_session or each.access.closed
-        ]
+        changed = [each for each in stations if each.changed or each.moving]
         async for station in _by_turns(changed):
             self._translate(station)
 
