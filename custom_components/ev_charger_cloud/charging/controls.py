@@ -48,6 +48,8 @@ class ControlState:
     `value` is None when it is not known or, for a number or a point in time,
     when nothing is set. `minimum`, `maximum` and `step` are for numbers,
     `options` for choices. `timed` says that the cloud can set the value for a while.
+
+    A maximum below the minimum is none that anything could be held to.
     """
 
     value: ControlValue = None
@@ -56,3 +58,12 @@ class ControlState:
     step: float | None = None
     options: tuple[str, ...] = ()
     timed: bool = False
+
+    def __post_init__(self) -> None:
+        """Leave open a bound that cannot be."""
+        if (
+            self.minimum is not None
+            and self.maximum is not None
+            and self.maximum < self.minimum
+        ):
+            object.__setattr__(self, "maximum", None)

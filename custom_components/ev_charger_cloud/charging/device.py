@@ -6,7 +6,7 @@ from enum import StrEnum, unique
 
 from .commands import Command
 from .controls import Control, ControlState
-from .readings import Reading, Value
+from .readings import NEVER_NEGATIVE, Reading, Value
 
 
 @unique
@@ -57,6 +57,8 @@ class Device:
     marks a device of which the cloud says it, if not yet, and a connector where this is
     not merely its charger's. `stale` says that this poll could not read the device: its
     readings are the last known.
+
+    A reading that cannot be, whatever the cloud says, is unknown.
     """
 
     id: str
@@ -76,6 +78,14 @@ class Device:
     readings: Mapping[Reading, Value] = field(default_factory=dict)
     controls: Mapping[Control, ControlState] = field(default_factory=dict)
     commands: Mapping[type[Command], frozenset[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Leave unknown what cannot be."""
+        for reading in NEVER_NEGATIVE:
+            value = self.readings.get(reading)
+            if isinstance(value, int | float) and value < 0:
+                readings = {**self.readings, reading: None}
+                object.__setattr__(self, "readings", readings)
 
     @property
     def charging(self) -> bool:

@@ -318,4 +318,20 @@ VOLTAGES = (
     Reading.VOLTAGE_PHASE_3,
 )
 
+NEVER_NEGATIVE = (
+    Reading.CURRENT_OFFERED,
+    Reading.POWER_OFFERED,
+    Reading.MAXIMUM_CURRENT,
+    Reading.MAXIMUM_POWER,
+    Reading.STATE_OF_CHARGE,
+    Reading.LIFETIME_ENERGY,
+    Reading.SESSION_ENERGY,
+    Reading.SESSION_DURATION,
+    Reading.TIME_REMAINING,
+    Reading.LAST_SESSION_ENERGY,
+    Reading.SURPLUS_ENERGY,
+    *VOLTAGES,
+)
+"""What a minus makes nonsense of; power and currents flow back from some vehicles."""
+
 type Value = bool | int | float | str | datetime | Money | None
