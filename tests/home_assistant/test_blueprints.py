@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 import shutil
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
+    async_mock_service,
 )
 
 from custom_components.ev_charger_cloud.const import DOMAIN
@@ -23,7 +25,7 @@ from custom_components.ev_charger_cloud.providers import transport
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
 from homeassistant.components.blueprint import models
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, SupportsResponse
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -351,3 +353,566 @@ class TestSolarSurplus:
         house.measure = lambda: house.show("sensor.grid", "unavailable")
         await house.pass_time(minutes=15)
         assert house.connector.power_w == 0
+
+
+class TestHouseFuse:
+    """The chargers get what the house leaves of its fuse."""
+
+    FUSE = 35.0
+    # What the world takes from being asked to obeying, and the meter to tell, in s.
+    REACTION = 15.0
+
+    @pytest.fixture
+    def chargers(self) -> int:
+        return 3
+
+    @pytest.fixture
+    def load(self, house: House) -> list[float]:
+        """Return the current of the rest of the house, to be changed."""
+        load = [5.0]
+        house.step = 5
+
+        def measure() -> None:
+            for phase in range(3):
+                house.show(
+                    f"sensor.mains_{phase + 1}",
+                    round(self.mains(house, load, phase), 1),
+                    device_class="current",
+                    unit_of_measurement="A",
+                )
+
+        house.measure = measure
+        measure()
+        return load
+
+    @staticmethod
+    def mains(house: House, load: list[float], phase: int = 0) -> float:
+        """Return what flows through a phase of the fuse."""
+        return load[0] + sum(each.currents[phase] for each in house.connectors)
+
+    async def automate(self, house: House, **inputs: Any) -> None:
+        """Have the chargers share the fuse."""
+        await house.automate(
+            "house_fuse",
+            {
+                "mains_current": [f"sensor.mains_{phase}" for phase in (1, 2, 3)],
+                "fuse": self.FUSE,
+                "charging_limits": house.all_of("number", "charging_current"),
+                "charging_switches": house.all_of("switch", "charging"),
+                "charging_currents": [
+                    entity_id
+                    for phase in (1, 2, 3)
+                    for entity_id in house.all_of("sensor", f"current_phase_{phase}")
+                ],
+                **inputs,
+            },
+        )
+
+    async def watch(
+        self, house: House, load: list[float], minutes: float, worst: list[float]
+    ) -> None:
+        """Let time pass, and note for how long the fuse was passed at a stretch."""
+        passed = 0.0
+        for _ in range(int(minutes * 60 / house.step)):
+            await house.pass_time(seconds=house.step)
+            over = self.mains(house, load) > self.FUSE
+            passed = passed + house.step if over else 0.0
+            worst.append(passed)
+
+    async def test_day(self, house: House, load: list[float]) -> None:
+        """Vehicles come, the house cooks and showers, vehicles go."""
+        await self.automate(house)
+        worst: list[float] = []
+        for connector in house.connectors:
+            connector.plug_in(Car(soc=0.1, max_current=16.0, phases=3))
+            await self.watch(house, load, 6, worst)
+        # All charge, and use what there is.
+        assert all(each.power_w > 0 for each in house.connectors)
+        assert self.FUSE - 8 <= self.mains(house, load) <= self.FUSE
+        # The house takes more, and more: the last in the list has to wait.
+        load[0] = 14.0
+        await self.watch(house, load, 4, worst)
+        assert all(each.power_w > 0 for each in house.connectors)
+        load[0] = 20.0
+        await self.watch(house, load, 4, worst)
+        flows = [each.power_w > 0 for each in house.connectors]
+        assert flows == [True, True, False]
+        # Nothing is left for anybody.
+        load[0] = 30.0
+        await self.watch(house, load, 4, worst)
+        assert not any(each.power_w for each in house.connectors)
+        # The kitchen rests: all go on, one after the other.
+        load[0] = 3.0
+        await self.watch(house, load, 10, worst)
+        assert all(each.power_w > 0 for each in house.connectors)
+        # One leaves: the others get its share.
+        house.connectors[0].unplug()
+        await self.watch(house, load, 8, worst)
+        assert house.connectors[1].currents[0] >= 14
+        assert house.connectors[2].currents[0] >= 14
+        assert max(worst) <= self.REACTION
+
+    async def test_random_house(self, house: House, load: list[float]) -> None:
+        """Whatever the house does, the fuse is not passed longer than one reaction."""
+        await self.automate(house)
+        for connector in house.connectors:
+            connector.plug_in(Car(soc=0.1))
+        await self.watch(house, load, 6, [])
+        worst: list[float] = []
+        random = Random(7)
+        for _ in range(12):
+            load[0] = random.uniform(0, self.FUSE)
+            await self.watch(house, load, random.choice([0.5, 1, 3]), worst)
+        assert max(worst) <= self.REACTION
+        assert any(worst)
+
+    async def test_silent_meter(self, house: House, load: list[float]) -> None:
+        """Without the meter the chargers fall back."""
+        await self.automate(house, fallback_current=8)
+        for connector in house.connectors[:2]:
+            connector.plug_in(Car(soc=0.1))
+        await self.watch(house, load, 8, [])
+        assert min(each.currents[0] for each in house.connectors[:2]) > 10
+        house.measure = lambda: house.show("sensor.mains_2", "unavailable")
+        await house.pass_time(minutes=2)
+        assert [each.currents[0] for each in house.connectors] == [8, 8, 0]
+
+    async def test_without_switches(self, house: House, load: list[float]) -> None:
+        """Chargers that may not be paused get no less than the lowest current."""
+        await self.automate(house, charging_switches=[])
+        for entity_id, connector in zip(
+            house.all_of("switch", "charging"), house.connectors, strict=True
+        ):
+            connector.plug_in(Car(soc=0.1))
+            await house.home.services.async_call(
+                "switch", "turn_on", {"entity_id": entity_id}, blocking=True
+            )
+        await house.pass_time(minutes=4)
+        load[0] = 25.0
+        await house.pass_time(minutes=3)
+        assert [each.currents[0] for each in house.connectors] == [6, 6, 6]
+
+
+class TestCheapestHours:
+    """Charging takes the cheapest quarters of an hour before the deadline."""
+
+    # Prices (ct) from 18:00 on, an hour each; the car is plugged in at 18:02.
+    PRICES = (40, 38, 35, 30, 25, 22, 20, 12, 10, 11, 15, 28, 39)
+
+    @pytest.fixture
+    def midnight(self, house: House) -> datetime:
+        """Return the beginning of the day; time may pass in big steps."""
+        house.step = 60
+        return dt_util.utcnow().replace(hour=0, minute=0)
+
+    async def automate(self, house: House, **inputs: Any) -> None:
+        """Have the charger wait for low prices."""
+        await house.home.config.async_set_time_zone("UTC")
+        await house.automate(
+            "cheapest_hours",
+            {
+                "charger": house.device_id,
+                "charging_switch": house.entity("switch", "charging"),
+                "session_energy": house.entity("sensor", "session_energy"),
+                "energy": 22,
+                "power": 11,
+                **inputs,
+            },
+        )
+
+    def show(self, house: House, day: datetime, prices: tuple[float, ...]) -> None:
+        """Have the sensor show prices, in the shape of many integrations."""
+        house.show(
+            "sensor.price",
+            prices[0],
+            raw_today=[
+                {
+                    "start": (day + timedelta(hours=18 + hour)).isoformat(),
+                    "value": price,
+                }
+                for hour, price in enumerate(prices)
+            ],
+            raw_tomorrow=[],
+        )
+
+    async def hours(self, house: House, until: datetime) -> dict[str, int]:
+        """Let time pass, and return in which hours how many minutes were charged."""
+        charged: dict[str, int] = {}
+        while dt_util.utcnow() < until:
+            await house.pass_time(seconds=60)
+            if house.connector.power_w > 0:
+                hour = (dt_util.utcnow() - timedelta(seconds=30)).strftime("%H")
+                charged[hour] = charged.get(hour, 0) + 1
+        return charged
+
+    async def test_night(self, house: House, midnight: datetime) -> None:
+        """Two hours' worth is charged in the two cheapest hours, and then no more."""
+        self.show(house, midnight, self.PRICES)
+        await self.automate(house, price_sensor="sensor.price")
+        house.connector.plug_in(Car(soc=0.1, max_current=16.0, phases=3))
+        charged = await self.hours(house, midnight + timedelta(hours=31.2))
+        assert charged.keys() <= {"01", "02", "03"}
+        assert charged["02"] >= 55
+        assert charged["03"] >= 50
+        assert (
+            20_000
+            <= sum(session.energy_wh for session in house.connector.sessions)
+            <= 23_500
+        )
+        assert house.connector.power_w == 0
+
+    async def test_prices_change(self, house: House, midnight: datetime) -> None:
+        """New prices make a new plan."""
+        self.show(house, midnight, self.PRICES)
+        await self.automate(house, price_sensor="sensor.price")
+        house.connector.plug_in(Car(soc=0.1))
+        await self.hours(house, midnight + timedelta(hours=20))
+        assert house.connector.meter_wh == 0
+        self.show(house, midnight, (*self.PRICES[:4], 1, 2, *self.PRICES[6:]))
+        charged = await self.hours(house, midnight + timedelta(hours=31))
+        assert charged.keys() <= {"22", "23", "02"}
+        assert charged["22"] >= 55
+        assert charged["23"] >= 50
+
+    async def test_short_of_time(self, house: House, midnight: datetime) -> None:
+        """Where all the time is needed all of it is used, whatever it costs."""
+        self.show(house, midnight, self.PRICES)
+        await self.automate(
+            house, price_sensor="sensor.price", deadline="20:00:00", energy=40
+        )
+        house.connector.plug_in(Car(soc=0.1))
+        charged = await self.hours(house, midnight + timedelta(hours=20.5))
+        assert charged["18"] >= 50
+        assert charged["19"] >= 58
+        # The vehicle had to leave.
+        assert charged.get("20", 0) <= 6
+
+    async def test_unknown_prices(self, house: House, midnight: datetime) -> None:
+        """Tomorrow's prices come later: until then only what is cheap today is used."""
+        self.show(house, midnight, self.PRICES[:6])
+        await self.automate(house, price_sensor="sensor.price", energy=33)
+        house.connector.plug_in(Car(soc=0.1))
+        charged = await self.hours(house, midnight + timedelta(hours=22))
+        assert charged == {}
+        self.show(house, midnight, self.PRICES)
+        charged = await self.hours(house, midnight + timedelta(hours=31))
+        assert {"01", "02", "03"} <= charged.keys()
+        assert charged.keys() <= {"01", "02", "03", "04", "22"}
+
+    async def test_action(self, house: House, midnight: datetime) -> None:
+        """Prices may come from an action, by area and with other names."""
+        calls = async_mock_service(
+            house.home,
+            "prices",
+            "fetch",
+            response={
+                "AREA": [
+                    {
+                        "start": (midnight + timedelta(hours=18 + hour)).isoformat(),
+                        "end": (midnight + timedelta(hours=19 + hour)).isoformat(),
+                        "price": price,
+                    }
+                    for hour, price in enumerate(self.PRICES)
+                ]
+            },
+            supports_response=SupportsResponse.ONLY,
+        )
+        await self.automate(
+            house,
+            price_action=[{"action": "prices.fetch", "response_variable": "prices"}],
+            energy=11,
+        )
+        house.connector.plug_in(Car(soc=0.1))
+        charged = await self.hours(house, midnight + timedelta(hours=31))
+        assert calls
+        assert charged.keys() <= {"02", "03"}
+        assert charged["02"] >= 55
+
+    async def test_no_prices(self, house: House, midnight: datetime) -> None:
+        """Without any price it is charged at once; one that leaves ends the plan."""
+        await self.automate(house, energy=5)
+        house.connector.plug_in(Car(soc=0.1))
+        charged = await self.hours(house, midnight + timedelta(hours=19.5))
+        assert 25 <= charged["18"] <= 40
+        assert house.connector.power_w == 0
+        house.connector.unplug()
+        await house.pass_time(minutes=10)
+        assert house.home.states.get("automation.it").attributes["current"] == 0
+
+
+class Messages:
+    """What people are told."""
+
+    def __init__(self, home: HomeAssistant) -> None:
+        """Listen."""
+        self.calls = async_mock_service(home, "notify", "phone")
+
+    # What blueprints ask for as their action.
+    action = (
+        {
+            "action": "notify.phone",
+            "data": {"title": "{{ title }}", "message": "{{ message }}"},
+        },
+    )
+
+    def told(self) -> list[str]:
+        """Return what was told since the last time."""
+        texts = [call.data["message"] for call in self.calls]
+        self.calls.clear()
+        return texts
+
+
+@pytest.fixture
+def messages(home: HomeAssistant) -> Messages:
+    """Return what people are told."""
+    return Messages(home)
+
+
+class TestMessages:
+    """People are told when charging is finished, stalled or faulted."""
+
+    async def automate(self, house: House, **inputs: Any) -> None:
+        """Have all chargers tell."""
+        await house.automate(
+            "charging_messages",
+            {
+                "chargers": {"device_id": house.device_ids},
+                "notify": list(Messages.action),
+                **inputs,
+            },
+        )
+
+    async def charge(self, house: House, minutes: float) -> None:
+        """Let the car charge for a while and leave."""
+        switch = {"entity_id": house.entity("switch", "charging")}
+        await house.home.services.async_call("switch", "turn_on", switch, blocking=True)
+        await house.until(lambda: house.state("binary_sensor", "charging") == "on")
+        await house.pass_time(minutes=minutes)
+        house.connector.unplug()
+        await house.pass_time(minutes=4)
+
+    async def test_finished(self, house: House, messages: Messages) -> None:
+        """A session is told once, with energy, duration and cost."""
+        await self.automate(house, least_energy=1)
+        house.connector.plug_in(Car(soc=0.1, max_current=16.0, phases=3))
+        await house.pass_time(minutes=2)
+        await self.charge(house, 60)
+        (message,) = messages.told()
+        assert message.startswith("Charging is finished: 11.")
+        assert " kWh in 1:0" in message
+        # Not worth a message.
+        house.connector.plug_in(Car(soc=0.1))
+        await house.pass_time(minutes=2)
+        await self.charge(house, 1)
+        assert messages.told() == []
+
+    async def test_stalled(self, house: House, messages: Messages) -> None:
+        """A vehicle that takes nothing is told after a while, once."""
+        await self.automate(house, stalled_for={"minutes": 5})
+        car = house.connector.plug_in(Car(soc=0.1))
+        await house.pass_time(minutes=2)
+        switch = {"entity_id": house.entity("switch", "charging")}
+        await house.home.services.async_call("switch", "turn_on", switch, blocking=True)
+        await house.until(lambda: house.state("binary_sensor", "charging") == "on")
+        car.max_current = 0
+        await house.until(lambda: house.state("binary_sensor", "stalled") == "on")
+        await house.pass_time(minutes=4)
+        assert messages.told() == []
+        await house.pass_time(minutes=10)
+        assert messages.told() == [
+            "A vehicle is plugged in and may charge, but no energy flows: "
+            "the vehicle does not take any."
+        ]
+
+    async def test_faulted(self, house: House, messages: Messages) -> None:
+        """A fault is told with its code."""
+        await self.automate(house)
+        house.connector.set_fault("GroundFailure")
+        await house.pass_time(minutes=4)
+        assert messages.told() == ["The charger reports a fault: ground failure."]
+
+    async def test_default(self, house: House) -> None:
+        """Without an action of one's own it is a notification."""
+        calls = async_mock_service(house.home, "persistent_notification", "create")
+        await house.automate(
+            "charging_messages", {"chargers": {"device_id": house.device_ids}}
+        )
+        house.connector.set_fault("GroundFailure")
+        await house.pass_time(minutes=4)
+        (call,) = calls
+        assert "Charger 00001" in call.data["title"]
+
+
+class TestHold:
+    """A vehicle waits until it is allowed to charge."""
+
+    @pytest.fixture
+    async def allow(self, house: House) -> Callable[[bool], Any]:
+        """Return what gives or takes the permission, which is not given yet."""
+        assert await async_setup_component(
+            house.home, "input_boolean", {"input_boolean": {"allowed": None}}
+        )
+
+        async def allow(allowed: bool) -> None:
+            await house.home.services.async_call(
+                "input_boolean",
+                "turn_on" if allowed else "turn_off",
+                {"entity_id": "input_boolean.allowed"},
+                blocking=True,
+            )
+            await house.pass_time(minutes=2)
+
+        return allow
+
+    async def automate(self, house: House, **inputs: Any) -> None:
+        """Have the charger hold vehicles."""
+        await house.automate(
+            "hold_until_allowed",
+            {
+                "charger": house.device_id,
+                "charging_switch": house.entity("switch", "charging"),
+                "permission": "input_boolean.allowed",
+                "notify": list(Messages.action),
+                **inputs,
+            },
+        )
+
+    async def test_hold(
+        self, house: House, allow: Callable[[bool], Any], messages: Messages
+    ) -> None:
+        """It waits, is allowed, and may no longer."""
+        await self.automate(
+            house, notify=[{"action": "notify.phone", "data": {"message": "It waits"}}]
+        )
+        # This charger begins by itself.
+        house.connector.station.auto_start = True
+        house.connector.plug_in(Car(soc=0.1))
+        await house.pass_time(minutes=3)
+        assert house.connector.power_w == 0
+        assert messages.told() == ["It waits"]
+        await house.pass_time(minutes=20)
+        assert house.connector.power_w == 0
+        await allow(True)
+        assert house.connector.power_w > 0
+        await allow(False)
+        assert house.connector.power_w == 0
+        # Somebody starts it at the charger.
+        house.connector.start()
+        await house.pass_time(minutes=3)
+        assert house.connector.power_w == 0
+        assert messages.told() == []
+
+    async def test_allowed_before(
+        self, house: House, allow: Callable[[bool], Any]
+    ) -> None:
+        """Where it is allowed already a vehicle is not held, but asked for each time."""
+        await self.automate(house, ask_each_time=True)
+        await allow(True)
+        house.connector.plug_in(Car(soc=0.1))
+        await house.pass_time(minutes=3)
+        assert house.connector.power_w > 0
+        house.connector.unplug()
+        await house.pass_time(minutes=3)
+        assert house.home.states.get("input_boolean.allowed").state == "off"
+        house.connector.plug_in(Car(soc=0.1))
+        await house.pass_time(minutes=3)
+        assert house.connector.power_w == 0
+
+
+class TestRemind:
+    """People are reminded of a vehicle that should be plugged in."""
+
+    @pytest.fixture(autouse=True)
+    async def evening(self, house: House, messages: Messages) -> None:
+        """Have the vehicle at home and half empty; the time is 18:02."""
+        await house.home.config.async_set_time_zone("UTC")
+        house.step = 60
+        house.show("person.me", "home")
+        house.show("sensor.car", 42, device_class="battery")
+        await house.automate(
+            "remind_to_plug_in",
+            {
+                "vehicle_connected": house.all_of("binary_sensor", "plug"),
+                "time": "18:10:00",
+                "weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+                "presence": "person.me",
+                "vehicle_level": "sensor.car",
+                "enough": 60,
+                "notify": list(Messages.action),
+            },
+        )
+
+    async def test_remind(self, house: House, messages: Messages) -> None:
+        """At home, not plugged in, not full: once an evening."""
+        await house.pass_time(minutes=30)
+        assert messages.told() == ["No vehicle is plugged in, and its level is 42 %."]
+
+    @pytest.mark.parametrize("why", ["plugged in", "away", "full", "unknown"])
+    async def test_no_need(self, house: House, messages: Messages, why: str) -> None:
+        """Who is plugged in, away or full is not reminded, nor who may be plugged in."""
+        match why:
+            case "plugged in":
+                house.connector.plug_in(Car())
+            case "away":
+                house.show("person.me", "not_home")
+            case "full":
+                house.show("sensor.car", 60, device_class="battery")
+            case "unknown":
+                house.connector.station.set_online(False)
+        await house.pass_time(minutes=30)
+        assert messages.told() == []
+
+    async def test_level_not_known(self, house: House, messages: Messages) -> None:
+        """What is not known is no reason to stay silent."""
+        house.show("sensor.car", "unknown", device_class="battery")
+        await house.pass_time(minutes=30)
+        assert messages.told() == ["No vehicle is plugged in."]
+
+
+class TestStopAtTarget:
+    """Charging stops when the vehicle has what it should get."""
+
+    async def automate(self, house: House, **inputs: Any) -> None:
+        """Have charging stop, and begin it."""
+        await house.automate(
+            "stop_at_target",
+            {
+                "charging_switch": house.entity("switch", "charging"),
+                "session_energy": house.entity("sensor", "session_energy"),
+                "notify": list(Messages.action),
+                **inputs,
+            },
+        )
+        house.step = 20
+        house.connector.plug_in(Car(soc=0.1, capacity_wh=50_000))
+        await house.pass_time(minutes=2)
+        switch = {"entity_id": house.entity("switch", "charging")}
+        await house.home.services.async_call("switch", "turn_on", switch, blocking=True)
+        await house.until(lambda: house.connector.power_w > 0)
+
+    async def test_energy(self, house: House, messages: Messages) -> None:
+        """It stops after so many kWh."""
+        await self.automate(house, energy=4)
+        await house.until(lambda: house.connector.power_w == 0, minutes=40)
+        assert 4000 <= house.connector.sessions[-1].energy_wh <= 4500
+        await house.pass_time(minutes=20)
+        assert house.connector.power_w == 0
+        assert messages.told() == ["The vehicle has what it should get."]
+
+    async def test_level(self, house: House, messages: Messages) -> None:
+        """It stops at a level of the vehicle."""
+
+        def measure() -> None:
+            car = house.connector.car
+            house.show("sensor.car", round(car.soc * 100) if car else "unknown")
+
+        house.measure = measure
+        await self.automate(house, vehicle_level="sensor.car", level=20)
+        await house.until(lambda: house.connector.power_w == 0, minutes=60)
+        assert 0.19 <= house.connector.car.soc <= 0.21
+
+    async def test_neither(self, house: House) -> None:
+        """Without a target nothing is stopped."""
+        await self.automate(house)
+        await house.pass_time(minutes=30)
+        assert house.connector.power_w > 0
