@@ -124,7 +124,25 @@ async def _scene(folder: Path, size: int) -> AsyncIterator[Scene]:
         await dashboard.install(stage.home)
         if size == 10:
             await enliven(stage)
+            await _vary(stage)
         yield Scene(stage, simulator, size)
+
+
+async def _vary(stage: Stage) -> None:
+    """Have one charger wait, one fail, and one car draw less than it may."""
+    changes: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
+        "Harbour Office": (("limit", {"source": "site", "amps": 0}),),
+        "Garage North 2": (("plug_in", {}), ("fault", {"code": "GroundFailure"})),
+        "Garage connector 1": (("plug_in", {"max_current": 10}), ("start", {})),
+    }
+    for charger in stage.chargers:
+        outlet = charger.outlet(stage.clouds[charger.provider]["stations"])
+        status = charger.entity("sensor", "status")
+        for operation, body in changes.get(charger.name, ()):
+            assert outlet
+            assert status
+            await stage.world.do(outlet, operation, **body)
+            await stage.home.act("homeassistant.update_entity", status.id)
 
 
 def _fleet(size: int) -> Simulator:

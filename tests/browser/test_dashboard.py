@@ -321,8 +321,8 @@ async def test_what_charges_comes_first(scene: Scene, looker: Looker) -> None:
     await expect(idle.locator("ev-charger-cloud-card").first).to_have_attribute(
         "data-size", "compact"
     )
-    charging = sections.first.locator("ev-charger-cloud-card").first
-    await charging.screenshot(path=PICTURES / "card.png")
+    card = view.card("Garage North 1 Left")
+    await card.screenshot(path=PICTURES / "card.png")
 
 
 @only(10)

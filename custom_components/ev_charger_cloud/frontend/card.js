@@ -109,8 +109,11 @@ export class ChargerCard extends HTMLElement {
       root.append(style, this._content);
       root.addEventListener("click", (event) => this.#clicked(event));
       root.addEventListener("input", (event) => this.#moved(event));
+      root.addEventListener("focusout", (event) => this.#left(event));
     }
-    this.#clock = setInterval(() => this.#draw(), TICK);
+    this.#clock = setInterval(() => {
+      if (this.#charger && new Look(this.#hass, this.#charger).session) this.#draw();
+    }, TICK);
     this.#draw();
   }
 
@@ -140,12 +143,11 @@ export class ChargerCard extends HTMLElement {
         this.#draw();
         this.shadowRoot.querySelector("input")?.focus();
         break;
+      case "confirm":
+        this.#sendLimit();
+        break;
       case "clear":
         this.#send("limit", ["button", "press", look.id("button.clear_limit")]);
-        break;
-      case "dismiss":
-        this.#error = undefined;
-        this.#draw();
     }
   }
 
@@ -159,11 +161,34 @@ export class ChargerCard extends HTMLElement {
     this.#draft = event.target.valueAsNumber;
     this.#draw();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      const { limit } = new Look(this.#hass, this.#charger);
-      if (!limit || this.#draft === undefined) return;
-      this.#send("limit", ["number", "set_value", limit.id], { value: this.#draft });
-    }, STILL);
+    this.#timer = setTimeout(() => this.#sendLimit(), STILL);
+  }
+
+  #sendLimit() {
+    clearTimeout(this.#timer);
+    if (this.#draft === undefined) return;
+    if (this.#pending) {
+      this.#timer = setTimeout(() => this.#sendLimit(), STILL);
+      return;
+    }
+    const { limit } = new Look(this.#hass, this.#charger);
+    if (!limit) return;
+    this.#send("limit", ["number", "set_value", limit.id], { value: this.#draft });
+  }
+
+  // A proposal that is left alone is none.
+  #left(event) {
+    const limits = event.target.closest(".limits");
+    if (!limits || limits.contains(event.relatedTarget)) return;
+    const { limit } = new Look(this.#hass, this.#charger);
+    if (
+      limit?.value === undefined &&
+      this.#draft === limit?.max &&
+      !this.#pending
+    ) {
+      this.#draft = undefined;
+      this.#draw();
+    }
   }
 
   async #send(what, [domain, service, entityId], data = {}, kind = undefined) {
@@ -183,7 +208,8 @@ export class ChargerCard extends HTMLElement {
     } catch (error) {
       this.#error = error?.message || word(this.#hass, "refused");
     }
-    if (what === "limit") this.#draft = undefined;
+    // It may have been moved on meanwhile.
+    if (what === "limit" && this.#draft === data.value) this.#draft = undefined;
     this.#settle(pending);
   }
 
@@ -231,7 +257,6 @@ export class ChargerCard extends HTMLElement {
         ${look.power > 0 && this.#powerNow(look)}
         <ha-icon class="chevron" icon="mdi:chevron-right" aria-hidden="true"></ha-icon>
       </button>
-      ${this.#announcement(look)}
     </ha-card>`;
   }
 
@@ -401,13 +426,7 @@ export class ChargerCard extends HTMLElement {
     const level = look.number("sensor.state_of_charge");
     if (level !== undefined) add("battery", look.shown("sensor.state_of_charge"));
     const { readyAt } = look;
-    if (readyAt) {
-      const told = word(hass, readyAt.key, { time: moment(hass, readyAt.date) });
-      facts.push(html`<div class="ready" data-key="ready">
-        <dt class="hidden">${word(hass, "duration")}</dt>
-        <dd style="margin:0">${told}</dd>
-      </div>`);
-    }
+    if (readyAt) add(readyAt.key, moment(hass, readyAt.date));
     return facts;
   }
 
@@ -520,11 +539,23 @@ export class ChargerCard extends HTMLElement {
         style="--fill:${filled.toFixed(1)}%"
       />
       <output for="limit">${told}</output>
+      ${limit.value === undefined &&
+      html`<button
+        class="plain icon"
+        data-key="confirm"
+        data-do="confirm"
+        title=${word(hass, "set_limit")}
+        aria-label=${word(hass, "set_limit")}
+        aria-disabled=${String(Boolean(this.#pending))}
+      >
+        <ha-icon icon="mdi:check" aria-hidden="true"></ha-icon>
+      </button>`}
       ${clear &&
       clear.state !== "unavailable" &&
       limit.value !== undefined &&
       html`<button
         class="plain icon"
+        data-key="clear"
         data-do="clear"
         title=${word(hass, "clear_limit")}
         aria-label=${word(hass, "clear_limit")}

@@ -82,7 +82,9 @@ export function fire(element, type, detail) {
   );
 }
 
+// A path without a slash is one of this dashboard's pages.
 export function navigate(path) {
+  if (!path.startsWith("/")) path = `/${location.pathname.split("/")[1]}/${path}`;
   history.pushState(null, "", path);
   fire(window, "location-changed", { replace: false });
 }

@@ -1,7 +1,7 @@
 // All chargers, in the order in which people look for them.
 
 import { html, show } from "./dom.js";
-import { chargersOf, GROUPS, groupOf, Look, TONES } from "./model.js";
+import { anyChanged, chargersOf, GROUPS, groupOf, Look } from "./model.js";
 import { PAGE } from "./style.js";
 import { word } from "./words.js";
 
@@ -38,8 +38,9 @@ export class FleetCard extends HTMLElement {
   }
 
   set hass(hass) {
+    const before = this.#hass;
     this.#hass = hass;
-    this.#arrange();
+    if (anyChanged(before, hass)) this.#arrange();
     for (const card of this.#cards.values()) card.hass = hass;
   }
 
@@ -277,7 +278,7 @@ export class FleetCard extends HTMLElement {
       card.setConfig({
         device: charger.id,
         size,
-        navigate: detail ? detail.replace("{device}", charger.id) : undefined,
+        navigate: detail?.replace("{device}", charger.id),
       });
       card.hass = this.#hass;
     }
@@ -294,4 +295,4 @@ function move(parent, element, before) {
   }
 }
 
-export { TONE_OF_GROUP, TONES };
+export { TONE_OF_GROUP };

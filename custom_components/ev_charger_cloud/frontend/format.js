@@ -118,7 +118,9 @@ export function span(hass, seconds) {
   const total = Math.max(0, Math.round(seconds / 60));
   const hours = Math.floor(total / 60);
   const minutes = total % 60;
-  return hours
-    ? word(hass, "hours", { hours, minutes: String(minutes).padStart(2, "0") })
-    : word(hass, "minutes", { minutes });
+  return toldLeft(
+    hours
+      ? word(hass, "hours", { hours, minutes: String(minutes).padStart(2, "0") })
+      : word(hass, "minutes", { minutes }),
+  );
 }

@@ -21,28 +21,27 @@ const SHARED = new Set([
   "sensor.last_heartbeat",
 ]);
 
-let index = { entities: undefined, devices: undefined, chargers: [] };
+let index = { chargers: [], byId: new Map() };
 
 // All chargers, by name. They change with the registries alone, so all cards of a page
 // share one look at them.
 export function chargersOf(hass) {
   if (index.entities !== hass.entities || index.devices !== hass.devices) {
-    index = {
-      entities: hass.entities,
-      devices: hass.devices,
-      chargers: assembled(hass),
-    };
+    const chargers = assembled(hass);
+    const byId = new Map();
+    // A charger whose connectors are devices of their own stands for the first.
+    for (const charger of chargers) {
+      if (!byId.has(charger.parentId)) byId.set(charger.parentId, charger);
+    }
+    for (const charger of chargers) byId.set(charger.id, charger);
+    index = { entities: hass.entities, devices: hass.devices, chargers, byId };
   }
   return index.chargers;
 }
 
 export function chargerOf(hass, deviceId) {
-  const chargers = chargersOf(hass);
-  return (
-    chargers.find((charger) => charger.id === deviceId) ??
-    // A charger whose connectors are devices of their own stands for the first.
-    chargers.find((charger) => charger.parentId === deviceId)
-  );
+  chargersOf(hass);
+  return deviceId ? index.byId.get(deviceId) : undefined;
 }
 
 export function chargerOfEntity(hass, entityId) {
@@ -188,13 +187,15 @@ export class Look {
     if (this.is("binary_sensor.problem")) return "fault";
     if (this.is("binary_sensor.fully_charged")) return "full";
     if (status.state === "paused" || this.is("binary_sensor.paused")) return "paused";
-    return {
-      connected: "plugged",
-      suspended_ev: "waiting_car",
-      suspended_evse: "waiting_charger",
-      finishing: "complete",
-      complete: "complete",
-    }[status.state];
+    return (
+      {
+        connected: "plugged",
+        suspended_ev: "waiting_car",
+        suspended_evse: "waiting_charger",
+        finishing: "complete",
+        complete: "complete",
+      }[status.state] ?? "unknown"
+    );
   }
 
   // In a language of which the card has no words, the status is still translated.
@@ -415,7 +416,7 @@ export function groupOf(kind) {
   }[TONES[kind]];
 }
 
-// The rows of state objects that a look depends on, to compare.
+// Whether a look at a charger may tell something new.
 export function changed(charger, before, now) {
   if (!before || before.language !== now.language || before.locale !== now.locale) {
     return true;
@@ -424,4 +425,14 @@ export function changed(charger, before, now) {
     if (before.states[id] !== now.states[id]) return true;
   }
   return false;
+}
+
+// The same of all chargers, among which one may be new.
+export function anyChanged(before, now) {
+  return (
+    !before ||
+    before.entities !== now.entities ||
+    before.devices !== now.devices ||
+    chargersOf(now).some((charger) => changed(charger, before, now))
+  );
 }

@@ -1,7 +1,7 @@
 // The dashboard that makes itself, and its page of one charger.
 
 import { energySensor } from "./history.js";
-import { chargerOf, chargersOf, PLATFORM } from "./model.js";
+import { chargerOf, chargersOf } from "./model.js";
 import { word } from "./words.js";
 
 const ICON = "mdi:ev-station";
@@ -57,7 +57,7 @@ export class DashboardStrategy extends HTMLElement {
                 },
                 {
                   type: "custom:ev-charger-cloud-fleet",
-                  detail: detailPath(),
+                  detail: "charger-{device}",
                   grid_options: { columns: "full", rows: "auto" },
                 },
               ].filter(Boolean),
@@ -76,11 +76,6 @@ export class DashboardStrategy extends HTMLElement {
   }
 }
 
-// The dashboard's own address is the first part of the page's.
-function detailPath() {
-  return `/${location.pathname.split("/")[1]}/charger-{device}`;
-}
-
 function historyView(hass, chargers) {
   const graph = (title, some) => ({
     type: "statistics-graph",
@@ -89,7 +84,7 @@ function historyView(hass, chargers) {
       entity: energySensor(charger),
       name: charger.name,
     })),
-    chart_type: some.length > 1 ? "stacked_bar" : "bar",
+    chart_type: some.length > 1 ? "bar-stack" : "bar",
     days_to_show: 30,
     period: "day",
     stat_types: ["change"],
@@ -238,5 +233,3 @@ async function related(hass, charger) {
     return [];
   }
 }
-
-export { PLATFORM };

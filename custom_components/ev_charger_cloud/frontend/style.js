@@ -260,12 +260,6 @@ export const CARD = css`
     font-variant-numeric: tabular-nums;
     white-space: nowrap;
   }
-  .ready {
-    grid-column: 1 / -1;
-    font-size: 13px;
-    color: var(--quiet-text);
-  }
-
   .fault {
     margin: 0;
     font-size: 14px;

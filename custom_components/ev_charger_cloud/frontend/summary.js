@@ -3,7 +3,7 @@
 import { html, show } from "./dom.js";
 import { energy, money, power } from "./format.js";
 import { thisMonth } from "./history.js";
-import { chargersOf, GROUPS, groupOf, Look } from "./model.js";
+import { anyChanged, chargersOf, GROUPS, groupOf, Look } from "./model.js";
 import { TONE_OF_GROUP } from "./fleet.js";
 import { SUMMARY } from "./style.js";
 import { word } from "./words.js";
@@ -23,8 +23,9 @@ export class SummaryCard extends HTMLElement {
   setConfig() {}
 
   set hass(hass) {
+    const before = this.#hass;
     this.#hass = hass;
-    this.#draw();
+    if (anyChanged(before, hass)) this.#draw();
     this.#remember();
   }
 
