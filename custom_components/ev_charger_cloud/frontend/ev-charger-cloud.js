@@ -3,6 +3,7 @@
 
 import { ChargerCard } from "./card.js";
 import { define } from "./dom.js";
+import { EnergyCard } from "./energy.js";
 import { FleetCard } from "./fleet.js";
 import { chargerOfEntity } from "./model.js";
 import { SessionsCard } from "./sessions.js";
@@ -11,6 +12,7 @@ import { SummaryCard } from "./summary.js";
 import { word } from "./words.js";
 
 define("ev-charger-cloud-card", ChargerCard);
+define("ev-charger-cloud-energy", EnergyCard);
 define("ev-charger-cloud-fleet", FleetCard);
 define("ev-charger-cloud-sessions", SessionsCard);
 define("ev-charger-cloud-summary", SummaryCard);
@@ -36,13 +38,18 @@ const cards = [
   },
   {
     type: "ev-charger-cloud-fleet",
-    name: `${word(told, "strategy_name")}`,
+    name: word(told, "strategy_name"),
     description: word(told, "fleet_description"),
   },
   {
     type: "ev-charger-cloud-summary",
     name: `${word(told, "strategy_name")}: ${word(told, "summary")}`,
     description: word(told, "summary_description"),
+  },
+  {
+    type: "ev-charger-cloud-energy",
+    name: `${word(told, "strategy_name")}: ${word(told, "energy_days")}`,
+    description: word(told, "energy_description"),
   },
   {
     type: "ev-charger-cloud-sessions",

@@ -82,6 +82,23 @@ export async function thisMonth(hass, chargers) {
   return { energy, cost };
 }
 
+// The energy (Wh) of each of the last days, the oldest first.
+export async function lastDays(hass, chargers, days = 30) {
+  const ids = chargers.map(energySensor).filter(Boolean);
+  const now = new Date();
+  const start = new Date(now.getFullYear(), now.getMonth(), now.getDate() - days + 1);
+  const found = await changes(hass, ids, "day", start);
+  const sums = new Map();
+  for (const rows of Object.values(found)) {
+    for (const { start: at, change } of rows) {
+      sums.set(at, (sums.get(at) ?? 0) + Math.max(0, change ?? 0) * 1000);
+    }
+  }
+  return [...sums]
+    .sort(([one], [other]) => one - other)
+    .map(([at, wattHours]) => ({ date: new Date(at), energy: wattHours }));
+}
+
 async function statesOf(hass, ids, start) {
   const answer = await hass.callWS({
     type: "history/history_during_period",

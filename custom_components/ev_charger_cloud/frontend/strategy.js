@@ -5,7 +5,8 @@ import { chargerOf, chargersOf } from "./model.js";
 import { word } from "./words.js";
 
 const ICON = "mdi:ev-station";
-const GRAPHED = 12; // chargers, above which a graph of each would be noise
+const GRAPHED = 12; // chargers, above which a colour for each would be noise
+const WHOLE = { columns: "full", rows: "auto" };
 
 function members(hass) {
   return chargersOf(hass)
@@ -53,12 +54,12 @@ export class DashboardStrategy extends HTMLElement {
               cards: [
                 several && {
                   type: "custom:ev-charger-cloud-summary",
-                  grid_options: { columns: "full", rows: "auto" },
+                  grid_options: WHOLE,
                 },
                 {
                   type: "custom:ev-charger-cloud-fleet",
                   detail: "charger-{device}",
-                  grid_options: { columns: "full", rows: "auto" },
+                  grid_options: WHOLE,
                 },
               ].filter(Boolean),
             },
@@ -77,58 +78,35 @@ export class DashboardStrategy extends HTMLElement {
 }
 
 function historyView(hass, chargers) {
-  const graph = (title, some) => ({
-    type: "statistics-graph",
-    title,
-    entities: some.map((charger) => ({
-      entity: energySensor(charger),
-      name: charger.name,
-    })),
-    chart_type: some.length > 1 ? "bar-stack" : "bar",
-    days_to_show: 30,
-    period: "day",
-    stat_types: ["change"],
-    hide_legend: some.length === 1,
-    grid_options: { columns: "full", rows: "auto" },
-  });
   const measured = chargers.filter(energySensor);
-  // One graph for some chargers, or one for each place with many.
-  const graphs = [];
-  if (measured.length && measured.length <= GRAPHED) {
-    graphs.push(graph(word(hass, "energy_days"), measured));
-  } else if (measured.length) {
-    const places = new Map();
-    for (const charger of measured) {
-      const place = charger.place || word(hass, "no_place");
-      if (!places.has(place)) places.set(place, []);
-      places.get(place).push(charger);
-    }
-    for (const [place, some] of places) {
-      if (some.length <= GRAPHED) {
-        graphs.push(graph(`${word(hass, "energy_days")} · ${place}`, some));
-      }
-    }
-  }
+  const energyByDay =
+    measured.length > GRAPHED
+      ? { type: "custom:ev-charger-cloud-energy", grid_options: WHOLE }
+      : {
+          type: "statistics-graph",
+          title: word(hass, "energy_days"),
+          entities: measured.map((charger) => ({
+            entity: energySensor(charger),
+            name: charger.name,
+          })),
+          chart_type: measured.length > 1 ? "bar-stack" : "bar",
+          days_to_show: 30,
+          period: "day",
+          stat_types: ["change"],
+          hide_legend: measured.length === 1,
+          grid_options: WHOLE,
+        };
+  const cards = [
+    measured.length > 0 && energyByDay,
+    { type: "custom:ev-charger-cloud-sessions", sessions: 10, grid_options: WHOLE },
+  ].filter(Boolean);
   return {
     title: word(hass, "history"),
     path: "history",
     icon: "mdi:history",
     type: "sections",
     max_columns: 2,
-    sections: [
-      { type: "grid", column_span: 2, cards: graphs },
-      {
-        type: "grid",
-        column_span: 2,
-        cards: [
-          {
-            type: "custom:ev-charger-cloud-sessions",
-            sessions: 10,
-            grid_options: { columns: "full", rows: "auto" },
-          },
-        ],
-      },
-    ].filter(({ cards }) => cards.length),
+    sections: cards.map((card) => ({ type: "grid", column_span: 2, cards: [card] })),
   };
 }
 

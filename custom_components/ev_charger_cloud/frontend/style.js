@@ -741,11 +741,17 @@ export const SUMMARY = css`
     container-type: inline-size;
   }
   dl {
-    display: grid;
-    grid-template-columns: repeat(auto-fit, minmax(120px, 1fr));
-    gap: 16px;
+    display: flex;
+    flex-wrap: wrap;
+    gap: 16px 32px;
     margin: 0;
     padding: 16px 20px;
+  }
+  dl > div {
+    flex: 1 1 130px;
+  }
+  dl > .wide {
+    flex: 3 1 320px;
   }
   dt {
     font-size: 13px;
@@ -786,11 +792,64 @@ export const SUMMARY = css`
   }
   @container (max-width: 500px) {
     dl {
-      grid-template-columns: 1fr 1fr;
+      gap: 12px 16px;
       padding: 12px 16px;
     }
-    .wide {
-      grid-column: 1 / -1;
+    dl > .wide {
+      flex-basis: 100%;
     }
+  }
+`;
+
+export const ENERGY = css`
+  ${BASE}
+  .body {
+    padding: 16px;
+  }
+  h3 {
+    display: flex;
+    justify-content: space-between;
+    gap: 16px;
+    margin: 0 0 16px;
+    font-size: 15px;
+    line-height: 24px;
+    font-weight: var(--ha-font-weight-medium, 500);
+    color: var(--text);
+  }
+  h3 span,
+  .ends {
+    font-weight: 400;
+    color: var(--quiet-text);
+  }
+  ol {
+    display: flex;
+    align-items: flex-end;
+    gap: 3px;
+    block-size: 180px;
+    margin: 0;
+    padding: 0;
+    list-style: none;
+    border-block-end: 1px solid var(--line);
+  }
+  li {
+    flex: 1;
+    block-size: 100%;
+    display: flex;
+    align-items: flex-end;
+  }
+  li i {
+    inline-size: 100%;
+    min-block-size: 2px;
+    border-radius: 3px 3px 0 0;
+    background: color-mix(in srgb, var(--primary-color) 70%, transparent);
+  }
+  li:hover i {
+    background: var(--primary-color);
+  }
+  .ends {
+    display: flex;
+    justify-content: space-between;
+    margin-block-start: 8px;
+    font-size: 12px;
   }
 `;
