@@ -65,6 +65,9 @@ async def test_the_history_is_there(scene: Scene, looker: Looker) -> None:
     await expect(view.page.locator("ev-charger-cloud-sessions")).to_contain_text(
         "ession"
     )
+    if scene.size == 200:
+        days = view.page.locator("ev-charger-cloud-energy").get_by_role("listitem")
+        await expect(days.first).to_contain_text("kWh")
     await view.settle()
     await view.picture(f"{scene.size}-history")
     assert await view.hindrances() == []
