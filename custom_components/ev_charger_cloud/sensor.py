@@ -197,6 +197,7 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
     _lasting(Reading.STOP_REASON, diagnostic=True),
     _lasting(Reading.LAST_SESSION_ENERGY),
     _sensor(Reading.LAST_SESSION_COST),
+    _lasting(Reading.PAYMENT_STATUS, enabled=False),
     _lasting(Reading.RESERVATION),
     _sensor(Reading.LIMIT_VALID_UNTIL, diagnostic=True),
     _sensor(Reading.BOOST_STATE),
@@ -246,6 +247,11 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
     ),
     _sensor(Reading.BALANCE),
     _lasting(Reading.SUBSCRIPTION),
+    _lasting(Reading.SUBSCRIPTION_PLAN),
+    _sensor(Reading.SUBSCRIPTION_END),
+    _lasting(Reading.ALLOWANCE, device_class=SensorDeviceClass.ENERGY_STORAGE),
+    _text(Reading.TARIFF),
+    _text(Reading.PARTNER),
 )
 
 

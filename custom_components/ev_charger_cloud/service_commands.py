@@ -81,6 +81,8 @@ ATTR_REASON = "reason"
 ATTR_RECURRENCY = "recurrency"
 ATTR_REPEAT = "repeat"
 ATTR_RESERVATION_ID = "reservation_id"
+ATTR_SESSION_ID = "session_id"
+ATTR_SESSION_KEY = "session_key"
 ATTR_STACK_LEVEL = "stack_level"
 ATTR_START = "start"
 ATTR_START_PERIOD = "start_period"
@@ -152,6 +154,8 @@ def _start(device: Device, fields: dict[str, Any]) -> Command:
         device_id=device.id,
         id_token=fields.get(ATTR_ID_TOKEN),
         user_id=fields.get(ATTR_USER_ID),
+        payment_method_id=fields.get(ATTR_PAYMENT_METHOD_ID),
+        session_key=fields.get(ATTR_SESSION_KEY),
         current_limit=fields.get(ATTR_CURRENT),
         delay=fields.get(ATTR_DELAY) or None,
     )
@@ -295,11 +299,13 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
         {
             vol.Optional(ATTR_ID_TOKEN): vol.All(_WORD, vol.Length(max=36)),
             vol.Optional(ATTR_USER_ID): _WORD,
+            vol.Optional(ATTR_PAYMENT_METHOD_ID): _WORD,
+            vol.Optional(ATTR_SESSION_KEY): _WORD,
             vol.Optional(ATTR_CURRENT): _AMOUNT,
             vol.Optional(ATTR_DELAY): _SPAN,
         },
         _start,
-        billing=frozenset({ATTR_ID_TOKEN, ATTR_USER_ID}),
+        billing=frozenset({ATTR_ID_TOKEN, ATTR_USER_ID, ATTR_PAYMENT_METHOD_ID}),
     ),
     "stop_charging": CommandAction(
         {

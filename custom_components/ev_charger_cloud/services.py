@@ -42,6 +42,7 @@ from .service_commands import (
     ATTR_RATE_UNIT,
     ATTR_RECURRENCY,
     ATTR_REPEAT,
+    ATTR_SESSION_ID,
     ATTR_STACK_LEVEL,
     ATTR_START,
     ATTR_START_PERIOD,
@@ -64,6 +65,12 @@ SESSIONS_SCHEMA = vol.Schema(
         vol.Optional(ATTR_LIMIT, default=50): vol.All(
             vol.Coerce(int), vol.Range(min=1, max=500)
         ),
+    }
+)
+SESSION_SCHEMA = vol.Schema(
+    {
+        vol.Required(ATTR_DEVICE_ID): cv.string,
+        vol.Required(ATTR_SESSION_ID): cv.string,
     }
 )
 PROFILES_SCHEMA = vol.Schema({vol.Required(ATTR_DEVICE_ID): cv.string})
@@ -113,6 +120,18 @@ def async_setup_services(hass: HomeAssistant) -> None:
         )
         return {"sessions": [_session(session) for session in sessions]}
 
+    async def get_session(call: ServiceCall) -> ServiceResponse:
+        """Return one session of a charger."""
+        coordinator, device = await _target(
+            hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+        )
+        return _session(
+            await coordinator.ask(
+                device,
+                coordinator.provider.session(device.id, call.data[ATTR_SESSION_ID]),
+            )
+        )
+
     async def get_charging_profiles(call: ServiceCall) -> ServiceResponse:
         """Return the charging profiles of a charger."""
         coordinator, device = await _target(
@@ -151,6 +170,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
             )
     for name, answer, schema in (
         ("get_sessions", get_sessions, SESSIONS_SCHEMA),
+        ("get_session", get_session, SESSION_SCHEMA),
         ("get_charging_profiles", get_charging_profiles, PROFILES_SCHEMA),
         ("get_command", get_command, COMMAND_SCHEMA),
     ):
@@ -237,12 +257,32 @@ def _session(session: Session) -> dict[str, Any]:
         "id": session.id,
         "start": _iso(session.started_at),
         "end": _iso(session.ended_at),
-        "energy_kwh": None if session.energy is None else session.energy / 1000,
+        "energy_kwh": _kwh(session.energy),
         "cost": None if session.cost is None else session.cost.amount,
         "currency": None if session.cost is None else session.cost.currency,
+        "duration_minutes": _minutes(session.started_at, session.ended_at),
+        "status": session.status,
         "stop_reason": session.stop_reason,
+        "connector": session.connector,
         "id_token": session.id_token,
+        "user_id": session.user_id,
+        "meter_start_kwh": _kwh(session.meter_start),
+        "meter_stop_kwh": _kwh(session.meter_stop),
+        "payment_status": session.payment_status,
+        "key": session.key,
     }
+
+
+def _kwh(energy: float | None) -> float | None:
+    """Return an energy as the Energy dashboard has it."""
+    return None if energy is None else energy / 1000
+
+
+def _minutes(start: datetime | None, end: datetime | None) -> float | None:
+    """Return how long something took, or takes already."""
+    if start is None:
+        return None
+    return round(((end or dt_util.utcnow()) - start).total_seconds() / 60, 1)
 
 
 def _profile(profile: ChargingProfile) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from custom_components.ev_charger_cloud.charging import (
     Health,
     Money,
     Pause,
+    PaymentStatus,
     Reading,
     RedeemVoucher,
     Refresh,
@@ -113,6 +114,7 @@ READINGS: dict[Reading, Value] = {
     Reading.STOP_REASON: StopReason.REMOTE,
     Reading.LAST_SESSION_ENERGY: 14200.0,
     Reading.LAST_SESSION_COST: Money(4.97, "EUR"),
+    Reading.PAYMENT_STATUS: PaymentStatus.PARTIALLY_PAID,
     Reading.RESERVATION: ReservationStatus.DONE,
     Reading.LIMIT_VALID_UNTIL: MOMENT,
     Reading.BOOST_STATE: BoostState.AVAILABLE,
@@ -157,6 +159,11 @@ READINGS: dict[Reading, Value] = {
     Reading.ENERGY_PRICE: Money(0.3512, "EUR"),
     Reading.BALANCE: Money(25.0, "EUR"),
     Reading.SUBSCRIPTION: SubscriptionStatus.ACTIVE,
+    Reading.SUBSCRIPTION_PLAN: "Commuter",
+    Reading.SUBSCRIPTION_END: MOMENT,
+    Reading.ALLOWANCE: 80_000.0,
+    Reading.TARIFF: "Staff and guests",
+    Reading.PARTNER: "Example Housing",
 }
 
 # A state for each control there is.

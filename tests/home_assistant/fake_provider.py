@@ -231,6 +231,10 @@ class FakeProvider(Provider):
         return self.told is not None and result.outcome is Outcome.ACCEPTED
 
     @override
+    async def session(self, device_id: str, session_id: str) -> Session:
+        return Session(id=session_id, device_id=device_id, started_at=None)
+
+    @override
     async def sessions(
         self, device_id: str, start: datetime, end: datetime, limit: int
     ) -> Sequence[Session]:

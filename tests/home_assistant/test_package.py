@@ -54,6 +54,7 @@ from custom_components.ev_charger_cloud.service_commands import COMMAND_ACTIONS
 from custom_components.ev_charger_cloud.services import (
     COMMAND_SCHEMA,
     PROFILES_SCHEMA,
+    SESSION_SCHEMA,
     SESSIONS_SCHEMA,
 )
 from custom_components.ev_charger_cloud.switch import SWITCHES
@@ -767,6 +768,7 @@ class TestCompleteness:
 def fields_of(action: str) -> dict[str, tuple[vol.Marker, Any]]:
     """Return the fields of an action's schema."""
     schema = {
+        "get_session": SESSION_SCHEMA.schema,
         "get_sessions": SESSIONS_SCHEMA.schema,
         "get_charging_profiles": PROFILES_SCHEMA.schema,
         "get_command": COMMAND_SCHEMA.schema,
@@ -784,7 +786,7 @@ class TestActions:
 
     def test_all_are_described(self) -> None:
         """Each action is in all three places."""
-        told = {"get_sessions", "get_charging_profiles", "get_command"}
+        told = {"get_session", "get_sessions", "get_charging_profiles", "get_command"}
         actions = COMMAND_ACTIONS.keys() | told
         assert SERVICES.keys() == TEXTS["services"].keys() == actions
 

@@ -20,6 +20,7 @@ GROUPS = (GROUP_ID_ADMIN, GROUP_ID_USER, GROUP_ID_READ_ONLY, None)
 # Enough for each action to be understood.
 FIELDS: dict[str, dict[str, Any]] = {
     "get_command": {"action_id": "a1"},
+    "get_session": {"session_id": "s1"},
     "set_charging_limit": {"current": 10},
     "pause_charging": {"duration": "01:00:00"},
     "set_charge_policy": {"enabled": True},
@@ -33,7 +34,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "apply_fee": {"amount": 1, "description": "x"},
     "redeem_voucher": {"code": "x"},
 }
-NAMED = {"id_token": "A1B2", "user_id": "7"}
+NAMED = {"id_token": "A1B2", "payment_method_id": "pm", "user_id": "7"}
 
 
 def rows() -> list[tuple[str, str | None, tuple[bool, ...]]]:

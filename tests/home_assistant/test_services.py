@@ -28,6 +28,7 @@ from custom_components.ev_charger_cloud.charging import (
     NotSupportedError,
     Outcome,
     Pause,
+    PaymentStatus,
     ProfileKind,
     ProfilePurpose,
     RateLimitedError,
@@ -40,6 +41,7 @@ from custom_components.ev_charger_cloud.charging import (
     Resume,
     SchedulePeriod,
     Session,
+    SessionStatus,
     SetChargePolicy,
     SetChargingProfile,
     SetConfiguration,
@@ -861,6 +863,13 @@ class TestSessions:
                     cost=Money(2.52, "EUR"),
                     stop_reason=StopReason.REMOTE,
                     id_token="…C3D4",
+                    status=SessionStatus.FINISHED,
+                    connector="2",
+                    user_id="771",
+                    meter_start=100_000.0,
+                    meter_stop=107_200.0,
+                    payment_status=PaymentStatus.PAID,
+                    key="ha-1",
                 ),
                 {
                     "id": "s1",
@@ -869,8 +878,16 @@ class TestSessions:
                     "energy_kwh": 7.2,
                     "cost": 2.52,
                     "currency": "EUR",
+                    "duration_minutes": 60.0,
+                    "status": "finished",
                     "stop_reason": "remote",
+                    "connector": "2",
                     "id_token": "…C3D4",
+                    "user_id": "771",
+                    "meter_start_kwh": 100.0,
+                    "meter_stop_kwh": 107.2,
+                    "payment_status": "paid",
+                    "key": "ha-1",
                 },
             ),
             (
@@ -882,8 +899,16 @@ class TestSessions:
                     "energy_kwh": None,
                     "cost": None,
                     "currency": None,
+                    "duration_minutes": None,
+                    "status": None,
                     "stop_reason": None,
+                    "connector": None,
                     "id_token": None,
+                    "user_id": None,
+                    "meter_start_kwh": None,
+                    "meter_stop_kwh": None,
+                    "payment_status": None,
+                    "key": None,
                 },
             ),
         ],
@@ -902,8 +927,14 @@ class TestSessions:
         async def sessions(*_: object) -> list[Session]:
             return [session]
 
+        async def one(_: object, charger: str, session_id: str) -> Session:
+            assert (charger, session_id) == ("c1", session.id)
+            return session
+
         monkeypatch.setattr(fake, "sessions", sessions)
+        monkeypatch.setattr(fake, "session", one)
         assert await call(home, "get_sessions", device_id) == {"sessions": [told]}
+        assert await call(home, "get_session", device_id, session_id=session.id) == told
 
 
 class TestProfiles:

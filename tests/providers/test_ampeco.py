@@ -23,9 +23,11 @@ from custom_components.ev_charger_cloud.charging import (
     Notice,
     NoticeKind,
     NotSupportedError,
+    PaymentStatus,
     PermissionDeniedError,
     RateLimitedError,
     Reading,
+    Refusal,
     ReservationStatus,
     Reset,
     ServerFaultError,
@@ -1265,8 +1267,75 @@ async def test_drivers_are_shown_without_their_names(tenant: Tenant) -> None:
     assert kim.readings == {
         Reading.BALANCE: Money(25.5, "EUR"),
         Reading.SUBSCRIPTION: SubscriptionStatus.ACTIVE,
+        Reading.SUBSCRIPTION_PLAN: "Commuter",
+        Reading.SUBSCRIPTION_END: datetime(2027, 5, 1, tzinfo=UTC),
+        Reading.ALLOWANCE: 80_000.0,
     }
     assert other.readings == {Reading.BALANCE: None, Reading.SUBSCRIPTION: None}
+
+
+@pytest.mark.parametrize(
+    ("left", "allowance"),
+    [
+        ({"combined": None, "ac": 10, "dc": 2.5}, 12_500.0),
+        ({"combined": 0, "ac": None, "dc": None}, 0.0),
+        ({"combined": None, "ac": None, "dc": None}, None),
+        (None, None),
+    ],
+)
+async def test_what_is_left_of_a_plan(
+    tenant: Tenant, left: object, allowance: float | None
+) -> None:
+    tenant.cloud.catalogue["subscriptions"].items[410]["remainingAllowance"] = left
+    kim = (await tenant.provider(users=True).poll()).fleet["user771"]
+    assert kim.readings.get(Reading.ALLOWANCE) == allowance
+
+
+async def test_names_of_tariffs_partners_and_plans(
+    tenant: Tenant, freezer: FrozenDateTimeFactory
+) -> None:
+    provider = tenant.provider(users=True)
+    fleet = (await provider.poll()).fleet
+    assert fleet["cp4021"].readings[Reading.PARTNER] == "Example Housing"
+    assert Reading.PARTNER not in fleet["cp4021_9001"].readings
+    assert Reading.PARTNER not in fleet["cp4022"].readings
+    assert fleet["cp4022"].readings[Reading.TARIFF] == "Staff and guests"
+    assert fleet["cp4021_9001"].readings[Reading.TARIFF] == "Staff and guests"
+
+    tenant.cloud.catalogue["tariff-groups"].update(8, {"name": "Night owls"})
+    tenant.outlet("CP-GN-001").changes["tariffGroupId"] = None
+    tenant.step(60)
+    freezer.tick(3600)
+    fleet = (await provider.poll()).fleet
+    assert fleet["cp4022"].readings[Reading.TARIFF] == "Night owls"
+    assert Reading.TARIFF not in fleet["cp4021_9001"].readings
+
+
+@pytest.mark.parametrize("right", ["tariff-groups", "partners", "subscription-plans"])
+async def test_nobody_is_told_of_names_that_cannot_be_read(
+    tenant: Tenant, right: str
+) -> None:
+    tenant.cloud.accesses["ampeco-demo-token"].rights.discard(right)
+    poll = await tenant.provider(users=True).poll()
+    assert poll.notices == ()
+    names = (
+        poll.fleet["cp4022"].readings[Reading.TARIFF],
+        poll.fleet["cp4021"].readings[Reading.PARTNER],
+        poll.fleet["user771"].readings[Reading.SUBSCRIPTION_PLAN],
+    )
+    assert names.count(None) == 1
+
+
+async def test_how_far_a_session_is_paid(tenant: Tenant) -> None:
+    provider = tenant.provider()
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert charger.readings[Reading.PAYMENT_STATUS] is PaymentStatus.PENDING
+    tenant.step(600)
+    tenant.connector().unplug()
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert charger.readings[Reading.PAYMENT_STATUS] is PaymentStatus.PAID
 
 
 async def test_an_older_tenant_has_its_drivers_elsewhere(tenant: Tenant) -> None:
@@ -1370,6 +1439,46 @@ async def test_sessions_newest_first(tenant: Tenant) -> None:
     assert found[0].ended_at is not None
     found = await provider.sessions("cp4021_9002", start, end, 10)
     assert [s.energy for s in found] == [1000, 2000, 3000]
+
+
+async def test_one_session(tenant: Tenant) -> None:
+    provider = tenant.provider()
+    await provider.poll()
+    start = StartCharging(
+        device_id="cp4022",
+        user_id="771",
+        payment_method_id="pm-1",
+        session_key="ha-5f2c",
+    )
+    tenant.connector().plug_in()
+    started = await provider.execute(start)
+    tenant.step(60)
+    assert started.id is not None
+    session = await provider.session("cp4022", started.id)
+    assert (session.id, session.device_id) == (started.id, "cp4022")
+    assert session.status is SessionStatus.ACTIVE
+    assert (session.connector, session.user_id, session.key) == ("1", "771", "ha-5f2c")
+    assert session.payment_status is PaymentStatus.PENDING
+    assert tenant.cloud.bodies[-1]["paymentMethodId"] == "pm-1"
+    assert (
+        session
+        == (
+            await provider.sessions(
+                "cp4022", tenant.world.now - timedelta(hours=1), tenant.world.now, 1
+            )
+        )[0]
+    )
+
+    assert (await provider.session("cp4021", "120045")).device_id == "cp4021_9001"
+    for device_id, session_id in (
+        ("cp4021", started.id),
+        ("cp4021_9002", "120045"),
+        ("cp4022", "1"),
+        ("cp4022", ".."),
+    ):
+        with pytest.raises(NotFoundError) as caught:
+            await provider.session(device_id, session_id)
+        assert caught.value.reason == Refusal.UNKNOWN_SESSION
 
 
 async def test_a_few_sessions_cost_a_few_requests(tenant: Tenant) -> None:

@@ -297,6 +297,17 @@ async def test_starts_that_come_to_nothing(
     assert charger.readings[Reading.SESSION_STATUS] is SessionStatus.FAILED
 
 
+async def test_a_payment_method_is_a_drivers(tenant: Tenant) -> None:
+    provider = tenant.provider()
+    await provider.poll()
+    tenant.asked()
+    err = await refusal(
+        provider, StartCharging(device_id=ONE, payment_method_id="pm-1")
+    )
+    assert err.reason == Refusal.USER_REQUIRED
+    assert tenant.asked() == []
+
+
 # Stop
 
 
@@ -310,8 +321,20 @@ async def test_stop(tenant: Tenant, provider: AmpecoProvider) -> None:
     assert result.finished_at is not None
     assert tenant.asked()[0] == "POST actions/charge-point/v1.0/4022/stop/120046"
     charger = (await provider.read(ONE))[ONE]
-    assert charger.readings[Reading.STATUS] is ChargingStatus.FINISHING
+    assert charger.readings[Reading.STATUS] is ChargingStatus.PAUSED
     assert charger.readings[Reading.STOP_REASON] is StopReason.REMOTE
+    assert charger.controls[Control.CHARGING].value is False
+
+
+async def test_only_a_stop_from_afar_holds_charging_back(
+    tenant: Tenant, provider: AmpecoProvider
+) -> None:
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    await provider.poll()
+    tenant.connector().stop("Local")
+    charger = (await provider.poll()).fleet[ONE]
+    assert charger.readings[Reading.STATUS] is ChargingStatus.FINISHING
 
 
 async def test_stop_of_a_session_that_nobody_had_seen(

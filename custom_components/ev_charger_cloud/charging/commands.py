@@ -45,13 +45,16 @@ class ClearLimit(Command):
 class StartCharging(Command):
     """Start a session, or resume a paused one.
 
-    `id_token` is the card to charge under, `user_id` the driver to bill,
+    `id_token` is the card to charge under, `user_id` the driver to bill by the
+    `payment_method_id`, `session_key` the caller's own key for the session,
     `current_limit` (A) holds for this session, `delay` asks the cloud to start
     later.
     """
 
     id_token: str | None = None
     user_id: str | None = None
+    payment_method_id: str | None = None
+    session_key: str | None = None
     current_limit: float | None = None
     delay: timedelta | None = None
 

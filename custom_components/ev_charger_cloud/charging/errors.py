@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     NOTHING_SCHEDULED = "nothing_scheduled"
     UNKNOWN_ACTION = "unknown_action"  # the cloud knows no such command
     UNKNOWN_RESERVATION = "unknown_reservation"
+    UNKNOWN_SESSION = "unknown_session"
     NOT_CANCELLABLE = "not_cancellable"
 
     # The operator's rules for drivers.

@@ -108,6 +108,16 @@ class SubscriptionStatus(StrEnum):
 
 
 @unique
+class PaymentStatus(StrEnum):
+    """How far a session is paid."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    PARTIALLY_PAID = "partially_paid"
+    FAILED = "failed"
+
+
+@unique
 class StopReason(StrEnum):
     """Why a session ended: OCPP 1.6 and 2.0.1 reasons in snake case."""
 
@@ -243,6 +253,7 @@ class Reading(StrEnum):
     # Of the last finished one.
     LAST_SESSION_ENERGY = "last_session_energy", float, Unit.WATT_HOUR
     LAST_SESSION_COST = "last_session_cost", Money  # of the last finished one
+    PAYMENT_STATUS = "payment_status", PaymentStatus
     RESERVATION = "reservation", ReservationStatus
 
     # Plans and their bounds.
@@ -305,6 +316,12 @@ class Reading(StrEnum):
     ENERGY_PRICE = "energy_price", Money  # per kWh, now
     BALANCE = "balance", Money
     SUBSCRIPTION = "subscription", SubscriptionStatus
+    SUBSCRIPTION_PLAN = "subscription_plan", str
+    SUBSCRIPTION_END = "subscription_end", datetime
+    # What is left of what the plan has free in this cycle.
+    ALLOWANCE = "allowance", float, Unit.WATT_HOUR
+    TARIFF = "tariff", str  # what sessions at a connector are billed by
+    PARTNER = "partner", str  # whom the operator runs the charger for
 
 
 CURRENTS = (

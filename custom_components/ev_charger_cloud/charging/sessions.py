@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 
-from .readings import Money, ReservationStatus, StopReason
+from .readings import Money, PaymentStatus, ReservationStatus, SessionStatus, StopReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A charging session; `ended_at` is None while it runs, energy is in Wh."""
+    """A charging session; `ended_at` is None while it runs, energies are in Wh.
+
+    `connector` is the number that people read on the charger, `meter_start` and
+    `meter_stop` are the meter's register, `user_id` the cloud's own id of a driver and
+    `key` what the session was given at its start from here.
+    """
 
     id: str
     device_id: str
@@ -19,6 +24,13 @@ class Session:
     cost: Money | None = None
     stop_reason: StopReason | None = None
     id_token: str | None = None  # masked but for its last characters
+    status: SessionStatus | None = None
+    connector: str | None = None
+    user_id: str | None = None
+    meter_start: float | None = None
+    meter_stop: float | None = None
+    payment_status: PaymentStatus | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,6 +263,14 @@ class Provider(ABC):
         """List the sessions that began in a span of time, newest first."""
         raise NotSupportedError
 
+    async def session(self, device_id: str, session_id: str) -> Session:
+        """Read one session of a charger.
+
+        Raises NotFoundError with the reason `unknown_session` when this charger had no
+        such session.
+        """
+        raise NotSupportedError
+
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
         """Read back the charging profiles that the cloud knows of."""
         raise NotSupportedError

@@ -215,8 +215,13 @@ def _start(command: StartCharging, target: Target) -> Body:
             replace(_limit(command.current_limit, target), purpose=ProfilePurpose.TX),
             target,
         )
+    user_id = _user_id(command, target)
+    if command.payment_method_id and user_id is None:
+        raise CommandRefusedError(reason=Refusal.USER_REQUIRED)
     return _stated(
-        userId=_user_id(command, target),
+        userId=user_id,
+        paymentMethodId=command.payment_method_id or None,
+        externalSessionId=command.session_key or None,
         idTag=command.id_token,
         chargingProfile=profile,
     )
@@ -345,7 +350,15 @@ ACTIONS: Mapping[type[Command] | Control, Action] = {
         "/actions/evse/v1.0/{evse}/start",
         _start,
         offered=starts_remotely,
-        fields=frozenset({"current_limit", "id_token", "user_id"}),
+        fields=frozenset(
+            {
+                "current_limit",
+                "id_token",
+                "payment_method_id",
+                "session_key",
+                "user_id",
+            }
+        ),
         result=lambda answer, target: answer.session_id,
     ),
     StopCharging: Action(

@@ -173,6 +173,18 @@ class Client:
         """GET subscriptions/v1.0: all, or those that pass the filters."""
         return self._pages("subscriptions/v1.0", filters)
 
+    def tariff_groups(self) -> AsyncIterator[Page]:
+        """GET tariff-groups/v1.0."""
+        return self._pages("tariff-groups/v1.0")
+
+    def partners(self) -> AsyncIterator[Page]:
+        """GET partners/v2.0."""
+        return self._pages("partners/v2.0")
+
+    def subscription_plans(self) -> AsyncIterator[Page]:
+        """GET subscription-plans/v2.0."""
+        return self._pages("subscription-plans/v2.0")
+
     async def settings(self) -> Any:
         """GET settings/v1.0."""
         return await self._object("settings/v1.0")

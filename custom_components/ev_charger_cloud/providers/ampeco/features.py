@@ -23,6 +23,9 @@ class Feature(StrEnum):
     USERS = "users"
     SUBSCRIPTIONS = "subscriptions"
     SETTINGS = "settings"
+    TARIFF_GROUPS = "tariff_groups"
+    PARTNERS = "partners"
+    SUBSCRIPTION_PLANS = "subscription_plans"
 
     START = "start"
     STOP = "stop"
@@ -45,6 +48,12 @@ class Feature(StrEnum):
     ADD_BALANCE = "add_balance"
     APPLY_FEE = "apply_fee"
     REDEEM_VOUCHER = "redeem_voucher"
+
+
+# Names that few look at: nobody is told that they are missing.
+_SILENT = frozenset(
+    {Feature.TARIFF_GROUPS, Feature.PARTNERS, Feature.SUBSCRIPTION_PLANS}
+)
 
 
 class Rights(Access[Feature]):
@@ -70,5 +79,5 @@ class Rights(Access[Feature]):
         """Return what the user would have if the token had the right."""
         return tuple(
             Notice(kind=NoticeKind.PERMISSION_MISSING, subject=Name(key=feature))
-            for feature in sorted(self.forbidden)
+            for feature in sorted(set(self.forbidden) - _SILENT)
         )

@@ -3,6 +3,7 @@
 from ...charging import (
     ChargingStatus,
     ErrorCode,
+    PaymentStatus,
     Refusal,
     ReservationStatus,
     SessionStatus,
@@ -38,6 +39,13 @@ SESSION_STATUS = {
     "failed": SessionStatus.FAILED,
     "expired": SessionStatus.EXPIRED,
     "unknown": None,
+}
+
+PAYMENT_STATUS = {
+    "pending": PaymentStatus.PENDING,
+    "paid": PaymentStatus.PAID,
+    "partially": PaymentStatus.PARTIALLY_PAID,
+    "failed": PaymentStatus.FAILED,
 }
 
 RESERVATION_STATUS = {status.value: status for status in ReservationStatus}

@@ -20,6 +20,7 @@ from ...charging import (
     Notice,
     NoticeKind,
     RateLimitedError,
+    Refusal,
     Session,
 )
 from ..base import (
@@ -44,10 +45,17 @@ from .callbacks import Callbacks
 from .client import Client
 from .commands import Commands
 from .features import Feature, Rights
-from .mappings import STOP_REASON
+from .mappings import PAYMENT_STATUS, STOP_REASON
 from .profiles import decode_profile
 from .site_data import SiteData
-from .state import ChargePointState, cost, describe, serial_of, station_device_id
+from .state import (
+    ChargePointState,
+    cost,
+    describe,
+    serial_of,
+    session_status,
+    station_device_id,
+)
 from .subscription import NotificationSubscription
 from .sync import ChargePointSync
 from .wire import ChargePoint, ChargingSession, Location
@@ -122,7 +130,7 @@ class AmpecoProvider(Provider):
         self._fleet: Fleet = {}
         self._ids: dict[str, set[str]] = {}
         self._around: Fleet = {}
-        self._shown: tuple[int, int] | None = None
+        self._shown: tuple[int, tuple[int, ...]] | None = None
         self._charging = False
 
     @override
@@ -172,7 +180,9 @@ class AmpecoProvider(Provider):
         before = self._client.requests
         self._access.renew()
         await self._sync.refresh()
-        await self._site_data.refresh(self._sync.points)
+        await self._site_data.refresh(
+            self._sync.points, have_tariffs=self._sync.have_tariffs
+        )
         await self._refresh_devices()
         await self._watch_callbacks()
         # Half of what may be asked stays free for commands and what follows them.
@@ -307,14 +317,25 @@ class AmpecoProvider(Provider):
             }
             async for page in self._client.sessions(filters | place):
                 for item in ChargingSession.decode_all(page):
-                    device = self._sync.device_of(item.evse_id) or device_id
                     if item.id:
-                        found[item.id] = _session(item, device)
+                        found[item.id] = self._session(item, device_id)
             span, until = span * 4, since
         newest_first = sorted(
             found.values(), key=lambda each: each.started_at or start, reverse=True
         )
         return newest_first[:limit]
+
+    @override
+    async def session(self, device_id: str, session_id: str) -> Session:
+        """Read one session of a charge point, or of one of its EVSEs."""
+        station, evse = self._sync.find(device_id)
+        try:
+            item = ChargingSession.decode(await self._client.session(session_id))
+        except NotFoundError as err:
+            raise NotFoundError(err.message, reason=Refusal.UNKNOWN_SESSION) from err
+        if item.charge_point_id != station or (evse and item.evse_id != evse):
+            raise NotFoundError(reason=Refusal.UNKNOWN_SESSION)
+        return self._session(item, device_id)
 
     @override
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
@@ -347,6 +368,31 @@ class AmpecoProvider(Provider):
             "switched_off": sorted(self._access.closed),
         }
 
+    def _session(self, session: ChargingSession, device_id: str) -> Session:
+        """Translate a session of the past or the present."""
+        tag = session.id_tag
+        evse = self._sync.evses.items.get(session.evse_id or "")
+        return Session(
+            id=session.id or "",
+            device_id=self._sync.device_of(session.evse_id) or device_id,
+            started_at=session.started_at,
+            ended_at=session.stopped_at,
+            energy=session.energy,
+            cost=cost(session),
+            stop_reason=translate(
+                STOP_REASON, session.reason, of="AMPECO end of session"
+            ),
+            # A star and the session's own number stand for a start from afar.
+            id_token=None if tag and tag.startswith("*") else mask(tag),
+            status=session_status(session),
+            connector=evse.network_id if evse else None,
+            user_id=session.user_id,
+            payment_status=translate(
+                PAYMENT_STATUS, session.payment_status, of="AMPECO payment status"
+            ),
+            key=session.external_session_id,
+        )
+
     # Devices
 
     async def _refresh_devices(self) -> None:
@@ -356,7 +402,7 @@ class AmpecoProvider(Provider):
         """
         stations = self._sync.changed()
         points = self._sync.points.items
-        shown = self._access.generation, self._site_data.locations.version
+        shown = self._access.generation, self._site_data.names
         if shown != self._shown:
             self._shown = shown
             stations = {*stations, *points}
@@ -384,9 +430,7 @@ class AmpecoProvider(Provider):
         """Return a charge point's devices, the same ones while nothing changes."""
         if station not in self._sync.points.items:
             raise NotFoundError(reason="not_found")
-        point = self._sync.points.items[station]
-        area = self._site_data.area(point.location_id)
-        view = self._sync.view(station, area, self._modes.get(station))
+        view = self._sync.view(station, self._site_data, self._modes.get(station))
         generation = self._access.generation
         if (made := self._made.get(station)) and made[:2] == (view, generation):
             return made[2]
@@ -397,22 +441,6 @@ class AmpecoProvider(Provider):
         }
         self._made[station] = view, generation, devices
         return devices
-
-
-def _session(session: ChargingSession, device_id: str) -> Session:
-    """Translate a session of the past or the present."""
-    tag = session.id_tag
-    return Session(
-        id=session.id or "",
-        device_id=device_id,
-        started_at=session.started_at,
-        ended_at=session.stopped_at,
-        energy=session.energy,
-        cost=cost(session),
-        stop_reason=translate(STOP_REASON, session.reason, of="AMPECO end of session"),
-        # A star and the session's own number stand for a start from afar.
-        id_token=None if tag and tag.startswith("*") else mask(tag),
-    )
 
 
 def _shown(raw: Mapping[str, Mapping[str, Any]]) -> list[Any]:

@@ -30,6 +30,7 @@ from .wire import (
     DayPrices,
     ElectricityRate,
     Location,
+    Named,
     Subscription,
     User,
 )
@@ -41,6 +42,9 @@ _EVERY = {
     Feature.USERS: timedelta(minutes=5),
     Feature.SUBSCRIPTIONS: timedelta(minutes=5),
     Feature.SETTINGS: timedelta(days=1),
+    Feature.TARIFF_GROUPS: timedelta(hours=1),
+    Feature.PARTNERS: timedelta(days=1),
+    Feature.SUBSCRIPTION_PLANS: timedelta(days=1),
 }
 _USER_PAGES = 10
 
@@ -67,6 +71,9 @@ class SiteData:
         self._prices: dict[str, Sequence[DayPrices]] = {}
         self._decoded = DecodeCache()
         self._users = ListedRecords(User, context)
+        self._tariff_groups = ListedRecords(Named, context)
+        self._partners = ListedRecords(Named, context)
+        self._plans = ListedRecords(Named, context)
         self._subscriptions = ListedRecords(Subscription, context)
         self._zones: dict[str, tzinfo | None] = {}
         self._zone_of: dict[str, tzinfo | None] = {}
@@ -78,6 +85,7 @@ class SiteData:
         # What the charge points belong to, and from which of them that was found out.
         self._wanted_circuits: set[str] = set()
         self._used_rates: set[str] = set()
+        self._have_partners = False
         self._rated: set[tuple[str, str]] = set()
         self._have_places = False
         self._found_out_from: int | None = None
@@ -87,8 +95,28 @@ class SiteData:
         known = self.locations.items.get(location or "")
         return known.name if known else None
 
-    async def refresh(self, points: ListedRecords[ChargePoint]) -> None:
-        """Read what is due for these charge points."""
+    def partner(self, partner: str | None) -> str | None:
+        """Return the name of a partner."""
+        known = self._partners.items.get(partner or "")
+        return known.name if known else None
+
+    def tariff(self, group: str | None) -> str | None:
+        """Return the name of a tariff group."""
+        known = self._tariff_groups.items.get(group or "")
+        return known.name if known else None
+
+    @property
+    def names(self) -> tuple[int, ...]:
+        """Return what changes whenever one of these names does."""
+        return tuple(
+            part.version
+            for part in (self.locations, self._partners, self._tariff_groups)
+        )
+
+    async def refresh(
+        self, points: ListedRecords[ChargePoint], *, have_tariffs: bool
+    ) -> None:
+        """Read what is due for these charge points, and for their EVSEs."""
         self._read_at = self._context.monotonic()
         self._find_out(points)
         if self._have_places:
@@ -99,9 +127,15 @@ class SiteData:
             await self._read(Feature.ELECTRICITY_RATES, self._read_rates)
             self._rates.keep(self._used_rates)
             await self._find_zones()
+        if have_tariffs:
+            await self._read(Feature.TARIFF_GROUPS, self._read_tariff_groups)
+        if self._have_partners:
+            await self._read(Feature.PARTNERS, self._read_partners)
         if self._with_users:
             await self._read(Feature.USERS, self._read_users)
             await self._read(Feature.SUBSCRIPTIONS, self._read_subscriptions)
+            if self._subscriptions.items:
+                await self._read(Feature.SUBSCRIPTION_PLANS, self._read_plans)
         if self._rates.items or self._users.items:
             await self._read(Feature.SETTINGS, self._read_settings)
 
@@ -112,6 +146,7 @@ class SiteData:
         self._found_out_from = points.version
         known = points.items.values()
         self._have_places = any(point.location_id for point in known)
+        self._have_partners = any(point.partner for point in known)
         self._wanted_circuits = {
             circuit
             for point in known
@@ -168,6 +203,7 @@ class SiteData:
             self._rates.version,
             self._users.version,
             self._subscriptions.version,
+            self._plans.version,
             self._access.generation,
             self._currency,
             frozenset(self._failed),
@@ -218,7 +254,15 @@ class SiteData:
             subscriptions.setdefault(item.user_id, []).append(item)
         for key, user in self._users.items.items():
             subscription = subscription_of(subscriptions.get(key, ()))
-            yield user_device(user, subscription, self._currency, commands, stale=stale)
+            plan = self._plans.items.get((subscription and subscription.plan_id) or "")
+            yield user_device(
+                user,
+                subscription,
+                plan.name if plan else None,
+                self._currency,
+                commands,
+                stale=stale,
+            )
 
     async def _read(self, feature: Feature, read: Any) -> None:
         """Read a part when it is due; what fails keeps its last state."""
@@ -293,6 +337,18 @@ class SiteData:
     async def _read_users(self) -> None:
         """Read the drivers' accounts, so many as anyone could look at."""
         await self._read_all(self._users, self._client.users(_USER_PAGES))
+
+    async def _read_tariff_groups(self) -> None:
+        """Read the names of the tariff groups."""
+        await self._read_all(self._tariff_groups, self._client.tariff_groups())
+
+    async def _read_partners(self) -> None:
+        """Read the names of the partners."""
+        await self._read_all(self._partners, self._client.partners())
+
+    async def _read_plans(self) -> None:
+        """Read the names of the plans."""
+        await self._read_all(self._plans, self._client.subscription_plans())
 
     async def _read_subscriptions(self) -> None:
         """Read all subscriptions."""

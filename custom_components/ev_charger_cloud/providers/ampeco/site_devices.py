@@ -12,7 +12,7 @@ from ...charging import (
     Money,
     Name,
     Reading,
-    SubscriptionStatus,
+    Value,
 )
 from ..wire import translate
 from .features import Feature, Rights
@@ -94,7 +94,8 @@ def rate_device(
 
 def user_device(
     user: User,
-    subscription: SubscriptionStatus | None,
+    subscription: Subscription | None,
+    plan: str | None,
     currency: str | None,
     commands: Mapping[type[Command], frozenset[str]],
     *,
@@ -102,6 +103,24 @@ def user_device(
 ) -> Device:
     """Return a driver's account, named by the operator's own key, never by a person."""
     key = user.external_id
+    readings: dict[Reading, Value] = {
+        Reading.BALANCE: None
+        if user.balance is None
+        else Money(user.balance, currency),
+        Reading.SUBSCRIPTION: None,
+    }
+    if subscription:
+        readings |= {
+            Reading.SUBSCRIPTION: translate(
+                SUBSCRIPTION_STATUS,
+                subscription.status,
+                of="AMPECO subscription status",
+            ),
+            Reading.SUBSCRIPTION_PLAN: plan,
+            Reading.SUBSCRIPTION_END: subscription.end_date,
+        }
+        if (allowance := _allowance(subscription)) is not None:
+            readings[Reading.ALLOWANCE] = allowance
     return Device(
         id=user_device_id(user.id),
         kind=DeviceKind.ACCOUNT,
@@ -109,26 +128,26 @@ def user_device(
         if key and "@" not in key
         else Name(key="user", placeholders={"id": user.id or ""}),
         stale=stale,
-        readings={
-            Reading.BALANCE: None
-            if user.balance is None
-            else Money(user.balance, currency),
-            Reading.SUBSCRIPTION: subscription,
-        },
+        readings=readings,
         commands=commands,
     )
 
 
-def subscription_of(
-    subscriptions: Iterable[Subscription],
-) -> SubscriptionStatus | None:
-    """Return how a driver's subscriptions stand: the active one, else the newest."""
-    by_date = sorted(
+def subscription_of(subscriptions: Iterable[Subscription]) -> Subscription | None:
+    """Return the subscription that counts: the active one, else the newest."""
+    return max(
         subscriptions,
         key=lambda item: (
             item.status == "active",
             item.start_date.timestamp() if item.start_date else 0.0,
         ),
+        default=None,
     )
-    word = by_date[-1].status if by_date else None
-    return translate(SUBSCRIPTION_STATUS, word, of="AMPECO subscription status")
+
+
+def _allowance(subscription: Subscription) -> float | None:
+    """Return what is left free (Wh), None where the plan has nothing like that."""
+    left = subscription.remaining_allowance
+    kinds = (left.combined, left.ac, left.dc) if left else ()
+    told = [kind for kind in kinds if kind is not None]
+    return sum(told) * 1000 if told else None

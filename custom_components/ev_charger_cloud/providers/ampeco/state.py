@@ -17,12 +17,20 @@ from ...charging import (
     Name,
     Reading,
     SessionStatus,
+    StopReason,
     Value,
 )
 from ..wire import once, translate
 from .actions import Scope, offered, speaks_ocpp, starts_remotely
 from .features import Feature, Rights
-from .mappings import ONLINE, RESERVATION_STATUS, SESSION_STATUS, STATUS, STOP_REASON
+from .mappings import (
+    ONLINE,
+    PAYMENT_STATUS,
+    RESERVATION_STATUS,
+    SESSION_STATUS,
+    STATUS,
+    STOP_REASON,
+)
 from .smart_charging import mode_bodies
 from .wire import ChargePoint, ChargingSession, Evse, Reservation
 
@@ -80,6 +88,7 @@ class EvseState:
     limit: float | None = None
     battery: bool = False
     meter: Mapping[Reading, Value] = field(default_factory=dict)
+    tariff: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +98,7 @@ class ChargePointState:
     point: ChargePoint
     outlets: tuple[EvseState, ...] = ()
     area: str | None = None
+    partner: str | None = None
     fault: Fault | None = None
     modes: Mapping[str, Any] | None = None
     sessions_known: bool = True
@@ -205,7 +215,13 @@ def _station_readings(station: ChargePointState) -> dict[Reading, Value]:
         Reading.PROBLEM: faulted if word and connected else None,
         Reading.ERROR_CODE: _error_code(fault, faulted=faulted, known=bool(word)),
         Reading.ERROR_DETAIL: fault.detail,
+        **_partner(station),
     }
+
+
+def _partner(station: ChargePointState) -> dict[Reading, Value]:
+    """Return whom a charge point is run for, if for anybody."""
+    return {Reading.PARTNER: station.partner} if station.point.partner else {}
 
 
 def _station_controls(
@@ -258,9 +274,18 @@ def _status(station: ChargePointState, outlet: EvseState) -> ChargingStatus | No
     running = outlet.running
     if status is ChargingStatus.CONNECTED and running and running.status == "pending":
         return ChargingStatus.STARTING
+    if status is ChargingStatus.FINISHING and running is None and _was_stopped(outlet):
+        return ChargingStatus.PAUSED
     if _merely_occupied(outlet) and _session_power(station, outlet):
         return ChargingStatus.CHARGING
     return status
+
+
+def _was_stopped(outlet: EvseState) -> bool:
+    """Return whether the vehicle waits because someone stopped its session from afar."""
+    last = outlet.attempt or outlet.finished
+    reason = STOP_REASON.get(last.reason or "") if last else None
+    return reason is StopReason.REMOTE
 
 
 def _merely_occupied(outlet: EvseState) -> bool:
@@ -324,6 +349,10 @@ def _outlet_readings(
         Reading.ERROR_DETAIL: fault.detail if faulted else None,
     }
     readings |= {key: outlet.meter[key] for key in outlet.meter if key in _METERED}
+    if len(station.outlets) == 1:
+        readings |= _partner(station)
+    if evse.tariff_group_id is not None:
+        readings[Reading.TARIFF] = outlet.tariff
     if power and power.max_power is not None:
         readings[Reading.MAXIMUM_POWER] = power.max_power
     if power and power.max_amperage is not None:
@@ -359,6 +388,9 @@ def _session_readings(
         Reading.SESSION_END: session.stopped_at,
         Reading.STOP_REASON: translate(
             STOP_REASON, told.reason, of="AMPECO end of session"
+        ),
+        Reading.PAYMENT_STATUS: translate(
+            PAYMENT_STATUS, session.payment_status, of="AMPECO payment status"
         ),
         Reading.LAST_SESSION_ENERGY: finished.energy if finished else None,
         Reading.LAST_SESSION_COST: cost(finished) if finished else None,

@@ -28,6 +28,7 @@ from .profiles import limit_now
 from .records import ListedRecords
 from .reservations import Reservations
 from .sessions import Sessions
+from .site_data import SiteData
 from .state import ChargePointState, EvseState, evse_device_id, station_device_id
 from .wire import ChargePoint, Evse
 
@@ -61,6 +62,7 @@ class ChargePointSync:
         self._faulted: set[str] = set()
         # EVSEs with a profile that begins or ends by the clock.
         self._timed: set[str] = set()
+        self.have_tariffs = False
         # Whether the list of EVSEs failed, which charge points could not be read alone,
         # what lists lacked; and which charge points were stale for it the last time.
         self._evses_failed = False
@@ -77,7 +79,7 @@ class ChargePointSync:
     # What is known
 
     def view(
-        self, station: str, area: str | None, modes: Mapping[str, Any] | None
+        self, station: str, site: SiteData, modes: Mapping[str, Any] | None
     ) -> ChargePointState:
         """Return a charge point with everything that its devices are made from."""
         point = self.points.items[station]
@@ -86,9 +88,10 @@ class ChargePointSync:
             point=point,
             # One may have gone since the EVSEs were sorted by charge point.
             outlets=tuple(
-                self.outlet(evse) for evse in evses if evse in self.evses.items
+                self.outlet(evse, site) for evse in evses if evse in self.evses.items
             ),
-            area=area,
+            area=site.area(point.location_id),
+            partner=site.partner(point.partner.id if point.partner else None),
             fault=self._faults.of(point),
             modes=modes,
             sessions_known=self.sessions.known,
@@ -144,7 +147,7 @@ class ChargePointSync:
         """Return the charge points that are named, or have an EVSE that is."""
         return {self._placed[key][0] if key in self._placed else key for key in keys}
 
-    def outlet(self, key: str) -> EvseState:
+    def outlet(self, key: str, site: SiteData) -> EvseState:
         """Return an EVSE with what belongs to it."""
         evse = self.evses.items[key]
         return EvseState(
@@ -157,6 +160,7 @@ class ChargePointSync:
             limit=limit_now(evse.profile, self._context.now()),
             battery=key in self.sessions.tell_battery,
             meter=self.meters.of(key),
+            tariff=site.tariff(evse.tariff_group_id),
         )
 
     def find(self, device_id: str) -> tuple[str, str | None]:
@@ -427,6 +431,7 @@ class ChargePointSync:
         siblings.append(key)
         siblings.sort(key=self._number)
         self._by_status.setdefault(status, set()).add(key)
+        self.have_tariffs |= evse.tariff_group_id is not None
         if (profile := evse.profile) and (
             profile.duration or profile.valid_from or profile.valid_to
         ):

@@ -67,6 +67,13 @@ class Profile(CamelCaseWire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerOfChargePoint(CamelCaseWire):
+    """Whom the operator runs a charge point for."""
+
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargePoint(CamelCaseWire):
     """A charging station."""
 
@@ -83,6 +90,7 @@ class ChargePoint(CamelCaseWire):
     network_status: str | None = None
     hardware_status: str | None = None
     vendor_error_code: str | None = None
+    partner: PartnerOfChargePoint | None = part(PartnerOfChargePoint)
     boot: BootNotification | None = part(BootNotification, "lastBootNotification")
     profile: Profile | None = part(Profile, "chargingProfile")
     smart_charging: Mapping[str, Any] | None = field(
@@ -117,6 +125,7 @@ class Evse(CamelCaseWire):
     current_type: str | None = None
     network_id: str | None = None
     hardware_status: str | None = None
+    tariff_group_id: str | None = None
     allows_reservation: bool | None = None
     power_options: PowerOptions | None = part(PowerOptions)
     connectors: tuple[Plug, ...] = parts(Plug)
@@ -156,7 +165,10 @@ class ChargingSession(CamelCaseWire):
     amount: float | None = None
     total_amount: TotalAmount | None = part(TotalAmount)
     currency: str | None = None
+    payment_status: str | None = None
+    user_id: str | None = None
     id_tag: str | None = None
+    external_session_id: str | None = None
     last_updated_at: datetime | None = None
 
 
@@ -271,13 +283,33 @@ class User(CamelCaseWire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance(CamelCaseWire):
+    """What is left free of a plan, in kWh: of any kind of current, or of one."""
+
+    combined: float | None = None
+    ac: float | None = None
+    dc: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription(CamelCaseWire):
     """A driver's subscription to a plan."""
 
     id: str | None = None
     user_id: str | None = None
+    plan_id: str | None = None
     status: str | None = None
     start_date: datetime | None = None
+    end_date: datetime | None = None
+    remaining_allowance: Allowance | None = part(Allowance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named(CamelCaseWire):
+    """A tariff group, a partner or a plan: only its name is shown."""
+
+    id: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
