@@ -942,6 +942,22 @@ async def test_the_published_answer_to_a_profile(
     assert (await provider.execute(limit)).id is None
 
 
+@pytest.mark.parametrize("status", [406, 202])
+async def test_what_the_charge_point_rejects(
+    tenant: Tenant, provider: AmpecoProvider, status: int
+) -> None:
+    tenant.cloud.quirks["refusal_status"] = status
+    tenant.cloud.quirks["refuse"] = True
+    err = await refusal(provider, Unlock(device_id=ONE))
+    assert (err.reason, err.message) == (Refusal.REJECTED, "Rejected")
+    tenant.cloud.quirks["refuse"] = False
+    tenant.station().set_online(False)
+    await provider.poll()
+    limit = SetControl(device_id=ONE, control=Control.CURRENT_LIMIT, value=10.0)
+    err = await refusal(provider, limit)
+    assert (err.reason, err.message) == (Refusal.OFFLINE, "Offline")
+
+
 # What the token may not do
 
 CONFIGURE = SetConfiguration(device_id=ONE, key="HeartbeatInterval", value="60")

@@ -331,7 +331,9 @@ async def test_profiles_in_strange_words(tenant: Tenant) -> None:
             "Garage",
         ),
         ([], None),
-        ("Garage", None),
+        ("Garage", "Garage"),
+        (7, "7"),
+        ([7, {"translation": None}], None),
     ],
 )
 async def test_names_of_places(tenant: Tenant, names: Any, area: str | None) -> None:

@@ -132,7 +132,7 @@ class _Answers:
                 essence, body = last
                 self._keep(key, essence, body)
                 return body
-        body = decode_json(raw)
+        body = _decode(raw)
         self._keep(key, essence, body)
         return body
 
@@ -310,7 +310,7 @@ class Transport:
             if success and not changes and raw is not None:
                 body = self._answers.decode(asked, raw, self.essence(raw))
             else:
-                body = decode_json(raw)
+                body = _decode(raw)
         except ValueError as err:
             if success:
                 raise UnusableAnswerError(
@@ -374,7 +374,7 @@ async def _read_bounded(response: ClientResponse) -> bytes | None:
     return bytes(body)
 
 
-def decode_json(raw: bytes | None) -> Any:
+def _decode(raw: bytes | None) -> Any:
     """Decode JSON; raise ValueError for what is none, too large or too deep."""
     if raw is None:
         raise ValueError("the answer is too large")

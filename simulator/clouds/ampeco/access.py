@@ -25,6 +25,8 @@ READ = frozenset(
         "vendor-error-codes",
         "vouchers",
         "settings",
+        "currencies",
+        "authorizations",
     }
 )
 ACCOUNTS = frozenset(

@@ -33,7 +33,6 @@ MESSAGES = (
     "SignCombinedCertificate",
     "TransactionEvent",
 )
-REJECTED = {"success": False, "message": "Rejected"}
 MODES = ("tod", "dynamic", "user_schedule", "disabled")
 VOLTAGES = ["230", "380", "400", "480", "120", "208", "240", "110-130", "220-240"]
 PHASES = ("single_phase", "three_phase", "split_phase")
@@ -188,11 +187,11 @@ class Actions:
         outlet = self._named(request, access)
         user = self._user(await read_body(request), required=True)
         if self._quirks["refuse"]:
-            return accepted(REJECTED)
+            return refused("Rejected", self._quirks)
         try:
             booking = self._tenant.reserve(outlet, user or 0)
-        except Refused as refused:
-            return accepted({"success": False, "message": refused.reason})
+        except Refused as err:
+            return refused(err.reason, self._quirks)
         return accepted({"success": True, "reservationId": booking.id})
 
     async def _cancel(self, request: web.Request, access: Access) -> web.Response:
@@ -212,16 +211,21 @@ class Actions:
         point, kind = self._reach.point(request, access), request.match_info["type"]
         if kind not in {"soft", "hard"}:
             raise Missing
-        return self._attempt(lambda: point.station.reset(hard=kind == "hard"))
+        # The only action without a status of its own for a station that says no.
+        old = {**self._quirks, "refusal_status": 202}
+        return self._attempt(lambda: point.station.reset(hard=kind == "hard"), old)
 
-    def _attempt(self, act: Callable[[], None]) -> web.Response:
+    def _attempt(
+        self, act: Callable[[], None], quirks: Mapping[str, Any] | None = None
+    ) -> web.Response:
         """Do something that the station may refuse."""
-        if self._quirks["refuse"]:
-            return accepted(REJECTED)
+        quirks = quirks or self._quirks
+        if quirks["refuse"]:
+            return refused("Rejected", quirks)
         try:
             act()
-        except Refused as refused:
-            return accepted({"success": False, "message": refused.reason})
+        except Refused as err:
+            return refused(err.reason, quirks)
         return accepted({"success": True})
 
     async def _set_profile(self, request: web.Request, access: Access) -> web.Response:
@@ -232,9 +236,9 @@ class Actions:
         if body["chargingProfilePurpose"] == "ChargePointMaxProfile" and target:
             raise Invalid(evseNetworkId="The purpose is for the whole station.")
         if not point.station.online:
-            return accepted({"success": False, "message": "Offline"})
+            return refused("Offline", self._quirks)
         key = self._tenant.set_profile(point, target, body)
-        return web.json_response({"data": {"id": key}})
+        return accepted({"data": {"id": key}})
 
     async def _clear_profile(
         self, request: web.Request, access: Access
@@ -242,8 +246,9 @@ class Actions:
         point, body = self._reach.point(request, access), await read_body(request)
         if not isinstance(body.get("evseNetworkId", ""), str):
             raise Invalid(evseNetworkId="The evse network id must be a string.")
-        if point.station.online:
-            self._tenant.clear_profiles(point, body)
+        if not point.station.online:
+            return refused("Offline", self._quirks)
+        self._tenant.clear_profiles(point, body)
         return accepted()
 
     async def _change_availability(
@@ -256,18 +261,22 @@ class Actions:
         chosen = [o for o in point.outlets if target in {None, o.connector.number}]
         if not chosen:
             raise Invalid(evseNetworkId="The selected evse network id is invalid.")
-        if point.station.online:
-            for outlet in chosen:
-                outlet.connector.set_operative(body["type"] == "Operative")
-        return accepted()
+        if not point.station.online:
+            return refused("Offline", self._quirks)
+        scheduled = any(outlet.connector.session for outlet in chosen)
+        for outlet in chosen:
+            outlet.connector.set_operative(body["type"] == "Operative")
+        return web.Response(status=204) if scheduled else accepted()
 
     async def _trigger(self, request: web.Request, access: Access) -> web.Response:
         if "point" in request.match_info:
-            self._reach.point(request, access)
+            point = self._reach.point(request, access)
         else:
-            self._reach.outlet(request, access)
+            point = self._reach.outlet(request, access).point
         if (await read_body(request)).get("type") not in MESSAGES:
             raise Invalid(type="The selected type is invalid.")
+        if not point.station.online:
+            return refused("Offline", self._quirks)
         return accepted()
 
     def _named(self, request: web.Request, access: Access) -> Outlet:
@@ -316,3 +325,12 @@ def accepted(body: dict[str, Any] | None = None) -> web.Response:
     if body is None:
         return web.Response(status=202)
     return web.json_response(body, status=202)
+
+
+def refused(words: str, quirks: Mapping[str, Any]) -> web.Response:
+    """Answer that the station, or the cloud for it, said no."""
+    status = int(quirks["refusal_status"])
+    body: dict[str, Any] = {"message": words}
+    if status == 202:
+        body["success"] = False
+    return web.json_response(body, status=status)

@@ -25,6 +25,10 @@ class Kind:
     delete: bool = True
     old: bool = False
     """Whether it still knows numbered pages."""
+    wrapped: bool = True
+    """Whether one of them comes below `data`."""
+    text_id: bool = False
+    """Whether its own id is a text, though others name it by a number."""
 
 
 KINDS = {
@@ -37,6 +41,7 @@ KINDS = {
     "users": Kind(
         path="users/v1.1",
         older="users/v1.0",
+        text_id=True,
         required=("email", "password"),
         enums={"status": ("enabled", "disabled")},
         filters=("externalId", "email"),
@@ -74,6 +79,7 @@ KINDS = {
         },
         filters=("userId", "sessionId", "status", "ref"),
         delete=False,
+        wrapped=False,
         old=True,
     ),
     "subscriptions": Kind(
@@ -84,7 +90,27 @@ KINDS = {
         delete=False,
         old=True,
     ),
-    "subscription-plans": Kind(path="subscription-plans/v2.0", required=("name",)),
+    "subscription-plans": Kind(
+        path="subscription-plans/v2.0",
+        required=("name", "description", "renewalCycle", "type", "status"),
+        enums={
+            "renewalCycle": ("monthly", "annually"),
+            "type": ("pre-paid", "post-paid"),
+            "status": ("enabled", "disabled"),
+        },
+    ),
+    "authorizations": Kind(
+        path="authorizations/v2.1",
+        filters=("userId", "chargePointId", "evseId", "status"),
+        update=None,
+        create=False,
+        delete=False,
+    ),
+    "currencies": Kind(
+        path="currencies/v2.0",
+        required=("name", "alphabeticCode"),
+        wrapped=False,
+    ),
     "vouchers": Kind(
         path="vouchers/v2.1", required=("code", "type", "amount"), filters=("code",)
     ),

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 import json
 import re
-from typing import Any, ClassVar, override
+from typing import Any, ClassVar, NamedTuple, override
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -37,6 +37,23 @@ from .users import UserActions
 RESOURCES = "/public-api/resources"
 
 
+class Exchange(NamedTuple):
+    """A request and its answer."""
+
+    method: str
+    path: str
+    sent: Any
+    status: int
+    answered: Any
+
+
+async def _sent(request: web.Request) -> Any:
+    """Return the body of a request, None where there is none that can be read."""
+    with suppress(ValueError):
+        return json.loads(await request.read())
+    return None
+
+
 class Ampeco(Cloud):
     """A tenant with its charge points, sessions, drivers and permissions."""
 
@@ -62,12 +79,14 @@ class Ampeco(Cloud):
         "start_error": None,
         # Whether reserve, unlock, reset and set-configuration answer success: false.
         "refuse": False,
+        # How stations and cloud say no to actions: 406, or 202 with success: false.
+        "refusal_status": 406,
         # What reserve and unlock take for {evse}: "both", or "network_id" alone.
         "evse_in_path": "both",
         # Whether vehicles tell their state of charge.
         "state_of_charge": True,
-        # What settings give for the base currency: its code, or a bare number.
-        "base_currency": "EUR",
+        # What settings give for the base currency: its id, or its code.
+        "base_currency": 1,
         # Where drivers are: "both" versions, or "v1.0" alone as on older tenants.
         "users_version": "both",
         # How sessions tell their power: "both" ways, or "power" or "powerKw" alone.
@@ -104,8 +123,10 @@ class Ampeco(Cloud):
         self.notifications = Notifications(self.tenant, self.quirks)
         self._records = Records(self.catalogue, self.prices, self.page)
         self._known: list[tuple[str, re.Pattern[str]]] = []
-        # What was sent with each request that changes something, None for nothing.
+        # What was sent with each request that changes something, None for nothing;
+        # and all that was said, where somebody wants to look at it.
         self.bodies: list[Any] = []
+        self.exchanges: list[Exchange] | None = None
         furnish(self.tenant, self.catalogue, self.prices)
 
     @property
@@ -254,14 +275,24 @@ class Ampeco(Cloud):
                 429,
                 {"Retry-After": str(int(wait) + 1), "X-RateLimit-Remaining": "0"},
             )
+        sent = await _sent(request)
         if request.method != "GET":
-            sent = await request.read()
-            with suppress(ValueError):
-                self.bodies.append(json.loads(sent) if sent else None)
+            self.bodies.append(sent)
         if self.quirks["users_version"] == "v1.0" and "/users/v1.1" in request.path:
             return self.json({"message": "The route could not be found."}, 404)
         request["access"], request["token"] = access, token
-        return await handler(request)
+        response = await handler(request)
+        if self.exchanges is not None and isinstance(response, web.Response):
+            self.exchanges.append(
+                Exchange(
+                    method=request.method,
+                    path=self.path(request).removeprefix("/public-api"),
+                    sent=sent,
+                    status=response.status,
+                    answered=json.loads(response.text) if response.text else None,
+                )
+            )
+        return response
 
     @override
     async def not_found(self, request: web.Request) -> web.StreamResponse:
@@ -317,6 +348,7 @@ class Ampeco(Cloud):
         yield "GET", point + "/v1.0/{point}/status", "charge-points", self._live
         yield "GET", one + "/evses", "evses", self._outlets
         yield "GET", one + "/latest-hardware-status-log", "status-logs", self._point_log
+        yield "GET", one + "/hardware-status-logs", "status-logs", self._point_logs
         yield "POST", one + "/smart-charging", "smart-charging", self._smart_charging
         yield "GET", outlet + "/v2.1", "evses", self._outlets
         yield "GET", outlet + "/v2.1/{outlet}", "evses", self._outlet
@@ -325,6 +357,12 @@ class Ampeco(Cloud):
             outlet + "/v2.0/{outlet}/latest-hardware-status-log",
             "status-logs",
             self._outlet_log,
+        )
+        yield (
+            "GET",
+            outlet + "/v2.0/{outlet}/hardware-status-logs",
+            "status-logs",
+            self._outlet_logs,
         )
         yield "GET", f"{RESOURCES}/sessions/v1.0", "sessions", self._charges
         yield "GET", f"{RESOURCES}/sessions/v1.0/{{charge}}", "sessions", self._charge
@@ -351,8 +389,9 @@ class Ampeco(Cloud):
         show: Callable[[T], Any],
         *,
         old: bool = False,
+        numbered: bool = False,
     ) -> web.Response:
-        """Answer a page of a list."""
+        """Answer a page of a list; `numbered` ones know nothing else than numbers."""
         return self.json(
             paginate(
                 request,
@@ -362,6 +401,7 @@ class Ampeco(Cloud):
                 url=self.base_url + self.path(request),
                 quirks=self.quirks,
                 pages=old,
+                numbered=numbered,
             )
         )
 
@@ -418,12 +458,30 @@ class Ampeco(Cloud):
         log = show_log(point.log, point.hardware_status, point.created)
         return self.json({"data": log})
 
+    async def _point_logs(self, request: web.Request, access: Access) -> web.Response:
+        return self._logs(request, self.reach.point(request, access).logs)
+
+    async def _outlet_logs(self, request: web.Request, access: Access) -> web.Response:
+        return self._logs(request, self.reach.outlet(request, access).logs)
+
+    def _logs(
+        self, request: web.Request, logs: Iterable[dict[str, Any]]
+    ) -> web.Response:
+        return self.page(
+            request,
+            list(enumerate(logs, 1)),
+            {},
+            lambda log: log[0],
+            lambda log: show_log(log[1], "", self.world.now),
+            old=True,
+        )
+
     async def _smart_charging(
         self, request: web.Request, access: Access
     ) -> web.Response:
         point, body = self.reach.point(request, access), await read_body(request)
         self.tenant.set_smart_charging(point, check_smart_charging(body))
-        return self.json({"data": body | {"circuitId": point.circuit}})
+        return self.json({"data": body | {"circuitId": point.circuit}}, 201)
 
     async def _outlets(self, request: web.Request, access: Access) -> web.Response:
         include = includes_of(request)
@@ -512,7 +570,7 @@ class Ampeco(Cloud):
             "status": equals(lambda b: b.status),
         }
         return self.page(
-            request, bookings, filters, lambda b: b.id, show_booking, old=True
+            request, bookings, filters, lambda b: b.id, show_booking, numbered=True
         )
 
     async def _booking(self, request: web.Request, access: Access) -> web.Response:

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from .access import Access
-from .actions import ROOT, STATION, Answer, accepted
+from .actions import ROOT, STATION, Answer, accepted, refused
 from .model import Point, Variable
 from .query import Invalid, iso
 from .reach import Missing, Reach, read_body
@@ -43,7 +43,7 @@ class Configurations:
         if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys):
             raise Invalid(keys="The keys must be an array of strings.")
         if not point.station.online:
-            return accepted({"success": False, "message": "Offline"})
+            return refused("Offline", self._quirks)
         self._tenant.world.call_later(
             float(self._quirks["sync_seconds"]), lambda: self._learn(point, keys)
         )
@@ -63,9 +63,9 @@ class Configurations:
             elif not isinstance(body[key], str):
                 raise Invalid(**{key: f"The {key} must be a string."})
         if not point.station.online:
-            return accepted({"success": False, "message": "Offline"})
+            return refused("Offline", self._quirks)
         if self._quirks["refuse"] or body["name"] in READ_ONLY:
-            return accepted({"success": False, "message": "Rejected"})
+            return refused("Rejected", self._quirks)
         variable = Variable(
             body["name"], body.get("componentName"), body.get("instance")
         )
@@ -98,8 +98,14 @@ def _show(point: Point, variable: Variable) -> dict[str, Any]:
         "key": {
             "name": variable.name,
             "value": value,
-            "componentName": variable.component,
-            "instance": variable.instance,
+            **{
+                name: word
+                for name, word in (
+                    ("componentName", variable.component),
+                    ("instance", variable.instance),
+                )
+                if word
+            },
         },
         "readonly": variable.name in READ_ONLY,
         "required": False,

@@ -69,6 +69,7 @@ class Point:
     profiles: list[StoredProfile] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] | None = None
+    logs: list[dict[str, Any]] = field(default_factory=list)
     configuration: dict[Variable, str] = field(default_factory=dict)
     """What the station itself goes by."""
     reported: dict[Variable, tuple[str, datetime]] = field(default_factory=dict)
@@ -110,6 +111,7 @@ class Outlet:
     updated: datetime
     changes: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] | None = None
+    logs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def told(self) -> str:

@@ -26,7 +26,7 @@ def show_point(tenant: Tenant, point: Point, include: set[str]) -> dict[str, Any
         "operatorId": 1,
         "name": station.name,
         "type": "private",
-        "pin": "123456",
+        "pin": "1234",
         "locationId": point.location,
         "chargingZoneId": None,
         "electricityRateId": point.rate,
@@ -35,13 +35,10 @@ def show_point(tenant: Tenant, point: Point, include: set[str]) -> dict[str, Any
         "status": "enabled",
         "communicationMode": "direct_ocpp",
         "managedByOperator": True,
-        "externalId": None,
         "network": {
             "id": station.id,
             "protocol": point.protocol,
             "password": "a-station-password",
-            "ip": None,
-            "port": None,
         },
         "capabilities": ["remote_start_stop_capable", "meter_values"],
         "security": {
@@ -49,19 +46,21 @@ def show_point(tenant: Tenant, point: Point, include: set[str]) -> dict[str, Any
             "currentProfile": 1,
             "desiredProfileStatus": "applied",
         },
-        "user": None,
-        "partner": point.partner and {"id": point.partner, "contractId": 90},
         "networkStatus": words,
         "hardwareStatus": point.hardware_status,
-        "vendorErrorCode": VENDOR_CODES.get(fault or "")
-        if point.hardware_status == "faulted"
-        else None,
         "tags": [],
         "sharingCode": "SHARE-1",
         "createdAt": iso(point.created),
-        "firstContactAt": iso(point.created),
+        "firstContactAt": f"{point.created:%Y-%m-%d}",
+        "autoStartWithoutAuthorization": False,
+        "disableAutoStartEmulation": False,
+        "enableAutoFaultRecovery": False,
         "lastUpdatedAt": iso(point.updated),
     }
+    if point.partner:
+        shown["partner"] = {"id": point.partner, "contractId": 90}
+    if point.hardware_status == "faulted" and fault in VENDOR_CODES:
+        shown["vendorErrorCode"] = VENDOR_CODES[fault]
     if "lastBootNotification" in include:
         shown["lastBootNotification"] = {
             "model": station.model,
@@ -92,7 +91,6 @@ def show_outlet(tenant: Tenant, outlet: Outlet, include: set[str]) -> dict[str, 
         "chargePointId": point.id,
         "operatorId": 1,
         "physicalReference": f"{point.station.id}-{connector.number}",
-        "label": outlet.label,
         "currentType": outlet.current_type,
         "networkId": str(connector.number),
         "status": "enabled",
@@ -100,6 +98,7 @@ def show_outlet(tenant: Tenant, outlet: Outlet, include: set[str]) -> dict[str, 
         "tariffGroupId": 8,
         "allowsReservation": outlet.allows_reservation,
         "bookingEnabled": False,
+        "roamingOperatorId": 0,
         "powerOptions": {
             "maxPower": round(watts),
             "maxVoltage": "400" if three else "230",
@@ -108,13 +107,11 @@ def show_outlet(tenant: Tenant, outlet: Outlet, include: set[str]) -> dict[str, 
             "phaseRotation": "RST",
             "connectedPhase": None if three else "L1",
         },
-        "midMeterCertificationEndYear": None,
-        "externalId": None,
-        "roamingOperatorId": None,
-        "roaming": None,
         "createdAt": iso(outlet.created),
         "lastUpdatedAt": iso(outlet.updated),
     }
+    if outlet.label:
+        shown["label"] = outlet.label
     if "connectors" in include:
         shown["connectors"] = [
             {
@@ -139,19 +136,18 @@ def show_charge(tenant: Tenant, charge: Charge) -> dict[str, Any]:
     soc = meter["soc"] if tenant.quirks["state_of_charge"] else None
     active = charge.status == "active"
     updated = tenant.world.now if active and charge.frozen is None else charge.updated
-    shown = {
+    shown: dict[str, Any] = {
         "id": str(charge.id),
         "operatorId": 1,
         "chargePointId": charge.outlet.point.id,
         "evseId": charge.outlet.id,
         "connectorId": charge.outlet.id + 3000,
         "status": charge.status,
-        "reason": charge.reason,
         "userId": charge.user,
         "startedAt": iso(charge.started),
         "stoppedAt": iso(charge.stopped),
         "energy": energy,
-        "energyConsumption": {"total": energy, "grid": energy, "local": None},
+        "energyConsumption": {"total": energy, "grid": energy},
         "nonBillableEnergy": 0,
         "powerKw": round(meter["power"] / 1000, 3),
         "power": {
@@ -159,13 +155,11 @@ def show_charge(tenant: Tenant, charge: Charge) -> dict[str, Any]:
             "peak": round(meter["power"]),
             "average": round(meter["power"]),
         },
-        "socPercent": None if soc is None else round(soc),
         "amount": gross,
         "totalAmount": {"withTax": gross, "withoutTax": net},
         "tax": {"taxId": 1, "taxPercentage": TAX},
         "currency": "EUR",
         "electricityCost": round(energy / 1000 * 0.1, 2),
-        "paymentType": "balance" if charge.user else None,
         "paymentMethodId": None,
         "paymentStatus": "pending" if charge.open else "paid",
         "billingStatus": "pending" if charge.open else "completed",
@@ -173,13 +167,19 @@ def show_charge(tenant: Tenant, charge: Charge) -> dict[str, Any]:
         "idTag": charge.token
         if charge.token and not charge.token.startswith("user")
         else f"*{charge.id:07}",
-        "idTagLabel": None,
         "tariffSnapshotId": 700,
         "externalSessionId": charge.external,
         "evsePhysicalReference": f"{charge.outlet.point.station.id}-"
         f"{charge.outlet.connector.number}",
         "lastUpdatedAt": iso(updated),
     }
+    # What has no value is left out, where its type has no null.
+    optional = {
+        "reason": charge.reason,
+        "socPercent": None if soc is None else round(soc),
+        "paymentType": "balance" if charge.user else None,
+    }
+    shown |= {key: value for key, value in optional.items() if value is not None}
     match tenant.quirks["session_power"]:
         case "power":
             del shown["powerKw"]
@@ -198,7 +198,7 @@ def show_booking(booking: Booking) -> dict[str, Any]:
         "userId": booking.user,
         "reservedAt": iso(booking.made),
         "canceledAt": iso(booking.canceled),
-        "duration": booking.minutes,
+        "duration": round(booking.minutes),
         "lastUpdatedAt": iso(booking.updated),
     }
 
@@ -243,15 +243,8 @@ def show_log(
 ) -> dict[str, Any]:
     """Return the latest hardware status log."""
     log = log or {"status": status, "timestamp": since, "errorCode": "NoError"}
-    return {
-        "vendorId": None,
-        "vendorErrorCode": None,
-        "info": None,
-        "errorCodeDescription": None,
-        "errorCodeCustomerAction": None,
-        **log,
-        "timestamp": iso(log["timestamp"]),
-    }
+    told = {key: value for key, value in log.items() if value is not None}
+    return told | {"timestamp": iso(log["timestamp"])}
 
 
 def _odd(tenant: Tenant, shown: dict[str, Any], word: str) -> dict[str, Any]:

@@ -118,10 +118,12 @@ def paginate[T](
     url: str,
     quirks: Mapping[str, Any],
     pages: bool = False,
+    numbered: bool = False,
 ) -> dict[str, Any]:
     """Return one page of items that are sorted by id.
 
-    `pages` says that the endpoint still knows numbered pages.
+    `pages` says that the endpoint still knows numbered pages, `numbered` that it knows
+    no others.
     """
     try:
         per_page = min(MAX_PER_PAGE, int(request.query.get("per_page", MAX_PER_PAGE)))
@@ -129,7 +131,8 @@ def paginate[T](
         per_page = 0
     if per_page < 1:
         raise Invalid(per_page="The per page must be at least 1.")
-    if quirks["paging"] == "page" or (pages and "cursor" not in request.query):
+    by_number = numbered or quirks["paging"] == "page"
+    if by_number or (pages and "cursor" not in request.query):
         return _numbered(request, items, show, url, per_page)
     cursor = request.query.get("cursor", "null")
     first = {"null": ("null",), "empty": ("",)}.get(

@@ -58,7 +58,7 @@ class Records:
                 collection.items.values(),
                 collection.filters(),
                 lambda record: int(record["id"]),
-                lambda record: _visible(record, access),
+                lambda record: _shown(collection, record, access),
                 old=collection.kind.old,
             )
 
@@ -67,14 +67,17 @@ class Records:
     def _show(self, collection: Collection) -> Answer:
         async def answer(request: web.Request, access: Access) -> web.Response:
             record = collection.items[_record(request, collection)]
-            return web.json_response({"data": _visible(record, access)})
+            shown = _shown(collection, record, access)
+            wrapped = collection.kind.wrapped
+            return web.json_response({"data": shown} if wrapped else shown)
 
         return answer
 
     def _create(self, collection: Collection) -> Answer:
         async def answer(request: web.Request, access: Access) -> web.Response:
             record = collection.create(await read_body(request))
-            return web.json_response({"data": _visible(record, access)}, status=201)
+            shown = _shown(collection, record, access)
+            return web.json_response({"data": shown}, status=201)
 
         return answer
 
@@ -82,7 +85,7 @@ class Records:
         async def answer(request: web.Request, access: Access) -> web.Response:
             key, body = _record(request, collection), await read_body(request)
             return web.json_response(
-                {"data": _visible(collection.update(key, body), access)}
+                {"data": _shown(collection, collection.update(key, body), access)}
             )
 
         return answer
@@ -122,10 +125,12 @@ class Records:
         return web.Response(status=204)
 
 
-def _visible(record: dict[str, Any], access: Access) -> dict[str, Any]:
-    if access.sees_balances or "balance" not in record:
-        return record
-    return {key: value for key, value in record.items() if key != "balance"}
+def _shown(
+    collection: Collection, record: dict[str, Any], access: Access
+) -> dict[str, Any]:
+    hidden = {"password"} if access.sees_balances else {"balance", "password"}
+    shown = {key: value for key, value in record.items() if key not in hidden}
+    return shown | {"id": str(record["id"])} if collection.kind.text_id else shown
 
 
 def _record(request: web.Request, collection: Collection) -> int:

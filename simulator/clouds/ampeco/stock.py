@@ -45,7 +45,42 @@ def furnish(
         statusDate="2026-05-01T00:00:00Z",
         remainingAllowance={"combined": 80, "ac": None, "dc": None},
     )
-    catalogue["subscription-plans"].add(3, name="Commuter", status="enabled")
+    catalogue["subscription-plans"].add(
+        3,
+        name=[{"locale": "en", "translation": "Commuter"}],
+        description=[{"locale": "en", "translation": "80 kWh a month"}],
+        renewalCycle="monthly",
+        type="pre-paid",
+        baseFee=20.0,
+        status="enabled",
+    )
+    catalogue["transactions"].add(
+        33001,
+        number="T-33001",
+        date="2026-05-04T07:00:00Z",
+        userId=771,
+        sessionId=120045,
+        paymentMethod="balance",
+        purchaseResourceType="session",
+        purchaseResourceId=120045,
+        totalAmount=4.3,
+        currency="EUR",
+        status="finalized",
+        ref="abc-1",
+        billingType="internal",
+    )
+    catalogue["authorizations"].add(
+        98001,
+        method="user_device",
+        source="local",
+        status="accepted",
+        userId=771,
+        idTagUid="04A1B2C3D4",
+        chargePointId=4021,
+        evseId=9001,
+        sessionIds=[120045],
+    )
+    catalogue["currencies"].add(1, name="Euro", alphabeticCode="EUR", numericCode="978")
     catalogue["vouchers"].add(
         901,
         code="WELCOME-10",
@@ -53,7 +88,7 @@ def furnish(
         amount=10.0,
         remainingAmount=10.0,
         currencyCode="EUR",
-        status="active",
+        status="enabled",
         redeemedAt=None,
         redeemedByUserId=None,
     )
@@ -103,4 +138,5 @@ def add_location(catalogue: Mapping[str, Collection], key: int, name: str) -> No
         timezone="Europe/Oslo",
         externalId=None,
         tags=[],
+        roamingOperatorId=0,
     )

@@ -371,8 +371,10 @@ class Tenant:
             "vendorErrorCode": vendor_code,
             "info": None,
         }
+        outlet.logs.append(outlet.log)
         if outlet.point.hardware_status != before:
             outlet.point.log = outlet.log | {"status": outlet.point.hardware_status}
+            outlet.point.logs.append(outlet.point.log)
             self.touch(outlet.point)
 
     def _started(self, outlet: Outlet) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ...world import World
 from .access import Access
-from .actions import ROOT, Answer
+from .actions import ROOT, Answer, accepted
 from .catalogue import Collection, Record
 from .query import Invalid, iso, parse_time
 from .reach import Missing, number, read_body
@@ -51,7 +51,7 @@ class UserActions:
             if key not in self._users.items:
                 raise Missing
             act(self._users.items[key], await read_body(request))
-            return web.json_response({})
+            return accepted()
 
         return answer
 

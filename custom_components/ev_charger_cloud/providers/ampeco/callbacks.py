@@ -95,10 +95,7 @@ class Callbacks:
         """
         body = callback.body
         verify_hmac(self._token, body, callback.headers.get("x-signature"))
-        try:
-            said = decode_json(body)
-        except ValueError as err:
-            raise UnusableAnswerError(str(err), reason="not_json") from err
+        said = decode_json(body)
         if not isinstance(said, Mapping):
             raise UnusableAnswerError("no object", reason="unexpected_shape")
         self.last_received = self._context.monotonic()

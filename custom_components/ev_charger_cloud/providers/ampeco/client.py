@@ -43,7 +43,7 @@ _EVSE_PARTS = ("connectors", "chargingProfile")
 
 
 class _Transport(Transport):
-    """Reads the field errors of a request that failed validation."""
+    """Reads what AMPECO says of requests that are wrong, or refused."""
 
     @override
     def error(self, status: int, body: Any, retry_after: float | None) -> ChargingError:
@@ -55,6 +55,11 @@ class _Transport(Transport):
             return CommandRefusedError(
                 self.redact("; ".join(words) or message_of(body)),
                 reason=Refusal.INVALID_VALUE,
+            )
+        if status == HTTPStatus.NOT_ACCEPTABLE:
+            # The charge point, or the cloud for it, said no.
+            return CommandRefusedError(
+                self.redact(message_of(body)), reason=Refusal.REJECTED
             )
         return super().error(status, body, retry_after)
 
@@ -184,6 +189,10 @@ class Client:
     def subscription_plans(self) -> AsyncIterator[Page]:
         """GET subscription-plans/v2.0."""
         return self._pages("subscription-plans/v2.0")
+
+    async def currency(self, currency: str) -> Any:
+        """GET currencies/v2.0/{currency}."""
+        return await self._object(f"currencies/v2.0/{segment(currency)}")
 
     async def settings(self) -> Any:
         """GET settings/v1.0."""

@@ -108,7 +108,8 @@ class Commands:
             return await self._request(action, command, by_number)
         except CommandRefusedError as err:
             # The cloud has no word of its own for a station that is away.
-            if err.reason == Refusal.INTERNAL_ISSUE and online(target.point) is False:
+            unsaid = err.reason in {Refusal.INTERNAL_ISSUE, Refusal.REJECTED}
+            if unsaid and online(target.point) is False:
                 raise CommandRefusedError(err.message, reason=Refusal.OFFLINE) from err
             raise
 

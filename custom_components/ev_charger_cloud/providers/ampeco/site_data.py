@@ -27,10 +27,12 @@ from .site_devices import (
 from .wire import (
     ChargePoint,
     Circuit,
+    Currency,
     DayPrices,
     ElectricityRate,
     Location,
     Named,
+    Settings,
     Subscription,
     User,
 )
@@ -364,8 +366,9 @@ class SiteData:
 
     async def _read_settings(self) -> None:
         """Read the currency that prices and balances are in."""
-        settings = await self._client.settings()
-        currency = settings.get("baseCurrency") if isinstance(settings, dict) else None
-        word = text(currency.get("id")) if isinstance(currency, dict) else None
-        # Some tenants give a number here that nothing readable explains.
+        settings = Settings.decode(await self._client.settings())
+        word = settings.base_currency.id if settings.base_currency else None
+        if word is not None and not word.isalpha():
+            currency = await self._client.currency(word)
+            word = Currency.decode(currency).alphabetic_code
         self._currency = word if word and len(word) == 3 and word.isalpha() else None

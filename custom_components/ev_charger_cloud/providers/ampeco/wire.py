@@ -11,12 +11,30 @@ from typing import Any
 
 from mashumaro import field_options
 
-from ..wire import CamelCaseWire, key, part, parts, words
+from ..wire import CamelCaseWire, key, part, parts, text, words
 
 
 def _raw(value: Any) -> Mapping[str, Any] | None:
     """Keep an object as it came."""
     return value if isinstance(value, Mapping) else None
+
+
+def _english(value: Any) -> str | None:
+    """Read a text that may come in several languages: in English, or the first one."""
+    if not isinstance(value, list):
+        return text(value)
+    texts = [
+        (text(item.get("locale")), words)
+        for item in value
+        if isinstance(item, Mapping) and (words := text(item.get("translation")))
+    ]
+    english = (words for locale, words in texts if locale == "en")
+    return next(english, texts[0][1] if texts else None)
+
+
+def _translated() -> Any:
+    """Declare a field for a text that may come in several languages."""
+    return field(default=None, metadata=field_options(deserialize=_english))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,27 +221,12 @@ class Reservation(CamelCaseWire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Translation(CamelCaseWire):
-    """A text in one language."""
-
-    locale: str | None = None
-    translation: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Location(CamelCaseWire):
     """A place with charge points."""
 
     id: str | None = None
-    names: tuple[Translation, ...] = parts(Translation, "name")
+    name: str | None = _translated()
     timezone: str | None = None
-
-    @property
-    def name(self) -> str | None:
-        """Return the English name, or the first there is."""
-        texts = [(t.locale, t.translation) for t in self.names if t.translation]
-        english = (words for locale, words in texts if locale == "en")
-        return next(english, texts[0][1] if texts else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +312,28 @@ class Named(CamelCaseWire):
     """A tariff group, a partner or a plan: only its name is shown."""
 
     id: str | None = None
-    name: str | None = None
+    name: str | None = _translated()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseCurrency(CamelCaseWire):
+    """The currency of balances and prices: an id, or the code itself."""
+
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(CamelCaseWire):
+    """What holds for the whole tenant."""
+
+    base_currency: BaseCurrency | None = part(BaseCurrency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Currency(CamelCaseWire):
+    """A currency by its code (ISO 4217)."""
+
+    alphabetic_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
