@@ -60,6 +60,3 @@ TOLERATED_FAILURES = 2
 TOLERATED_SILENCE = timedelta(minutes=15)
 MAXIMUM_INTERVAL = timedelta(minutes=15)
 LONGEST_WAIT = timedelta(hours=1)
-
-# How many things are done in one go before others get their turn on the event loop.
-SLICE = 40

@@ -1,13 +1,13 @@
 """The life of a poll."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 import logging
 import time
-from typing import Any, override
+from typing import Any, NamedTuple, override
 
 from aiohttp import DummyCookieJar
 
@@ -54,6 +54,7 @@ from .const import (
 )
 from .device_registry import RegisteredDevices
 from .error_translation import command_failed, placeholders_of, translation_of
+from .loop_share import LoopShare
 from .providers import PROVIDERS
 from .providers.base import Context, Received, Selection
 from .providers.records import Absences
@@ -71,6 +72,9 @@ _REFUSED_SINCE: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_refused_since")
 
 _NEVER = float("-inf")
 
+# So many devices are looked at, or entities woken, between two looks at the clock.
+_SEVERAL = 16
+
 # Reads that were asked for together, as of many entities of one charger, are one.
 _TOGETHER = 1.0  # s
 
@@ -87,6 +91,27 @@ def selection_of(options: Mapping[str, Any]) -> Selection:
         chargers=frozenset(options.get(CONF_CHARGERS, ())),
         groups=frozenset(options.get(CONF_GROUPS, ())),
     )
+
+
+class EntityContext(NamedTuple):
+    """What an entity listens to, and whether also while nothing changes."""
+
+    device_id: str
+    sampled: bool
+
+
+class _Listeners:
+    """The entities of a device."""
+
+    __slots__ = ("all", "sampled")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.all: list[CALLBACK_TYPE] = []
+        self.sampled: list[CALLBACK_TYPE] = []
+
+
+type OfferListener = Callable[[Collection[Device], Collection[str]], Awaitable[None]]
 
 
 class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
@@ -123,14 +148,21 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             )
         )
         self.store = store
-        self.devices = RegisteredDevices(hass, entry, self.description.name)
+        self.loop_share = LoopShare()
+        self.devices = RegisteredDevices(
+            hass, entry, self.description.name, self.loop_share
+        )
         self._pace = PACES[entry.options.get(CONF_PACE, DEFAULT_PACE)]
         self._interval = MINIMUM_INTERVAL
         self._failures = 0
         self._last_success = time.monotonic()
         # Whom the present update concerns; None is everybody.
-        self._updated_device_ids: frozenset[str] | None = None
-        self._offer_listeners: list[CALLBACK_TYPE] = []
+        self._updated_device_ids: Collection[str] | None = None
+        # Who is seen to charge, whether it concerns them or not.
+        self._sampled_device_ids: Collection[str] = ()
+        self._charging_device_ids: set[str] = set()
+        self._device_listeners: dict[str, _Listeners] = {}
+        self._offer_listeners: list[OfferListener] = []
         # When (monotonic) devices were seen, and when they were last read alone.
         self._observed_at: dict[str, float] = {}
         self._read_at: dict[str, float] = {}
@@ -255,7 +287,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             and silent + wait.total_seconds() <= TOLERATED_SILENCE.total_seconds()
         ):
             self.update_interval = wait
-            self._updated_device_ids = frozenset()
+            self._updated_device_ids = ()
             return self.data
         self.update_interval = self._interval
         raise UpdateFailed(
@@ -277,22 +309,23 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             known: Fleet = self.data or {}
             fleet = {} if complete else dict(known)
             changed = []
-            for device in seen.values():
-                old = known.get(device.id)
-                if old is None and not complete:
-                    continue
-                # No answer is older than the poll or read that brought it.
-                observed_at = max(device.observed_at, sent_at)
-                if old is not None and observed_at < self._observed_at[device.id]:
-                    fleet[device.id] = old
-                    continue
-                self._observed_at[device.id] = observed_at
-                fleet[device.id] = device
-                if old is not device and old != device:
-                    changed.append(device)
-                if not complete:
-                    self._read_at[device.id] = sent_at
-                self.commands.observe(device, self.observed_at(device.id))
+            async for part in self.loop_share.parts(seen.values(), _SEVERAL):
+                for device in part:
+                    old = known.get(device.id)
+                    if old is None and not complete:
+                        continue
+                    # No answer is older than the poll or read that brought it.
+                    observed_at = max(device.observed_at, sent_at)
+                    if old is not None and observed_at < self._observed_at[device.id]:
+                        fleet[device.id] = old
+                        continue
+                    self._observed_at[device.id] = observed_at
+                    fleet[device.id] = device
+                    if old is not device and old != device:
+                        changed.append(device)
+                    if not complete:
+                        self._read_at[device.id] = sent_at
+                    self.commands.observe(device, self.observed_at(device.id))
             gone = self._surely_gone(known, fleet)
             for device_id in known.keys() - fleet.keys() - gone:
                 old = known[device_id]
@@ -301,27 +334,30 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                     changed.append(fleet[device_id])
             await self.devices.register(changed, known)
             if complete and self._strangers:
-                self._remove_strangers(fleet)
+                await self._remove_strangers(fleet)
             for device_id in gone:
+                await self.loop_share.turn()
                 self.devices.remove(device_id)
                 self._forget(device_id)
-            new = {device.id for device in changed} - known.keys()
-            offers = bool(gone) or any(
-                _offer(device) != _offer(known.get(device.id)) for device in changed
-            )
             polled = self.has_polled
             self.data = fleet
-            for device in changed if polled else ():
-                if device.id not in new:
-                    self._report_changes(known[device.id], device)
-            if offers:
+            offering = []
+            async for part in self.loop_share.parts(changed, _SEVERAL):
+                for device in part:
+                    old = known.get(device.id)
+                    if device.charging:
+                        self._charging_device_ids.add(device.id)
+                    else:
+                        self._charging_device_ids.discard(device.id)
+                    if _offer(device) != _offer(old):
+                        offering.append(device)
+                    if polled and old is not None:
+                        self._report_changes(old, device)
+            if offering or gone:
                 for listener in list(self._offer_listeners):
-                    listener()
-            self._updated_device_ids = frozenset(
-                {device.id for device in changed}
-                | {device.id for device in seen.values() if device.charging}
-                | gone
-            )
+                    await listener(offering, gone)
+            self._updated_device_ids = {device.id for device in changed} | gone
+            self._sampled_device_ids = self._charging_device_ids.intersection(seen)
 
     def _surely_gone(self, known: Fleet, fleet: Fleet) -> set[str]:
         """Return which devices a poll has lacked for the last time.
@@ -342,7 +378,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             if known[device_id].parent in chargers or self._absences.missed(device_id)
         }
 
-    def _remove_strangers(self, fleet: Fleet) -> None:
+    async def _remove_strangers(self, fleet: Fleet) -> None:
         """Remove what an earlier run registered and the account no longer has.
 
         What the user does not want any more goes at once; anything else may be lacking
@@ -351,6 +387,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         wanted = selection_of(self.config_entry.options)
         self._strangers = False
         for registry_id, charger_id in self.devices.strangers(fleet).items():
+            await self.loop_share.turn()
             deselected = not (
                 wanted.groups or charger_id is None or wanted.wants(charger_id)
             )
@@ -365,6 +402,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._read_at.pop(device_id, None)
         self._before_stale.pop(device_id, None)
         self._absences.seen(device_id)
+        self._charging_device_ids.discard(device_id)
         self.commands.forget(device_id)
 
     def observed_at(self, device_id: str) -> float:
@@ -426,20 +464,66 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
 
     @callback
     @override
+    def async_add_listener(
+        self, update_callback: CALLBACK_TYPE, context: EntityContext | None = None
+    ) -> Callable[[], None]:
+        """Listen for what concerns a device."""
+        remove = super().async_add_listener(update_callback, context)
+        if context is None:
+            return remove
+        listeners = self._device_listeners.setdefault(context.device_id, _Listeners())
+        groups = [listeners.all]
+        if context.sampled:
+            groups.append(listeners.sampled)
+        for group in groups:
+            group.append(update_callback)
+
+        def remove_from_device() -> None:
+            for group in groups:
+                group.remove(update_callback)
+            remove()
+
+        return remove_from_device
+
+    @callback
+    @override
     def async_update_listeners(self) -> None:
-        """Wake the entities of the devices that the update concerns."""
+        """Wake the entities of the devices that the update concerns.
+
+        Of a device that charges and did not change, it concerns those alone that are
+        written all the same.
+        """
         # Once: an update that fails unexpectedly names nobody and concerns everybody.
         updated, self._updated_device_ids = self._updated_device_ids, None
-        for update_callback, device_id in list(self._listeners.values()):
-            if updated is None or device_id in updated:
+        sampled, self._sampled_device_ids = self._sampled_device_ids, ()
+        if updated is None:
+            updated = self._device_listeners
+        listening = self._device_listeners
+        due: list[tuple[str, CALLBACK_TYPE]] = []
+        for device_id in updated:
+            if device_id in listening:
+                due += [(device_id, each) for each in listening[device_id].all]
+        for device_id in sampled:
+            if device_id not in updated and device_id in listening:
+                due += [(device_id, each) for each in listening[device_id].sampled]
+        if due:
+            # Few are woken at once, and none of them is waited for.
+            _ = self.config_entry.async_create_task(
+                self.hass, self._wake(due), f"{DOMAIN} wake", eager_start=True
+            )
+
+    async def _wake(self, due: list[tuple[str, CALLBACK_TYPE]]) -> None:
+        """Wake entities."""
+        async for part in self.loop_share.parts(due, _SEVERAL):
+            for device_id, update_callback in part:
                 try:
                     update_callback()
                 except Exception:  # one entity in trouble must not silence the rest
                     _LOGGER.exception("Unexpected error updating %s", device_id)
 
     @callback
-    def async_add_offer_listener(self, listener: CALLBACK_TYPE) -> Callable[[], None]:
-        """Call back when devices or what they offer come and go."""
+    def async_add_offer_listener(self, listener: OfferListener) -> Callable[[], None]:
+        """Tell of devices that offer something else, and of those that are gone."""
         self._offer_listeners.append(listener)
         return lambda: self._offer_listeners.remove(listener)
 
@@ -451,7 +535,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     @callback
     def wake(self, device_id: str) -> None:
         """Let the entities of one device show what is pending."""
-        self._updated_device_ids = frozenset({device_id})
+        self._updated_device_ids = {device_id}
         self.async_update_listeners()
 
     def name_of(self, device: Device) -> str:

@@ -1,6 +1,5 @@
 """An account's devices in the device registry."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,7 +13,8 @@ from homeassistant.helpers.device_registry import (
 )
 
 from .charging import Device, DeviceKind, Fleet, Name
-from .const import CONF_KEY, DOMAIN, SLICE
+from .const import CONF_KEY, DOMAIN
+from .loop_share import LoopShare
 from .names import async_device_name
 
 _HARDWARE = (DeviceKind.CHARGER, DeviceKind.CONNECTOR)
@@ -26,13 +26,16 @@ class RegisteredDevices:
     Three levels: a charger stands at a site, its connectors are its child devices.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, maker: str) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, maker: str, loop_share: LoopShare
+    ) -> None:
         """Begin with none; `maker` stands in where a cloud names none."""
         self._hass = hass
         self._registry = dr.async_get(hass)
         self._entry_id = entry.entry_id
         self._prefix = entry.data.get(CONF_KEY, entry.unique_id)
         self._maker = maker
+        self._loop_share = loop_share
         # By the id of a device, the id of its entry in the registry, and back.
         self._registered: dict[str, str] = {}
         self._device_ids: dict[str, str] = {}
@@ -114,15 +117,14 @@ class RegisteredDevices:
             or _identity(old) != _identity(device)
         }
         ordered = sorted(due.values(), key=lambda device: _depth(device, due))
-        for number, device in enumerate(ordered, 1):
+        for device in ordered:
+            await self._loop_share.turn()
             entry = self._register(device)
             self._registered[device.id] = entry.id
             self._device_ids[entry.id] = device.id
             self._named_by_us.pop(device.id, None)
             if isinstance(device.name, Name):
                 self._named_by_us[device.id] = device
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
 
     def _register(self, device: Device) -> dr.AnyDeviceEntry:
         """Add a device, or what is new of it."""

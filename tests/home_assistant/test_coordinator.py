@@ -18,6 +18,7 @@ from custom_components.ev_charger_cloud.charging import (
     ChargingStatus,
     CommandRefusedError,
     Control,
+    Device,
     DeviceKind,
     NotFoundError,
     Notice,
@@ -33,6 +34,7 @@ from custom_components.ev_charger_cloud.charging import (
 )
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.coordinator import ChargingCoordinator
+from custom_components.ev_charger_cloud.entity import ChargerEntity
 from custom_components.ev_charger_cloud.providers.base import Poll
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, Platform
@@ -159,6 +161,31 @@ class TestPolls:
         assert after.last_reported > before
         assert after.last_updated < after.last_reported
 
+    async def test_only_what_is_sampled_is_woken_while_a_charging_one_is_unchanged(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Its other entities, and those of idle chargers, are left alone."""
+        fake.set_reading("c1", Reading.CHARGING, True)
+        fake.set_reading("c1", Reading.POWER, 7400.0)
+        coordinator = (await set_up()).runtime_data
+        woken = []
+        take = ChargerEntity._take
+
+        def note(entity: ChargerEntity) -> Device | None:
+            woken.append(entity.entity_id)
+            return take(entity)
+
+        with patch.object(ChargerEntity, "_take", note):
+            await tick(home, freezer, 61)
+            assert woken == ["sensor.charger_c1_power"]
+            woken.clear()
+            await coordinator.read("c2")
+            assert woken == []
+
     async def test_stale_device_leaves_the_others_alone(
         self,
         home: HomeAssistant,
@@ -227,10 +254,9 @@ class TestPolls:
         def broken() -> None:
             raise RuntimeError("a defect")
 
-        listeners = {-1: (broken, "c1"), **coordinator._listeners}
-        with patch.object(coordinator, "_listeners", listeners):
-            fake.set_reading("c1", Reading.STATUS, ChargingStatus.FAULTED)
-            await coordinator.async_refresh()
+        coordinator._device_listeners["c1"].all.insert(0, broken)
+        fake.set_reading("c1", Reading.STATUS, ChargingStatus.FAULTED)
+        await coordinator.async_refresh()
         assert shown(home, STATUS_1) == "faulted"
         assert "Unexpected error updating c1" in caplog.text
 

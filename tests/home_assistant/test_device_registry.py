@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.ev_charger_cloud.charging import Device, DeviceKind, Name
-from custom_components.ev_charger_cloud.const import DOMAIN, SLICE
+from custom_components.ev_charger_cloud.const import DOMAIN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
@@ -326,17 +326,6 @@ class TestWhatIsNew:
         assert device_entry(home, "c1-1") is None
         assert device_entry(home, "c2-1")
         assert device_entry(home, "c3") is None
-
-    async def test_many(
-        self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
-    ) -> None:
-        """Others get their turn while many devices are registered."""
-        fake.fleet = {f"c{number}": charger(f"c{number}") for number in range(SLICE)}
-        entry = await set_up()
-        registered = dr.async_entries_for_config_entry(
-            dr.async_get(home), entry.entry_id
-        )
-        assert len(registered) == SLICE
 
     async def test_prefix(
         self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
