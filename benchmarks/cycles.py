@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+import gc
 from statistics import median
 from time import perf_counter
 from typing import Any, Self
@@ -124,6 +125,17 @@ def _charger_of(hass: HomeAssistant, entity: Entity) -> str | None:
     return None if device is None else device.id
 
 
+@contextmanager
+def own_garbage() -> Iterator[None]:
+    """Let the garbage collector sweep what is made from now on, and nothing else."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 async def _set_ups(
     cloud: SimulatedCloud, effort: Effort
 ) -> tuple[list[float], list[float]]:
@@ -131,7 +143,7 @@ async def _set_ups(
     ours, theirs = [], []
     for _ in range(effort.set_ups + 1):
         async with home() as hass:
-            with everything_enabled():
+            with everything_enabled(), own_garbage():
                 theirs.append(await set_up_nexblue(hass, effort.chargers))
                 fleet = Fleet(hass, cloud, {"entities": "all"})
                 spent = Spent()

@@ -8,7 +8,7 @@ import logging
 import tempfile
 import time
 from typing import Any
-from unittest.mock import PropertyMock, patch
+from unittest.mock import patch
 
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -68,12 +68,8 @@ async def home() -> AsyncGenerator[HomeAssistant]:
 @contextmanager
 def everything_enabled() -> Iterator[None]:
     """Have entities enabled that are not by default."""
-    with patch.object(
-        Entity,
-        "entity_registry_enabled_default",
-        new_callable=PropertyMock,
-        return_value=True,
-    ):
+    enabled = property(lambda entity: True)
+    with patch.object(Entity, "entity_registry_enabled_default", enabled):
         yield
 
 
