@@ -72,7 +72,8 @@ class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
         self._attr_unique_id = (
             f"{coordinator.devices.unique_id(device.id)}_{description.key}"
         )
-        self._attr_device_info = coordinator.devices.info(device)
+        # Its device is registered already.
+        self.device_entry = coordinator.devices.entry_of(device.id)
         self._shown: object = None
         self._readable = True
         self._take()
@@ -161,15 +162,14 @@ async def async_add_offered[DescriptionT: ChargerEntityDescription](
     or it has grown large, leave the registry.
     """
     coordinator = entry.runtime_data
-    made = [
-        each
-        for each in descriptions
-        if each.essential or not coordinator.essential_only
-    ]
+    essential_only = coordinator.essential_only
+    made = [each for each in descriptions if each.essential or not essential_only]
     known: dict[str, set[str]] = {}
     registry = er.async_get(coordinator.hass)
     domain = async_get_current_platform().domain
-    unmade = [each.key for each in descriptions if each not in made]
+    unmade = [
+        each.key for each in descriptions if essential_only and not each.essential
+    ]
 
     def fresh(device: Device) -> list[Entity]:
         """Create the entities of a device that are not there yet."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -9,8 +10,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.ev_charger_cloud.charging import Device, DeviceKind, Name
 from custom_components.ev_charger_cloud.const import DOMAIN
+from custom_components.ev_charger_cloud.device_registry import RegisteredDevices
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .devices import SetUp, charger, device_entry
 from .fake_provider import FakeProvider
@@ -326,6 +328,21 @@ class TestWhatIsNew:
         assert device_entry(home, "c1-1") is None
         assert device_entry(home, "c2-1")
         assert device_entry(home, "c3") is None
+
+    async def test_once(
+        self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
+    ) -> None:
+        """A device is described to the registry once, not by each of its entities."""
+        fake.fleet = {"c1": charger("c1"), "c1-1": connector("c1-1", "c1")}
+        with patch.object(
+            RegisteredDevices, "info", autospec=True, side_effect=RegisteredDevices.info
+        ) as described:
+            await set_up()
+        assert described.call_count == len(fake.fleet)
+        for device_id in fake.fleet:
+            entry = device_entry(home, device_id)
+            assert entry is not None
+            assert er.async_entries_for_device(er.async_get(home), entry.id)
 
     async def test_prefix(
         self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
