@@ -1,25 +1,39 @@
 """How long the event loop is held: a task that beats beside everything else."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 import gc
 import sys
 from threading import Event, Thread, get_ident
-from time import perf_counter
+from time import perf_counter, thread_time
 import traceback
+from typing import NamedTuple
 
 _BEAT = 0.002  # s
-# What held the loop for longer is told of, when asked for.
+# What held the loop for longer is noted, when asked for.
 _LONG = 0.04  # s
+
+
+class Gap(NamedTuple):
+    """A gap between beats (s), and what of it the loop's thread and sweeping took."""
+
+    length: float
+    cpu: float
+    swept: float
 
 
 @dataclass
 class Heartbeat:
-    """The gaps (s) between beats, and the garbage collector's pauses in them."""
+    """The gaps between beats, and the garbage collector's pauses (s) in them.
 
-    gaps: list[tuple[float, float]] = field(default_factory=list)
+    `overdue` counts where the loop was when a beat was, if that is watched.
+    """
+
+    gaps: list[Gap] = field(default_factory=list)
+    overdue: Counter[str] = field(default_factory=Counter)
     pauses: list[float] = field(default_factory=list)
     beaten: float = 0.0
     _paused: float = 0.0
@@ -43,35 +57,36 @@ class Heartbeat:
 
     async def beat(self) -> None:
         """Beat until cancelled."""
-        self.beaten = perf_counter()
+        self.beaten, used = perf_counter(), thread_time()
         while True:
             await asyncio.sleep(_BEAT)
-            now = perf_counter()
-            self.gaps.append((now - self.beaten, self._paused))
-            self.beaten, self._paused = now, 0.0
+            now, now_used = perf_counter(), thread_time()
+            self.gaps.append(Gap(now - self.beaten, now_used - used, self._paused))
+            self.beaten, used, self._paused = now, now_used, 0.0
 
 
 @dataclass
 class Gaps:
     """The gaps of a phase."""
 
-    gaps: list[tuple[float, float]]
+    gaps: list[Gap]
     pauses: list[float]
 
     @property
-    def longest(self) -> float:
-        """Return the longest (ms), but for those that are the collector's for the most.
+    def longest(self) -> Gap:
+        """Return the longest, but for those that are the collector's for the most.
 
         A pause that is the lesser part of a gap is not taken off.
         """
-        return 1000 * max(
-            (gap for gap, paused in self.gaps if paused < gap / 2), default=0.0
+        return max(
+            (gap for gap in self.gaps if gap.swept < gap.length / 2),
+            default=Gap(0.0, 0.0, 0.0),
         )
 
     @property
     def longest_of_all(self) -> float:
         """Return the longest (ms), whoever held the loop."""
-        return 1000 * max((gap for gap, _ in self.gaps), default=0.0)
+        return 1000 * max((gap.length for gap in self.gaps), default=0.0)
 
     @property
     def longest_pause(self) -> float:
@@ -81,7 +96,7 @@ class Gaps:
 
 @asynccontextmanager
 async def heartbeat(*, trace: bool = False) -> AsyncGenerator[Heartbeat]:
-    """Beat; `trace` prints where the loop is when a beat is overdue."""
+    """Beat; `trace` watches where the loop is when a beat is overdue."""
     heart = Heartbeat()
     beating = asyncio.create_task(heart.beat())
     gc.callbacks.append(heart.swept)
@@ -101,13 +116,11 @@ async def heartbeat(*, trace: bool = False) -> AsyncGenerator[Heartbeat]:
 
 
 def _watch(heart: Heartbeat, loop: int, ended: Event) -> None:
-    """Print the loop's stack when a beat is overdue, from another thread."""
+    """Note the loop's stack when a beat is overdue, from another thread."""
     told = 0.0
     while not ended.wait(0.01):
         beaten = heart.beaten
         if beaten and told != beaten and perf_counter() - beaten > _LONG:
             told = beaten
             stack = traceback.extract_stack(sys._current_frames()[loop])  # noqa: SLF001
-            print(
-                "  overdue in " + " > ".join(f"{f.name}:{f.lineno}" for f in stack[-8:])
-            )
+            heart.overdue[" > ".join(f"{f.name}:{f.lineno}" for f in stack[-6:])] += 1

@@ -131,6 +131,8 @@ async def measure_gaps(size: Account, *, trace: bool = False) -> list[str]:
         _row(table, "unload", _together(ours))
         _row(table, "unload, Home Assistant's own", _together(theirs), judged=False)
         table.row("entities", entities, digits=0)
+    for place, times in heart.overdue.most_common(12):
+        print(f"{times} × overdue in {place}")
     return table.missed
 
 
@@ -147,12 +149,12 @@ def _row(
 ) -> None:
     """Print a phase."""
     parts = [
-        f"with the garbage collector {gaps.longest_of_all:.0f} ms, "
+        f"{gaps.longest.cpu * 1000:.0f} ms of it CPU; with the garbage collector {gaps.longest_of_all:.0f} ms, "
         f"its own longest pause {gaps.longest_pause:.0f} ms"
     ]
     table.row(
         name,
-        gaps.longest,
+        gaps.longest.length * 1000,
         "ms",
         target=LIMIT if judged else None,
         digits=0,
