@@ -203,7 +203,6 @@ class LimitHolder:
             await self._context.flush()
             await self._send(asked)
             self.notice = None
-            self._schedule.forget("target")
 
     async def close(self) -> None:
         """Let what is being sent come to its end, and send nothing more."""
@@ -305,7 +304,6 @@ class LimitHolder:
             self._doubt()
             await self._transmit(None, asked)
             await self._send(asked)
-            self._schedule.forget("target")
 
     # Writing
 
