@@ -201,7 +201,7 @@ async def test_target_is_sent_in_whole_amperes_for_the_hold_time(house: House) -
     assert target.valid_until - house.cloud.world.now == timedelta(seconds=1200)
 
 
-@pytest.mark.parametrize("value", [5.9, 17, -6, 0, None, "much", True, 1e6])
+@pytest.mark.parametrize("value", [5.9, 17, -6, 0, None, "much", True, 1e300])
 async def test_value_out_of_bounds_is_not_sent(house: House, value: Any) -> None:
     with pytest.raises(CommandRefusedError) as caught:
         await house.set(value)
@@ -840,7 +840,7 @@ async def test_clock_that_was_put_back(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "sent"), [(60, 60), (90.5, 91), (600, 600), (7200, 600), (1e9, 600)]
+    ("asked", "sent"), [(60, 60), (90.5, 91), (600, 600), (7200, 600), (1e13, 600)]
 )
 async def test_limit_for_a_while_holds_no_longer(
     house: House, asked: float, sent: int
