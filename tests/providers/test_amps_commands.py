@@ -414,7 +414,7 @@ async def test_forgotten_action_that_is_still_told_of(account: Account) -> None:
     account.asked()
     for _ in range(10):
         await account.poll(60)
-    assert account.asked().count(f"GET /ev-charger/{ONE}") == 2
+    assert 1 <= account.asked().count(f"GET /ev-charger/{ONE}") <= 2
 
 
 async def test_polls_survive_that_asking_fails(account: Account) -> None:

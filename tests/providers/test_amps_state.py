@@ -119,6 +119,13 @@ def test_pull_is_told_from_an_answer(known: ChargerState) -> None:
     assert known.pulled_at == 140.0
 
 
+def test_answer_under_another_id(known: ChargerState) -> None:
+    """What is asked for next is the charger that was asked for."""
+    known.take(charger(7, pulled=3, id="dev_other"), 130.0)
+    assert (known.id, known.charger.id) == ("dev_a", "dev_A")
+    assert power(known) == 7000
+
+
 def test_same_device_while_nothing_changes(known: ChargerState) -> None:
     first = known.device(controllable=True)
     assert known.listed is not None

@@ -256,7 +256,11 @@ class ChargerState:
             self.pulled_at = sent_at
             self.online = True
         self.observed_at = sent_at
-        self.charger = replace(charger, id=self.charger.id)
+        if charger is self.charger:
+            return
+        if charger.id != self.charger.id:
+            charger = replace(charger, id=self.charger.id)
+        self.charger = charger
         if (last := charger.last_action) is not None:
             self.note(self.action.or_newer(last) if self.action else last)
         plug, charging = plug_and_charging(charger.state or State())
