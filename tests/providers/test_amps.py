@@ -312,6 +312,36 @@ async def test_stopped_from_here(account: Account, profile: str) -> None:
     assert await shown() == (ChargingStatus.CONNECTED, None)
 
 
+async def test_reading_from_before_a_command(account: Account) -> None:
+    """What AMPS keeps for a minute does not undo what the maker took since."""
+    await account.settle()
+    account.connector().plug_in()
+    account.connector().start()
+    assert (await account.fresh()).controls[Control.CHARGING].value is True
+    await account.carry_out(StopCharging(device_id=ONE))
+    for _ in range(5):
+        account.step(10)
+        device = (await account.provider.read(ONE))[ONE]
+        assert device.controls[Control.CHARGING].value is False
+        assert device.readings[Reading.CHARGING] is True  # as it was then
+    device = await account.fresh()
+    assert device.controls[Control.CHARGING].value is False
+    assert device.readings[Reading.STATUS] is ChargingStatus.PAUSED
+
+
+async def test_command_that_has_no_effect_shows(account: Account) -> None:
+    """A maker that took a stop, and a charger that goes on."""
+    account.cloud.quirks["effect_seconds"] = 10_000
+    await account.settle()
+    account.connector().plug_in()
+    account.connector().start()
+    await account.fresh()
+    await account.carry_out(StopCharging(device_id=ONE))
+    device = await account.fresh()
+    assert device.controls[Control.CHARGING].value is True
+    assert device.readings[Reading.STATUS] is ChargingStatus.CHARGING
+
+
 @pytest.mark.parametrize(
     ("word", "status"),
     [

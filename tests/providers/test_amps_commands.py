@@ -451,17 +451,34 @@ async def test_effect_that_lags_behind_the_maker(account: Account) -> None:
     assert (await account.device(61)).readings[Reading.CHARGING] is True
 
 
+async def test_action_at_a_new_address(account: Account) -> None:
+    link = {"self": "/v3/charger-actions/act_sim_0001"}
+    body = {"id": "act_sim_0001", "state": "acknowledged", "links": link}
+    account.cloud.faults.add(Fault(method="POST", status=202, body=body))
+    record = {**body, "deviceId": ONE, "state": "completed"}
+    account.cloud.faults.add(Fault(path="^/v3", status=200, body=record))
+    assert (await account.carry_out(START)).outcome is Outcome.COMPLETED
+    assert account.asked()[1:] == ["GET /v3/charger-actions/act_sim_0001"]
+
+
 async def test_action_without_a_link(account: Account) -> None:
     account.cloud.quirks["links"] = False
     assert (await account.carry_out(START)).outcome is Outcome.COMPLETED
 
 
-async def test_link_elsewhere_is_not_followed(account: Account) -> None:
-    body = {
-        "id": "act/1",
-        "state": "acknowledged",
-        "links": {"self": "https://evil.example/actions"},
-    }
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/actions",
+        "//evil.example/act/1",
+        "/ev-charger/../keys/act/1",
+        "/actions?x=/act/1",
+        "/act/1",
+        7,
+    ],
+)
+async def test_link_elsewhere_is_not_followed(account: Account, link: Any) -> None:
+    body = {"id": "act/1", "state": "acknowledged", "links": {"self": link}}
     account.cloud.faults.add(Fault(method="POST", status=202, body=body))
     assert (await account.provider.execute(START)).outcome is Outcome.ACCEPTED
     with pytest.raises(NotFoundError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+import re
 from typing import Any, override
 
 from aiohttp import ClientSession
@@ -33,6 +34,9 @@ CHARGER = "/ev-charger/{}"
 ACTIONS = "/actions"
 ACTION = "/actions/{}"
 OLD_ACTION = "/ev-charger/actions/{}"
+
+# A path that an answer names is followed if it is one, and no step elsewhere.
+_PATH = re.compile(r"(/[\w-]+)+")
 
 _LONGEST_META = 400  # bytes
 
@@ -180,7 +184,9 @@ class Client:
         GET /actions/{actionId}, GET /ev-charger/actions/{actionId}
         """
         link = (action.links and action.links.self_path) or ""
-        route = link.replace(action.id, "{}") if link[:1] == "/" else ACTION
+        head, _, tail = link.rpartition("/")
+        told = tail == action.id and _PATH.fullmatch(head)
+        route = f"{head}/{{}}" if told else ACTION
         if self.old_route:
             route = OLD_ACTION
         try:

@@ -148,12 +148,18 @@ def commands_of(charger: Charger) -> dict[type[Command], frozenset[str]]:
     }
 
 
-def controls_of(charger: Charger, held: bool | None) -> dict[Control, ControlState]:
-    """Translate what can be set; `held` says whether a command holds charging back."""
+def controls_of(
+    charger: Charger, held: bool | None, *, decided: bool = False
+) -> dict[Control, ControlState]:
+    """Translate what can be set.
+
+    `held` says whether a command holds charging back, `decided` that this is newer than
+    what was read.
+    """
     controls: dict[Control, ControlState] = {}
     if commands_of(charger).keys() >= {StartCharging, StopCharging}:
         plug, charging = plug_and_charging(charger.state or State())
-        if plug and charging is False:
+        if plug and (decided or charging is False):
             # A vehicle that is full, and one that waits for a start, look alike.
             charging = None if held is None else not held
         controls[Control.CHARGING] = ControlState(value=charging)

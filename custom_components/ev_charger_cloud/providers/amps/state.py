@@ -37,6 +37,9 @@ from .wire import CHARGE, IDLE, Action, ActionState, Charger, State
 _WATCH = 90.0
 _WATCH_ACTION = 300.0
 
+# How long (s) a command that the maker took says more than a reading from before.
+_DECIDES = 180.0
+
 # For how long (s) a charger's last answer stands in for the next one.
 TOLERATED_SILENCE = 900.0
 
@@ -111,6 +114,7 @@ class ChargerState:
     pulled_at: float = _NEVER
     asked_at: float = _NEVER
     watched_until: float = _NEVER
+    obeyed_at: float = _NEVER
     changed: bool = False
     held: bool | None = None
     _own: deque[str] = field(default_factory=lambda: deque(maxlen=8))
@@ -266,7 +270,7 @@ class ChargerState:
         plug, charging = plug_and_charging(charger.state or State())
         if plug is False:
             self.held = None
-        elif charging and not self._outdated:
+        elif charging and not (self.watched or self._outdated):
             self.held = False
 
     def _obey(self, action: Action) -> None:
@@ -274,14 +278,20 @@ class ChargerState:
         done = action.state is ActionState.COMPLETED and not action.failed
         if done and action.verb in (CHARGE, IDLE):
             self.held = action.verb == IDLE
+            self.obeyed_at = self.monotonic()
 
     @property
     def _outdated(self) -> bool:
-        """Return whether what is shown may be from before the last command."""
-        pulled, action = _pulled(self.charger), self.action
-        if action is None or action.created_at is None or pulled is None:
-            return self.watched
-        return self.watched or pulled < action.created_at
+        """Return whether what was read is from before the last command."""
+        pulled = _pulled(self.charger)
+        created = None if self.action is None else self.action.created_at
+        return pulled is not None and created is not None and pulled < created
+
+    @property
+    def _decided(self) -> bool:
+        """Return whether the last command tells more than what was read before it."""
+        lately = self.monotonic() - self.obeyed_at < _DECIDES
+        return lately and self._outdated
 
     def fail(self, trouble: Trouble, sent_at: float) -> None:
         """Note that a reading failed, unless a newer one did not."""
@@ -305,6 +315,7 @@ class ChargerState:
             self.offline,
             self.stale,
             self.held,
+            self._decided,
             controllable,
         )
         if self._device is None or shown != self._shown:
@@ -328,7 +339,9 @@ class ChargerState:
             tells_online=True,
             stale=self.stale,
             readings=readings,
-            controls=controls_of(charger, self.held) if controllable else {},
+            controls=controls_of(charger, self.held, decided=self._decided)
+            if controllable
+            else {},
             observed_at=self.observed_at,
             commands=commands_of(charger) if controllable else {Refresh: frozenset()},
         )
