@@ -1,7 +1,7 @@
 """What AMPS calls back: the end of actions, and links to makers' accounts."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
@@ -31,6 +31,7 @@ from custom_components.ev_charger_cloud.providers.base import (
     Context,
     Provider,
     Received,
+    Selection,
 )
 from simulator.clouds.amps import Amps
 from simulator.clouds.amps.webhooks import LINK, SECRET, signature
@@ -434,8 +435,18 @@ async def test_new_charger_is_listed_soon(receiver: Receiver) -> None:
     assert "dev_fleet_00001" in (await account.provider.poll()).fleet
 
 
-async def test_callbacks_for_chargers_that_are_not_wanted(receiver: Receiver) -> None:
+async def test_ids_in_another_case(receiver: Receiver) -> None:
+    received = receiver.account.provider.receive(
+        signed({"deviceId": ONE.upper(), "command": "idle"})
+    )
+    assert received.reread == {ONE}
+
+
+async def test_charger_that_is_not_wanted(receiver: Receiver) -> None:
+    account = receiver.account
+    wanted = Selection(everything=False, chargers=frozenset({TWO}))
+    account.connect(wanted, webhook_secret=SECRET)
+    await account.settle()
     receiver.link("device.disconnected")
-    callback = replace(signed({"deviceId": TWO.upper(), "command": "idle"}))
-    received = receiver.account.provider.receive(callback)
-    assert received.reread == {TWO}
+    assert await receiver.after(15) == [Received(kind="device.disconnected")]
+    assert not (await account.settle(60)).notices
