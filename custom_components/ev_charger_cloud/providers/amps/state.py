@@ -112,7 +112,6 @@ class ChargerState:
     observed_at: float = _NEVER
     read_at: float = _NEVER
     pulled_at: float = _NEVER
-    asked_at: float = _NEVER
     watched_until: float = _NEVER
     obeyed_at: float = _NEVER
     changed: bool = False
