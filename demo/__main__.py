@@ -13,7 +13,10 @@ import time
 from typing import Any
 
 from . import dashboard
+from .accounts import CALLING
+from .chargers import Charger, chargers_of
 from .errors import DemoError
+from .hardware import Outlet
 from .home import OWNER
 from .life import enliven
 from .log import complaints
@@ -25,6 +28,8 @@ from .table import devices_table, event_line
 
 PORT = 8123
 SIMULATOR_PORT = 8765
+
+_DETAILS = 30.0  # s until all is known that chargers offer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -169,15 +174,28 @@ async def _enliven(stage: Stage) -> None:
 async def _story(stage: Stage, provider: str, tell: Tell) -> str | None:
     """Live through the story of a provider; return what went wrong."""
     try:
-        charger, outlet = choose(
-            [each for each in stage.chargers if each.provider == provider],
-            stage.clouds[provider]["stations"],
-        )
+        charger, outlet = await _chosen(stage, provider)
         told = partial(tell, provider)
-        await Story(stage.home, stage.world, charger, told).live_through(outlet)
+        story = Story(stage.home, stage.world, charger, told)
+        await story.live_through(outlet)
+        if provider in CALLING:
+            await story.be_told(outlet, provider)
     except DemoError as err:
         return f"{provider}: {err}"
     return None
+
+
+async def _chosen(stage: Stage, provider: str) -> tuple[Charger, Outlet]:
+    """Choose a charger, once what it offers is known: an account begins with a list."""
+    end = time.monotonic() + _DETAILS
+    while True:
+        chargers = await chargers_of(stage.home, [provider])
+        try:
+            return choose(chargers, stage.clouds[provider]["stations"])
+        except DemoError:
+            if time.monotonic() > end:
+                raise
+        await asyncio.sleep(1)
 
 
 def _leaves(group: BaseExceptionGroup[DemoError]) -> list[DemoError]:

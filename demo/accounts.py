@@ -35,6 +35,10 @@ QUIRKS: Mapping[str, Mapping[str, Any]] = {
 """How a simulated cloud is made to differ from its usual self."""
 
 
+CALLING = frozenset({"ampeco"})
+"""Which simulated clouds call Home Assistant back."""
+
+
 async def providers(home: Home) -> list[str]:
     """Return the providers that the config flow offers."""
     flow = await home.request("POST", _FLOW, {"handler": DOMAIN})

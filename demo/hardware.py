@@ -56,6 +56,15 @@ class World:
         """Change how a cloud behaves."""
         await self._request("POST", f"/clouds/{cloud}/quirks", quirks)
 
+    async def hold_answers(self, cloud: str, seconds: float) -> None:
+        """Have a cloud answer so late that nobody can learn anything by asking."""
+        fault = {"kind": "delay", "delay": seconds, "method": "GET", "times": None}
+        await self._request("POST", f"/clouds/{cloud}/faults", fault)
+
+    async def release_answers(self, cloud: str) -> None:
+        """Have a cloud answer at once again."""
+        await self._request("DELETE", f"/clouds/{cloud}/faults")
+
     async def look(self, outlet: Outlet) -> Outlet:
         """Look at a connector again."""
         station = await self._request("GET", f"/stations/{outlet.station}")

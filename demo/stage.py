@@ -56,6 +56,8 @@ async def set_stage(
             aiohttp.ClientSession() as http,
         ):
             tell("Home Assistant", "started", url)
+            # Where clouds in this house call back.
+            await home.command("config/core/update", internal_url=url)
             world = World(http, simulator.url)
             clouds = await world.clouds()
             providers = _chosen(await accounts.providers(home), wanted)

@@ -16,6 +16,8 @@ _PATIENCE = 50.0  # s for anything to show its effect
 _NUDGE = 5.0  # s between requests to read the charger again
 _LOOK = 0.2  # s between looks at the hardware
 _MOMENT = 0.1  # s
+_SETTLING = 3.0  # s until what a session's end has read is read
+_AT_ONCE = 1.0  # s that a callback may take, all told
 
 type Tell = Callable[[str, str], None]
 
@@ -74,6 +76,27 @@ class Story:
         await self._world.do(outlet, "unplug")
         await self._shown("the unplugging", self._unplugged)
         self._say("unplugged", self._reading())
+
+    async def be_told(self, outlet: Outlet, cloud: str) -> None:
+        """Plug in while polls learn nothing: a callback alone can tell."""
+        # What is being read from before is waited for.
+        await asyncio.sleep(_SETTLING)
+        await self._world.hold_answers(cloud, _PATIENCE)
+        try:
+            begin = time.monotonic()
+            await self._world.do(outlet, "plug_in", name="Demo car")
+            try:
+                async with asyncio.timeout(_AT_ONCE):
+                    await self._home.until(self._plugged)
+            except TimeoutError:
+                raise DemoError(
+                    f"No callback told of the car within {_AT_ONCE:g} s:"
+                    f" {self._reading()}"
+                ) from None
+            self._say(f"told in {(time.monotonic() - begin) * 1000:.0f} ms", "callback")
+        finally:
+            await self._world.release_answers(cloud)
+        await self._world.do(outlet, "unplug")
 
     # What Home Assistant shows
 

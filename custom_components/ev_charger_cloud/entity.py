@@ -1,17 +1,20 @@
 """What all entities share."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import override
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import (
     AddConfigEntryEntitiesCallback,
+    EntityPlatform,
     async_get_current_platform,
 )
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
+from homeassistant.util import slugify
 
 from .charging import Control, ControlState, ControlValue, Device, SetControl
 from .const import DOMAIN
@@ -77,6 +80,27 @@ class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
         self._shown: object = None
         self._readable = True
         self._take()
+
+    @override
+    def add_to_platform_start(
+        self,
+        hass: HomeAssistant,
+        platform: EntityPlatform,
+        parallel_updates: asyncio.Semaphore | None,
+    ) -> None:
+        """Suggest an id for the entity of a connector whose name tells its charger.
+
+        Home Assistant would put the charger's name before it once more.
+        """
+        super().add_to_platform_start(hass, platform, parallel_updates)
+        device = self.device_entry
+        if not isinstance(device, dr.ChildDeviceEntry):
+            return
+        charger = dr.async_get(hass).async_get(device.parent_device_id)
+        name = device.name_by_user or device.name or ""
+        if charger and name.startswith(charger.name_by_user or charger.name or " "):
+            object_id = slugify(f"{name} {self.suggested_object_id or ''}")
+            self.entity_id = f"{platform.domain}.{object_id}"
 
     @property
     @override

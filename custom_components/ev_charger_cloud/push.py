@@ -301,7 +301,8 @@ async def _address(
     """Return where the cloud can reach us, None where it cannot.
 
     Through Home Assistant Cloud with a subscription, else by the external address if
-    it is encrypted; by the internal one only where the cloud itself is in the house.
+    it is encrypted; by the internal one, as it was configured, only where the cloud
+    itself is in the house.
     """
     cloud = _cloud(hass)
     if cloud is not None and cloud.async_active_subscription(hass):
@@ -310,7 +311,9 @@ async def _address(
         except cloud.CloudNotAvailable:
             # Once it is connected we are called again.
             return None
-    local = is_local(entry.data.get(CONF_BASE_URL, ""))
+    local = bool(hass.config.internal_url) and is_local(
+        entry.data.get(CONF_BASE_URL, "")
+    )
     try:
         address = webhook.async_generate_url(
             hass, webhook_id, allow_internal=local, prefer_external=not local
