@@ -22,11 +22,13 @@ from homeassistant.util.hass_dict import HassKey
 from .charging import (
     AuthenticationError,
     ChargingError,
+    CommandResult,
     Device,
     DeviceKind,
     Event,
     EventLog,
     Fleet,
+    Outcome,
     RateLimitedError,
     events_between,
 )
@@ -53,7 +55,12 @@ from .const import (
     TOLERATED_SILENCE,
 )
 from .device_registry import RegisteredDevices
-from .error_translation import command_failed, placeholders_of, translation_of
+from .error_translation import (
+    command_failed,
+    placeholders_of,
+    translation_of,
+    uncertain,
+)
 from .loop_share import LoopShare
 from .providers import PROVIDERS
 from .providers.base import Context, Received, Selection
@@ -553,13 +560,22 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
 
     async def ask[T](self, device: Device, answer: Awaitable[T]) -> T:
         """Await an answer of the provider; explain what goes wrong."""
+        return await self.ask_account(self.name_of(device), answer)
+
+    async def ask_account[T](self, subject: str, answer: Awaitable[T]) -> T:
+        """Await an answer of the provider; explain what goes wrong with the subject."""
         try:
             with command_lane():
                 return await answer
         except ChargingError as err:
             if isinstance(err, AuthenticationError):
                 self.doubt_credentials()
-            raise command_failed(err, self.name_of(device)) from err
+            if err.uncertain:
+                lost = CommandResult(
+                    outcome=Outcome.UNCERTAIN, reason=err.reason, message=err.message
+                )
+                raise uncertain(lost, subject) from err
+            raise command_failed(err, subject) from err
 
     async def read(
         self, device_id: str, *, since: float | None = None, urgent: bool = True

@@ -18,30 +18,46 @@ from homeassistant.core import (
 from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.service import (
+    async_get_config_entry,
     async_get_device_and_config_entry,
     async_register_admin_service,
 )
 from homeassistant.util import dt as dt_util
 
-from .charging import ChargingProfile, CommandResult, Device, Session
+from .charging import (
+    ChargingProfile,
+    CommandResult,
+    Device,
+    ResourceRequest,
+    Session,
+    Verb,
+)
 from .command_queue import raise_for
 from .const import DOMAIN
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
 from .error_translation import invalid
 from .service_commands import (
     ATTR_ACTION_ID,
+    ATTR_CONFIG_ENTRY_ID,
     ATTR_DURATION,
     ATTR_END,
+    ATTR_FIELDS,
+    ATTR_FILTERS,
+    ATTR_INCLUDE,
     ATTR_KIND,
     ATTR_LIMIT,
     ATTR_MINIMUM_RATE,
     ATTR_NUMBER_PHASES,
+    ATTR_PAGE,
+    ATTR_PARENT_ID,
     ATTR_PERIODS,
     ATTR_PROFILE_ID,
     ATTR_PURPOSE,
     ATTR_RATE_UNIT,
     ATTR_RECURRENCY,
     ATTR_REPEAT,
+    ATTR_RESOURCE,
+    ATTR_RESOURCE_ID,
     ATTR_SESSION_ID,
     ATTR_STACK_LEVEL,
     ATTR_START,
@@ -74,6 +90,33 @@ SESSION_SCHEMA = vol.Schema(
     }
 )
 PROFILES_SCHEMA = vol.Schema({vol.Required(ATTR_DEVICE_ID): cv.string})
+
+
+_KIND: dict[vol.Marker, Any] = {
+    vol.Required(ATTR_CONFIG_ENTRY_ID): cv.string,
+    vol.Required(ATTR_RESOURCE): cv.slug,
+    vol.Optional(ATTR_PARENT_ID): cv.string,
+}
+_ONE: dict[vol.Marker, Any] = {**_KIND, vol.Required(ATTR_RESOURCE_ID): cv.string}
+_FIELDS = vol.All(dict, vol.Length(min=1))
+_INCLUDE = vol.All(cv.ensure_list, [cv.string])
+RESOURCE_SCHEMAS: dict[str, vol.Schema] = {
+    "list_resources": vol.Schema(
+        {
+            **_KIND,
+            vol.Optional(ATTR_FILTERS): {cv.string: vol.Any(bool, int, float, str)},
+            vol.Optional(ATTR_INCLUDE): _INCLUDE,
+            vol.Optional(ATTR_LIMIT, default=50): vol.All(
+                vol.Coerce(int), vol.Range(min=1, max=100)
+            ),
+            vol.Optional(ATTR_PAGE): cv.string,
+        }
+    ),
+    "get_resource": vol.Schema({**_ONE, vol.Optional(ATTR_INCLUDE): _INCLUDE}),
+    "create_resource": vol.Schema({**_KIND, vol.Required(ATTR_FIELDS): _FIELDS}),
+    "update_resource": vol.Schema({**_ONE, vol.Required(ATTR_FIELDS): _FIELDS}),
+    "delete_resource": vol.Schema(_ONE),
+}
 
 
 COMMAND_SCHEMA = vol.Schema(
@@ -154,6 +197,44 @@ def async_setup_services(hass: HomeAssistant) -> None:
             )
         )
 
+    async def resources(call: ServiceCall) -> ServiceResponse:
+        """Look at what an operator keeps in a cloud, or change it."""
+        entry: ChargerConfigEntry = async_get_config_entry(
+            hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID]
+        )
+        coordinator, request = entry.runtime_data, _request(call)
+        provider = coordinator.provider
+        kind = provider.resource_kinds.get(request.kind)
+        verb = _VERBS[call.service]
+        if kind is None or verb not in kind.verbs:
+            raise invalid("no_such_resource", resource=request.kind, verb=verb)
+        subject = entry.title
+        if verb is Verb.LIST:
+            page = await coordinator.ask_account(
+                subject, provider.list_resources(request)
+            )
+            return {
+                "resources": [dict(item) for item in page.items],
+                "next_page": page.next_page,
+            }
+        answer = await coordinator.ask_account(
+            subject,
+            provider.get_resource(request)
+            if verb is Verb.READ
+            else provider.change_resource(verb, request),
+        )
+        return {"resource": None if answer is None else dict(answer)}
+
+    for name, schema in RESOURCE_SCHEMAS.items():
+        looks = name.startswith(("list", "get"))
+        async_register_admin_service(
+            hass,
+            DOMAIN,
+            name,
+            resources,
+            schema,
+            SupportsResponse.ONLY if looks else SupportsResponse.OPTIONAL,
+        )
     for name, action in COMMAND_ACTIONS.items():
         schema = vol.Schema({vol.Required(ATTR_DEVICE_ID): cv.string, **action.fields})
         if action.admin:
@@ -217,6 +298,34 @@ async def _require_admin(hass: HomeAssistant, call: ServiceCall) -> None:
     user = await _user(hass, call)
     if user is not None and not user.is_admin:
         raise Unauthorized(context=call.context)
+
+
+_VERBS = {
+    "list_resources": Verb.LIST,
+    "get_resource": Verb.READ,
+    "create_resource": Verb.CREATE,
+    "update_resource": Verb.UPDATE,
+    "delete_resource": Verb.DELETE,
+}
+
+
+def _request(call: ServiceCall) -> ResourceRequest:
+    """Return what is asked for; a filter is a word, whatever was typed."""
+    fields = call.data
+    filters = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in fields.get(ATTR_FILTERS, {}).items()
+    }
+    return ResourceRequest(
+        kind=fields[ATTR_RESOURCE],
+        id=fields.get(ATTR_RESOURCE_ID),
+        parent=fields.get(ATTR_PARENT_ID),
+        fields=fields.get(ATTR_FIELDS),
+        filters=filters,
+        include=tuple(fields.get(ATTR_INCLUDE, ())),
+        limit=fields.get(ATTR_LIMIT, 1),
+        page=fields.get(ATTR_PAGE),
+    )
 
 
 def _iso(when: datetime | None) -> str | None:

@@ -21,12 +21,17 @@ from custom_components.ev_charger_cloud.charging import (
     Notice,
     Outcome,
     Reading,
+    Resource,
+    ResourceKind,
+    ResourcePage,
+    ResourceRequest,
     Session,
     SetControl,
     StartCharging,
     StopCharging,
     UnusableAnswerError,
     Value,
+    Verb,
 )
 from custom_components.ev_charger_cloud.providers.base import (
     Account,
@@ -59,6 +64,8 @@ class FakeProvider(Provider):
     obeys: bool
     # Whether commands change the fleet, and what is awaited while one is sent.
     executed: list[Command]
+    changed: list[tuple[Verb, ResourceRequest]]
+    asked: ResourceRequest | None
     sending: Callable[[Command], Awaitable[None]] | None
     polling: Callable[[], Awaitable[None]] | None
     told: CommandResult | ChargingError | None
@@ -89,6 +96,8 @@ class FakeProvider(Provider):
         cls.result = CommandResult()
         cls.obeys = True
         cls.executed = []
+        cls.changed = []
+        cls.asked = None
         cls.sending = None
         cls.polling = None
         cls.told = None
@@ -229,6 +238,37 @@ class FakeProvider(Provider):
     @override
     def follows(self, result: CommandResult) -> bool:
         return self.told is not None and result.outcome is Outcome.ACCEPTED
+
+    @property
+    @override
+    def resource_kinds(self) -> Mapping[str, ResourceKind]:
+        return {
+            "tariffs": ResourceKind(verbs=frozenset(Verb)),
+            "logs": ResourceKind(verbs=frozenset({Verb.LIST}), parent="tariffs"),
+        }
+
+    @override
+    async def list_resources(self, request: ResourceRequest) -> ResourcePage:
+        if self.failure:
+            raise self.failure
+        type(self).asked = request
+        return ResourcePage(items=({"id": 1},), next_page="cursor:x:50")
+
+    @override
+    async def get_resource(self, request: ResourceRequest) -> Resource:
+        if self.failure:
+            raise self.failure
+        type(self).asked = request
+        return {"id": request.id}
+
+    @override
+    async def change_resource(
+        self, verb: Verb, request: ResourceRequest
+    ) -> Resource | None:
+        if self.failure:
+            raise self.failure
+        self.changed.append((verb, request))
+        return None if verb is Verb.DELETE else {"id": "1", **(request.fields or {})}
 
     @override
     async def session(self, device_id: str, session_id: str) -> Session:

@@ -54,6 +54,7 @@ from custom_components.ev_charger_cloud.service_commands import COMMAND_ACTIONS
 from custom_components.ev_charger_cloud.services import (
     COMMAND_SCHEMA,
     PROFILES_SCHEMA,
+    RESOURCE_SCHEMAS,
     SESSION_SCHEMA,
     SESSIONS_SCHEMA,
 )
@@ -772,6 +773,7 @@ def fields_of(action: str) -> dict[str, tuple[vol.Marker, Any]]:
         "get_sessions": SESSIONS_SCHEMA.schema,
         "get_charging_profiles": PROFILES_SCHEMA.schema,
         "get_command": COMMAND_SCHEMA.schema,
+        **{name: schema.schema for name, schema in RESOURCE_SCHEMAS.items()},
     }.get(action)
     if schema is None:
         schema = {
@@ -787,7 +789,7 @@ class TestActions:
     def test_all_are_described(self) -> None:
         """Each action is in all three places."""
         told = {"get_session", "get_sessions", "get_charging_profiles", "get_command"}
-        actions = COMMAND_ACTIONS.keys() | told
+        actions = COMMAND_ACTIONS.keys() | RESOURCE_SCHEMAS.keys() | told
         assert SERVICES.keys() == TEXTS["services"].keys() == actions
 
     @pytest.mark.parametrize("action", SERVICES)

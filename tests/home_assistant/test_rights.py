@@ -21,6 +21,15 @@ GROUPS = (GROUP_ID_ADMIN, GROUP_ID_USER, GROUP_ID_READ_ONLY, None)
 FIELDS: dict[str, dict[str, Any]] = {
     "get_command": {"action_id": "a1"},
     "get_session": {"session_id": "s1"},
+    "list_resources": {"resource": "tariffs"},
+    "get_resource": {"resource": "tariffs", "resource_id": "1"},
+    "create_resource": {"resource": "tariffs", "fields": {"name": "x"}},
+    "update_resource": {
+        "resource": "tariffs",
+        "resource_id": "1",
+        "fields": {"name": "x"},
+    },
+    "delete_resource": {"resource": "tariffs", "resource_id": "1"},
     "set_charging_limit": {"current": 10},
     "pause_charging": {"duration": "01:00:00"},
     "set_charge_policy": {"enabled": True},
@@ -92,23 +101,29 @@ async def test_row(
     fields = dict(FIELDS.get(action, {}))
     if field is not None:
         fields[field] = NAMED[field]
+    target = {"device_id": device_id}
+    if "resource" in fields:
+        (entry,) = home.config_entries.async_entries(DOMAIN)
+        target = {"config_entry_id": entry.entry_id}
     user = await user_in(home, group)
     call = home.services.async_call(
         DOMAIN,
         action,
-        {"device_id": device_id, **fields},
+        {**target, **fields},
         blocking=True,
         return_response=True,
         context=Context(user_id=user.id),
     )
     if allowed[GROUPS.index(group)]:
         answer = await call
-        assert bool(fake.executed) != action.startswith("get_")
+        looks = action.startswith(("get_", "list_"))
+        assert bool(fake.executed or fake.changed) != looks
         assert answer
     else:
         with pytest.raises(Unauthorized):
             await call
         assert fake.executed == []
+        assert fake.changed == []
 
 
 async def test_every_action_has_a_row(home: HomeAssistant, device_id: str) -> None:

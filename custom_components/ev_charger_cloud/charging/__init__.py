@@ -67,6 +67,7 @@ from .readings import (
     Unit,
     Value,
 )
+from .resources import Resource, ResourceKind, ResourcePage, ResourceRequest, Verb
 from .sessions import (
     ChargingProfile,
     ProfileKind,
@@ -135,6 +136,10 @@ __all__ = [
     "ReservationStatus",
     "Reserve",
     "Reset",
+    "Resource",
+    "ResourceKind",
+    "ResourcePage",
+    "ResourceRequest",
     "Resume",
     "SchedulePeriod",
     "ServerFaultError",
@@ -156,6 +161,7 @@ __all__ = [
     "UnreachableError",
     "UnusableAnswerError",
     "Value",
+    "Verb",
     "events_between",
     "limit_check",
     "stalled",

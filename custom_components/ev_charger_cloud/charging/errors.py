@@ -38,6 +38,7 @@ class Refusal(StrEnum):
     UNKNOWN_ACTION = "unknown_action"  # the cloud knows no such command
     UNKNOWN_RESERVATION = "unknown_reservation"
     UNKNOWN_SESSION = "unknown_session"
+    UNKNOWN_RESOURCE = "unknown_resource"
     NOT_CANCELLABLE = "not_cancellable"
 
     # The operator's rules for drivers.

@@ -20,7 +20,12 @@ from ..charging import (
     Name,
     Notice,
     NotSupportedError,
+    Resource,
+    ResourceKind,
+    ResourcePage,
+    ResourceRequest,
     Session,
+    Verb,
 )
 
 type Settings = Mapping[str, Any]
@@ -273,6 +278,32 @@ class Provider(ABC):
 
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
         """Read back the charging profiles that the cloud knows of."""
+        raise NotSupportedError
+
+    @property
+    def resource_kinds(self) -> Mapping[str, ResourceKind]:
+        """Return the kinds of objects that an operator can look at and change here."""
+        return {}
+
+    async def list_resources(self, request: ResourceRequest) -> ResourcePage:
+        """List objects of a kind, at most so many as the request says.
+
+        Raises PermissionDeniedError that says which right is missing, and
+        CommandRefusedError for filters and parts that the kind does not have.
+        """
+        raise NotSupportedError
+
+    async def get_resource(self, request: ResourceRequest) -> Resource:
+        """Read an object; NotFoundError with `unknown_resource` when there is none."""
+        raise NotSupportedError
+
+    async def change_resource(
+        self, verb: Verb, request: ResourceRequest
+    ) -> Resource | None:
+        """Create, update or delete an object, once; return what it is now.
+
+        A refusal names the fields that are wrong.
+        """
         raise NotSupportedError
 
     async def relink_url(self, device_id: str) -> str:

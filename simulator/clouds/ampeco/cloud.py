@@ -16,7 +16,7 @@ from .access import Access, accesses
 from .actions import Actions, Answer, check_smart_charging
 from .catalogue import KINDS, Collection
 from .configuration import Configurations
-from .model import Booking, Charge, Outlet, Point
+from .model import Booking, Charge, Circuit, Outlet, Point
 from .notifications import Notifications
 from .present import (
     show_booking,
@@ -45,6 +45,12 @@ class Exchange(NamedTuple):
     sent: Any
     status: int
     answered: Any
+
+
+def _require(body: dict[str, Any], field: str) -> None:
+    """Refuse a body without a field."""
+    if body.get(field) in (None, ""):
+        raise Invalid(**{field: f"The {field} field is required."})
 
 
 async def _sent(request: web.Request) -> Any:
@@ -344,14 +350,19 @@ class Ampeco(Cloud):
         one = point + "/v2.0/{point}"
         yield "GET", point + "/v2.0", "charge-points", self._points
         yield "GET", one, "charge-points", self._point
+        yield "POST", point + "/v2.0", "write", self._create_point
         yield "PATCH", one, "write", self._change_point
+        yield "DELETE", one, "write", self._delete_point
         yield "GET", point + "/v1.0/{point}/status", "charge-points", self._live
         yield "GET", one + "/evses", "evses", self._outlets
         yield "GET", one + "/latest-hardware-status-log", "status-logs", self._point_log
         yield "GET", one + "/hardware-status-logs", "status-logs", self._point_logs
         yield "POST", one + "/smart-charging", "smart-charging", self._smart_charging
         yield "GET", outlet + "/v2.1", "evses", self._outlets
+        yield "POST", outlet + "/v2.1", "write", self._create_outlet
         yield "GET", outlet + "/v2.1/{outlet}", "evses", self._outlet
+        yield "PATCH", outlet + "/v2.1/{outlet}", "write", self._change_outlet
+        yield "DELETE", outlet + "/v2.1/{outlet}", "write", self._delete_outlet
         yield (
             "GET",
             outlet + "/v2.0/{outlet}/latest-hardware-status-log",
@@ -376,7 +387,9 @@ class Ampeco(Cloud):
         circuit = f"{RESOURCES}/circuits/v2.0"
         yield "GET", circuit, "circuits", self._circuits
         yield "GET", circuit + "/{circuit}", "circuits", self._circuit
+        yield "POST", circuit, "write", self._create_circuit
         yield "PATCH", circuit + "/{circuit}", "write", self._change_circuit
+        yield "DELETE", circuit + "/{circuit}", "write", self._delete_circuit
         yield "GET", circuit + "/{circuit}/consumption", "circuits", self._consumption
         yield "GET", f"{RESOURCES}/settings/v1.0", "settings", self._settings
 
@@ -437,6 +450,30 @@ class Ampeco(Cloud):
         point.changes.update({k: v for k, v in body.items() if k != "id"})
         self.tenant.touch(point)
         return self.json({"data": show_point(self.tenant, point, set())})
+
+    async def _create_point(self, request: web.Request, access: Access) -> web.Response:
+        """Keep a record of a station that nobody has heard of yet."""
+        body = await read_body(request)
+        for field in ("name", "type", "status", "locationId"):
+            _require(body, field)
+        network = body.get("network")
+        identity = network.get("id") if isinstance(network, dict) else None
+        station = Station(
+            str(identity or body["name"]),
+            str(body["name"]),
+            connectors=[],
+            online=False,
+        )
+        if station.id in self.stations:
+            raise Invalid(**{"network.id": "The network id has already been taken."})
+        self.add(station, location=body["locationId"], partner=None)
+        point = list(self.tenant.points.values())[-1]
+        point.changes.update({k: v for k, v in body.items() if k != "network"})
+        return self.json({"data": show_point(self.tenant, point, set())}, 201)
+
+    async def _delete_point(self, request: web.Request, access: Access) -> web.Response:
+        self.remove(self.reach.point(request, access).station)
+        return web.Response(status=204)
 
     async def _live(self, request: web.Request, access: Access) -> web.Response:
         point = self.reach.point(request, access)
@@ -513,6 +550,45 @@ class Ampeco(Cloud):
         outlet = self.reach.outlet(request, access)
         include = includes_of(request)
         return self.json({"data": show_outlet(self.tenant, outlet, include)})
+
+    async def _create_outlet(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        """Keep a record of one more connector of a station."""
+        body = await read_body(request)
+        for field in ("chargePointId", "physicalReference", "networkId", "status"):
+            _require(body, field)
+        if body.get("currentType") not in {"ac", "dc"}:
+            raise Invalid(currentType="The selected current type is invalid.")
+        point = self.tenant.points.get(body["chargePointId"])
+        if point is None:
+            raise Invalid(chargePointId="The selected charge point id is invalid.")
+        if any(str(o.connector.number) == body["networkId"] for o in point.outlets):
+            raise Invalid(networkId="The network id has already been taken.")
+        connector = Connector(int(body["networkId"]))
+        connector.station = point.station
+        point.station.connectors.append(connector)
+        outlet = self.tenant.add_outlet(
+            point, connector, current_type=body["currentType"]
+        )
+        outlet.changes.update({k: v for k, v in body.items() if k != "id"})
+        return self.json({"data": show_outlet(self.tenant, outlet, set())}, 201)
+
+    async def _change_outlet(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        outlet, body = self.reach.outlet(request, access), await read_body(request)
+        outlet.changes.update({k: v for k, v in body.items() if k != "id"})
+        self.tenant.touch(outlet)
+        return self.json({"data": show_outlet(self.tenant, outlet, set())})
+
+    async def _delete_outlet(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        outlet = self.reach.outlet(request, access)
+        outlet.point.station.connectors.remove(outlet.connector)
+        self.tenant.drop_outlet(outlet)
+        return web.Response(status=204)
 
     async def _outlet_log(self, request: web.Request, access: Access) -> web.Response:
         outlet = self.reach.outlet(request, access)
@@ -603,6 +679,27 @@ class Ampeco(Cloud):
             self.tenant.balance(circuit)
         circuit.changes.update({k: v for k, v in body.items() if k != "id"})
         return self.json({"data": show_circuit(self.tenant, circuit, set())})
+
+    async def _create_circuit(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        body = await read_body(request)
+        for field in ("name", "phases", "maxCurrent"):
+            _require(body, field)
+        key = max(self.tenant.circuits, default=0) + 1
+        circuit = self.tenant.circuits[key] = Circuit(
+            id=key,
+            name=str(body["name"]),
+            max_current=float(body["maxCurrent"]),
+            phases=str(body["phases"]),
+        )
+        return self.json({"data": show_circuit(self.tenant, circuit, set())}, 201)
+
+    async def _delete_circuit(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        del self.tenant.circuits[self.reach.circuit(request).id]
+        return web.Response(status=204)
 
     async def _consumption(self, request: web.Request, access: Access) -> web.Response:
         circuit = self.reach.circuit(request)

@@ -48,6 +48,13 @@ class Records:
         prices = f"{ROOT}/electricity-rates/v2.0/{{record}}/price-periods"
         yield "GET", prices, "electricity-rates", self._prices
         for part in ("week-day", "date"):
+            yield "GET", f"{prices}/{part}", "electricity-rates", self._prices_by(part)
+            yield (
+                "GET",
+                f"{prices}/{part}/{{day}}",
+                "electricity-rates",
+                self._prices_by(part),
+            )
             yield "PUT", f"{prices}/{part}/{{day}}", "write", self._set_prices
             yield "DELETE", f"{prices}/{part}/{{day}}", "write", self._delete_prices
 
@@ -110,6 +117,22 @@ class Records:
                 ]
             }
         )
+
+    def _prices_by(self, part: str) -> Answer:
+        async def answer(request: web.Request, access: Access) -> web.Response:
+            name = "weekDay" if part == "week-day" else "date"
+            shown = {
+                day: {name: day, "periods": periods}
+                for day, periods in self._days(request).items()
+                if (day in DAYS) is (part == "week-day")
+            }
+            if (wanted := request.match_info.get("day")) is None:
+                return web.json_response({"data": list(shown.values())})
+            if wanted not in shown:
+                raise Missing
+            return web.json_response({"data": shown[wanted]})
+
+        return answer
 
     async def _set_prices(self, request: web.Request, access: Access) -> web.Response:
         body = await read_body(request)

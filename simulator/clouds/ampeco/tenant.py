@@ -74,31 +74,49 @@ class Tenant:
         )
         point.reported = {k: (v, now) for k, v in point.configuration.items()}
         for index, connector in enumerate(station.connectors):
-            outlet = Outlet(
-                id=next(self._outlet_ids),
-                point=point,
-                connector=connector,
-                status=STATUS[connector.state],
-                label=labels[index] if index < len(labels) else None,
-                current_type=current_type,
-                created=now,
-                updated=now,
-            )
-            point.outlets.append(outlet)
-            self.outlets[outlet.id] = outlet
-            self._by_connector[connector] = outlet
+            label = labels[index] if index < len(labels) else None
+            self.add_outlet(point, connector, label=label, current_type=current_type)
         self.points[point.id] = point
         self._by_station[station.id] = point
         return point
+
+    def add_outlet(
+        self,
+        point: Point,
+        connector: Connector,
+        *,
+        label: str | None = None,
+        current_type: str = "ac",
+    ) -> Outlet:
+        """Make a record of a connector."""
+        outlet = Outlet(
+            id=next(self._outlet_ids),
+            point=point,
+            connector=connector,
+            status=STATUS[connector.state],
+            label=label,
+            current_type=current_type,
+            created=self.world.now,
+            updated=self.world.now,
+        )
+        point.outlets.append(outlet)
+        self.outlets[outlet.id] = outlet
+        self._by_connector[connector] = outlet
+        return outlet
+
+    def drop_outlet(self, outlet: Outlet) -> None:
+        """Forget a connector."""
+        outlet.point.outlets.remove(outlet)
+        del self.outlets[outlet.id]
+        del self._by_connector[outlet.connector]
+        self._open.pop(outlet, None)
 
     def unregister(self, station: Station) -> None:
         """Forget a station."""
         point = self._by_station.pop(station.id)
         del self.points[point.id]
-        for outlet in point.outlets:
-            del self.outlets[outlet.id]
-            del self._by_connector[outlet.connector]
-            self._open.pop(outlet, None)
+        for outlet in list(point.outlets):
+            self.drop_outlet(outlet)
 
     def open_charge(self, outlet: Outlet) -> Charge | None:
         """Return the session that runs on an EVSE or waits for a vehicle."""

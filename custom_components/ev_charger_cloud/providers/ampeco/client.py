@@ -37,7 +37,8 @@ type Page = list[Any]
 type Filters = Mapping[str, str]
 
 _NOTIFICATIONS = "/notifications/v2.0"
-_OLDER_USERS = "users/v1.0"
+# Where older tenants have what newer ones have elsewhere, with the same fields.
+_OLDER = {"users/v1.1": "users/v1.0"}
 _STATION_PARTS = ("lastBootNotification", "chargingProfile", "smartCharging")
 _EVSE_PARTS = ("connectors", "chargingProfile")
 
@@ -80,7 +81,7 @@ class Client:
             monotonic=context.monotonic,
         )
         self._sleep = context.sleep
-        self._users = "users/v1.1"
+        self._older: set[str] = set()
         self._first_cursor = "null"
         self.requests = 0
 
@@ -158,21 +159,13 @@ class Client:
         body = await self._get(f"electricity-rates/v2.0/{segment(rate)}/price-periods")
         return list(items_of(body, "data"))
 
-    async def users(self, most: int) -> AsyncIterator[Page]:
-        """GET users/v1.1, at most so many pages; older tenants have users/v1.0 alone."""
-        try:
-            async for page in self._pages(self._users, most=most):
-                yield page
-        except NotFoundError:
-            if self._users == _OLDER_USERS:
-                raise
-            self._users = _OLDER_USERS
-            async for page in self._pages(self._users, most=most):
-                yield page
+    def users(self, most: int) -> AsyncIterator[Page]:
+        """GET users/v1.1, at most so many pages."""
+        return self._pages("users/v1.1", most=most)
 
     async def user(self, user: str) -> Any:
-        """GET users/v1.1/{user}, or users/v1.0/{user}."""
-        return await self._object(f"{self._users}/{segment(user)}")
+        """GET users/v1.1/{user}."""
+        return await self._object(f"users/v1.1/{segment(user)}")
 
     def subscriptions(self, filters: Filters | None = None) -> AsyncIterator[Page]:
         """GET subscriptions/v1.0: all, or those that pass the filters."""
@@ -254,7 +247,52 @@ class Client:
             {"notifications": list(kinds), "startTime": start, "endTime": end},
         )
 
+    # Resources of every kind, as `resources` describes them
+
+    async def resource_page(
+        self,
+        path: str,
+        filters: Filters,
+        include: Sequence[str],
+        *,
+        per_page: int,
+        place: str | None,
+    ) -> tuple[Page, str | None]:
+        """GET a page of a list, and where it goes on.
+
+        A place tells the size of its pages too: numbers count by it.
+        """
+        at = self._first_place
+        if place is not None:
+            try:
+                name, value, size = place.split(":")
+                at, per_page = (name, value), int(size)
+            except ValueError as err:
+                raise CommandRefusedError(
+                    "there is no such page", reason=Refusal.INVALID_VALUE
+                ) from err
+        body = await self._page(path, _query(filters, include, per_page), at)
+        following = self._next(body)
+        return body["data"], following and ":".join((*following, str(per_page)))
+
+    async def resource(self, path: str, include: Sequence[str]) -> Any:
+        """GET an object."""
+        return await self._object(path, include)
+
+    async def change_resource(
+        self, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> Any:
+        """Create, update or delete an object."""
+        self.requests += 1
+        place = f"/resources/{self._path(path)}"
+        return _unwrap(await self._transport.request(method, place, body=body))
+
     # How it is done
+
+    @property
+    def _first_place(self) -> tuple[str, str]:
+        """Return what the first page is asked for by."""
+        return "cursor", self._first_cursor
 
     async def _pages(
         self,
@@ -266,38 +304,45 @@ class Client:
         most: int = MOST,
     ) -> AsyncIterator[Page]:
         """Yield a list page by page: by cursors, or numbers on older tenants."""
-        query = [("per_page", str(per_page))]
-        query += [(f"filter[{name}]", value) for name, value in (filters or {}).items()]
-        query += [("include[]", part) for part in include]
-        place = ("cursor", self._first_cursor)
+        query = _query(filters or {}, include, per_page)
+        place = self._first_place
         seen = set[tuple[str, str]]()
         while len(seen) < most:
             seen.add(place)
             try:
-                body = await self._get(resource, [*query, place])
-            except CommandRefusedError as err:
-                # Tenants differ in what they take for the first page.
-                if place != ("cursor", "null") or err.reason != Refusal.INVALID_VALUE:
-                    raise UnusableAnswerError(err.message, reason=err.reason) from err
-                self._first_cursor = ""
-                place = ("cursor", "")
-                seen.clear()
-                continue
+                body = await self._page(resource, query, place)
             except RateLimitedError as err:
                 # A long list goes on where it stopped, or it would never end.
                 if len(seen) == 1 or (err.retry_after or 0) > _LONGEST_PAUSE:
                     raise
                 await self._sleep(err.retry_after or _PAUSE)
                 continue
-            if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
-                raise UnusableAnswerError(
-                    f"{resource}: expected a list", reason="unexpected_shape"
-                )
             yield body["data"]
             following = self._next(body)
             if not body["data"] or following is None or following in seen:
                 return
             place = following
+
+    async def _page(
+        self,
+        resource: str,
+        query: Sequence[tuple[str, str]],
+        place: tuple[str, str],
+    ) -> Mapping[str, Any]:
+        """Read a page of a list."""
+        try:
+            body = await self._get(resource, [*query, place])
+        except CommandRefusedError as err:
+            # Tenants differ in what they take for the first page.
+            if place != ("cursor", "null") or err.reason != Refusal.INVALID_VALUE:
+                raise UnusableAnswerError(err.message, reason=err.reason) from err
+            body = await self._get(resource, [*query, ("cursor", "")])
+            self._first_cursor = ""
+        if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
+            raise UnusableAnswerError(
+                f"{resource}: expected a list", reason="unexpected_shape"
+            )
+        return body
 
     def _next(self, body: Mapping[str, Any]) -> tuple[str, str] | None:
         """Find where the next page is."""
@@ -318,17 +363,41 @@ class Client:
             return "page", f"{page + 1:.0f}"
         return None
 
+    def _path(self, resource: str) -> str:
+        """Return where a tenant has something, as far as is known."""
+        for newer in self._older:
+            resource = resource.replace(newer, _OLDER[newer])
+        return resource
+
     async def _get(
         self, resource: str, query: Sequence[tuple[str, str]] | None = None
     ) -> Any:
-        """Read a resource."""
+        """Read a resource, at its older place where a tenant has no other."""
         self.requests += 1
-        return await self._transport.get(f"/resources/{resource}", params=query)
+        path = f"/resources/{self._path(resource)}"
+        try:
+            return await self._transport.get(path, params=query)
+        except NotFoundError:
+            if resource not in _OLDER or resource in self._older:
+                raise
+        self._older.add(resource)
+        return await self._get(resource, query)
 
     async def _object(self, resource: str, include: Sequence[str] = ()) -> Any:
         """Read one object, with or without its wrapper."""
         query = [("include[]", part) for part in include]
         return _unwrap(await self._get(resource, query))
+
+
+def _query(
+    filters: Filters, include: Sequence[str], per_page: int
+) -> list[tuple[str, str]]:
+    """Write what a list is asked for by."""
+    return [
+        ("per_page", str(per_page)),
+        *((f"filter[{name}]", value) for name, value in filters.items()),
+        *(("include[]", part) for part in include),
+    ]
 
 
 def _unwrap(body: Any) -> Any:

@@ -21,7 +21,12 @@ from ...charging import (
     NoticeKind,
     RateLimitedError,
     Refusal,
+    Resource,
+    ResourceKind,
+    ResourcePage,
+    ResourceRequest,
     Session,
+    Verb,
 )
 from ..base import (
     Account,
@@ -47,6 +52,7 @@ from .commands import Commands
 from .features import Feature, Rights
 from .mappings import PAYMENT_STATUS, STOP_REASON
 from .profiles import decode_profile
+from .resources import KINDS, Resources
 from .site_data import SiteData
 from .state import (
     ChargePointState,
@@ -124,6 +130,10 @@ class AmpecoProvider(Provider):
         self._subscription = NotificationSubscription(context, self._client)
         self._callbacks = Callbacks(context, self._sync, self._site_data)
         self._mended_at = float("-inf")
+        self._resources = Resources(
+            self._client,
+            changes=bool(context.settings.get("resource_changes", False)),
+        )
         self._made: dict[str, tuple[ChargePointState, int, Mapping[str, Device]]] = {}
         # The fleet, with what it is made of: the devices of each charge point, what
         # surrounds them, and what all of them show.
@@ -348,6 +358,29 @@ class AmpecoProvider(Provider):
         found = (decode_profile(profile) for profile in shown if profile)
         return [profile for profile in found if profile]
 
+    @property
+    @override
+    def resource_kinds(self) -> Mapping[str, ResourceKind]:
+        """Return the kinds of objects that a tenant has."""
+        return KINDS
+
+    @override
+    async def list_resources(self, request: ResourceRequest) -> ResourcePage:
+        """List objects of a kind."""
+        return await self._resources.list(request)
+
+    @override
+    async def get_resource(self, request: ResourceRequest) -> Resource:
+        """Read an object."""
+        return await self._resources.get(request)
+
+    @override
+    async def change_resource(
+        self, verb: Verb, request: ResourceRequest
+    ) -> Resource | None:
+        """Create, update or delete an object, where the option allows that."""
+        return await self._resources.change(verb, request)
+
     @override
     def diagnostics(self) -> Mapping[str, Any]:
         """Return the last answers of the cloud for so many devices as can be read."""
@@ -490,6 +523,12 @@ DESCRIPTION = ProviderDescription(
         Field(key="users", kind=FieldKind.BOOLEAN, required=False, default=False),
         Field(
             key="user_actions", kind=FieldKind.BOOLEAN, required=False, default=False
+        ),
+        Field(
+            key="resource_changes",
+            kind=FieldKind.BOOLEAN,
+            required=False,
+            default=False,
         ),
     ),
     callbacks=True,
