@@ -197,10 +197,24 @@ async def test_candidates_with_little_to_tell(tenant: Tenant) -> None:
     ]
 
 
-@pytest.mark.parametrize("paging", ["cursor", "links", "page"])
-async def test_pages_are_followed_in_every_style(tenant: Tenant, paging: str) -> None:
+@pytest.mark.parametrize(
+    ("paging", "base"),
+    [
+        ("cursor", None),
+        ("links", None),
+        ("meta", None),
+        ("page", None),
+        ("links", "https://tenant.eu.charge.example"),
+        ("links", "http://tenant.example"),
+        ("links", ""),
+        ("page", "https://tenant.eu.charge.example"),
+    ],
+)
+async def test_pages_are_followed_in_every_style(
+    tenant: Tenant, paging: str, base: str | None
+) -> None:
     tenant.cloud.populate(250)
-    tenant.cloud.quirks["paging"] = paging
+    tenant.cloud.quirks.update(paging=paging, link_base=base)
     assert len(await tenant.provider().candidates()) == 253
     assert tenant.asked().count("GET charge-points/v2.0") == 3
 

@@ -158,6 +158,27 @@ async def test_cursor_pages(api: Api) -> None:
     assert seen == list(range(9001, 9015))
 
 
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("charge-points/v1.0", "charge-points/v2.0"),
+        ("evses/v2.0", "evses/v2.1"),
+        ("circuits/v1.0", "circuits/v2.0"),
+        ("users/v1.0", "users/v1.1"),
+        ("rfid-tags/v1.0", "id-tags/v2.0"),
+        ("partners/v1.0", "partners/v2.0"),
+        ("vouchers/v2.0", "vouchers/v2.1"),
+        ("electricity-rates/v1.0", "electricity-rates/v2.0"),
+    ],
+)
+async def test_older_places_live_on(api: Api, older: str, newer: str) -> None:
+    items = await api.get(newer)
+    assert items
+    assert await api.get(older) == items
+    one = items[0]["id"]
+    assert await api.get(f"{older}/{one}") == await api.get(f"{newer}/{one}")
+
+
 async def test_numbered_pages_where_there_is_no_cursor(api: Api) -> None:
     _, body = await api.ask("GET", "resources/users/v1.1?per_page=1&page=2")
     assert [user["id"] for user in body["data"]] == ["772"]

@@ -49,6 +49,7 @@ KINDS = {
     ),
     "id-tags": Kind(
         path="id-tags/v2.0",
+        older="rfid-tags/v1.0",
         required=("idTagUid", "type", "status"),
         enums={
             "type": ("rfid", "mac_address"),
@@ -112,13 +113,20 @@ KINDS = {
         wrapped=False,
     ),
     "vouchers": Kind(
-        path="vouchers/v2.1", required=("code", "type", "amount"), filters=("code",)
+        path="vouchers/v2.1",
+        older="vouchers/v2.0",
+        required=("code", "type", "amount"),
+        filters=("code",),
     ),
     "partners": Kind(
-        path="partners/v2.0", required=("name",), filters=("operatorId", "externalId")
+        path="partners/v2.0",
+        older="partners/v1.0",
+        required=("name",),
+        filters=("operatorId", "externalId"),
     ),
     "electricity-rates": Kind(
         path="electricity-rates/v2.0",
+        older="electricity-rates/v1.0",
         required=("name", "defaultPrice", "taxPercentage"),
     ),
     "vendor-error-codes": Kind(

@@ -69,8 +69,11 @@ class Ampeco(Cloud):
         "rate_limit": 60,
         # What a list's first page is asked for with: "null", "empty" or "both".
         "first_cursor": "both",
-        # "cursor"; "links" tells the next page by link only; "page" is the old way.
+        # "cursor"; "links" tells the next page by link only, "meta" by another name and
+        # no link; "page" is the old way.
         "paging": "cursor",
+        # What links to pages begin with: a tenant has two host names. None for its own.
+        "link_base": None,
         # "underscores" or "spaces" in the network status of charge points.
         "network_words": "underscores",
         # Seconds until a station takes a start or a stop up.
@@ -348,6 +351,9 @@ class Ampeco(Cloud):
         """Yield the routes of what follows the physical world."""
         point, outlet = f"{RESOURCES}/charge-points", f"{RESOURCES}/evses"
         one = point + "/v2.0/{point}"
+        # Older places, which go on living for a while.
+        for older in (point + "/v1.0", outlet + "/v2.0", f"{RESOURCES}/circuits/v1.0"):
+            yield from self._older(older)
         yield "GET", point + "/v2.0", "charge-points", self._points
         yield "GET", one, "charge-points", self._point
         yield "POST", point + "/v2.0", "write", self._create_point
@@ -393,6 +399,24 @@ class Ampeco(Cloud):
         yield "GET", circuit + "/{circuit}/consumption", "circuits", self._consumption
         yield "GET", f"{RESOURCES}/settings/v1.0", "settings", self._settings
 
+    def _older(self, place: str) -> Iterator[tuple[str, str, str, Answer]]:
+        """Yield the routes of a kind at its older place, to look at."""
+        kind = place.split("/")[-2]
+        lists = {
+            "charge-points": (self._points, self._point, "point"),
+            "evses": (self._outlets, self._outlet, "outlet"),
+            "circuits": (self._circuits, self._circuit, "circuit"),
+        }
+        many, one, name = lists[kind]
+        yield "GET", place, kind, many
+        yield "GET", f"{place}/{{{name}}}", kind, one
+
+    @property
+    def _link_base(self) -> str:
+        """Return what links to pages begin with."""
+        base = self.quirks["link_base"]
+        return self.base_url if base is None else str(base)
+
     def page[T](
         self,
         request: web.Request,
@@ -411,7 +435,7 @@ class Ampeco(Cloud):
                 select(request, items, filters),
                 key,
                 show,
-                url=self.base_url + self.path(request),
+                url=self._link_base + self.path(request),
                 quirks=self.quirks,
                 pages=old,
                 numbered=numbered,

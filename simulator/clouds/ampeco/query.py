@@ -150,15 +150,23 @@ def paginate[T](
             "first": None,
             "last": None,
             "prev": None,
-            "next": following and _link(request, url, "cursor", following),
+            "next": _link(request, url, "cursor", following)
+            if following and quirks["paging"] != "meta"
+            else None,
         },
         "meta": {
             "path": url,
             "per_page": per_page,
-            "next_cursor": following if quirks["paging"] != "links" else None,
-            "prev_cursor": None,
+            **_told(following, quirks["paging"]),
         },
     }
+
+
+def _told(cursor: str | None, paging: str) -> dict[str, str | None]:
+    """Return the cursor under the name that a tenant has for it, if it has one."""
+    if paging == "meta":
+        return {"cursor": cursor}
+    return {"next_cursor": None if paging == "links" else cursor, "prev_cursor": None}
 
 
 def _numbered[T](
