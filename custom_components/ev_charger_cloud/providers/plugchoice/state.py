@@ -137,10 +137,11 @@ class ConnectorState:
             return
         if before == "Preparing" or self.in_session:
             self.started = self.started and replace(self.started, word=None)
-        for what in (f"values/{self.number}", "settings/socket-lock"):
-            schedule.forget(what)
+        schedule.forget("settings/socket-lock")
         if not self.in_session:
             self.ask(None)
+        if before in IN_SESSION or self.in_session:
+            schedule.forget(f"values/{self.number}")
         if (before in IN_SESSION) != self.in_session:
             for what in ("active", "finished", f"granted/{self.number}"):
                 schedule.forget(what)
