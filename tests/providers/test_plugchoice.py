@@ -19,14 +19,17 @@ from custom_components.ev_charger_cloud.charging import (
     Control,
     DeviceKind,
     ErrorCode,
+    Money,
     Name,
     NotFoundError,
     NoticeKind,
     PermissionDeniedError,
     RateLimitedError,
     Reading,
+    Refusal,
     Reset,
     ServerFaultError,
+    SessionStatus,
     StartCharging,
     StopReason,
     UnreachableError,
@@ -1362,6 +1365,40 @@ async def test_sessions_newest_first(account: PlugchoiceAccount) -> None:
     ] == [16_700]
     assert len(await provider.sessions(GARAGE, start, now, 1)) == 1
     assert not await provider.sessions(GARAGE, start, start + timedelta(days=1), 10)
+
+
+async def test_one_session_by_its_id(account: PlugchoiceAccount) -> None:
+    provider = account.provider()
+    await provider.poll()
+    (last,) = await provider.sessions(
+        f"{GARAGE}_2", account.now - timedelta(days=10), account.now, 1
+    )
+    assert last == await provider.session(GARAGE, last.id)
+    assert (last.status, last.connector) == (SessionStatus.FINISHED, "2")
+    assert last.meter_start is not None
+    assert last.meter_stop == last.meter_start + 16_700
+    for other in (DRIVEWAY, f"{GARAGE}_1"):
+        with pytest.raises(NotFoundError) as caught:
+            await provider.session(other, last.id)
+        assert caught.value.reason == Refusal.UNKNOWN_SESSION
+
+
+async def test_session_that_runs_and_what_it_costs(account: PlugchoiceAccount) -> None:
+    connector = account.connector()
+    connector.plug_in()
+    session = connector.start(BLUE)
+    provider = account.provider()
+    await provider.poll()
+    body = account.cloud.chargers[DRIVEWAY].transaction(session, account.cloud.quirks)
+    account.answer("transactions", {"data": [body | {"total_cost": "1.25"}]})
+    running = await provider.session(DRIVEWAY, str(session.id))
+    assert running.status is SessionStatus.ACTIVE
+    assert running.ended_at is None
+    assert running.cost == Money(1.25)
+    # Never closed, and yet nothing runs.
+    connector.stop()
+    await provider.poll()
+    assert (await provider.session(DRIVEWAY, str(session.id))).status is None
 
 
 async def test_diagnostics_do_not_grow_with_the_days(

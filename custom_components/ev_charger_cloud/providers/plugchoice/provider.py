@@ -1,7 +1,7 @@
 """Plugchoice, translated."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, override
 
 from ...charging import (
@@ -12,6 +12,7 @@ from ...charging import (
     NotFoundError,
     Notice,
     NoticeKind,
+    Refusal,
     Session,
 )
 from ..base import Account, Candidate, Context, Poll, Provider
@@ -19,13 +20,13 @@ from ..transport import Limits, redact
 from ..wire import oddities
 from .client import PlugchoiceClient, PlugchoiceTransport
 from .commands import Commands
-from .sessions import sessions_of
+from .sessions import belongs, session_of
 from .state import ChargerState
 from .sync import REQUESTS_PER_SECOND, PlugchoiceSync
 
-# 500 requests a minute and user are allowed, the user's other tools included. Polls and
-# commands together stay below 400 in any minute, bursts and all.
-_LIMITS = Limits(requests=70, period=10, concurrency=6)
+# 500 requests a minute and user are allowed, the user's other tools included. Polls keep
+# a pace of their own below that (`REQUESTS_PER_SECOND`), so the rest is for commands.
+_LIMITS = Limits(requests=140, period=20, concurrency=6)
 
 _IDLE = timedelta(seconds=30)
 _IN_SESSION = timedelta(seconds=15)
@@ -183,19 +184,35 @@ class PlugchoiceProvider(Provider):
         self, device_id: str, start: datetime, end: datetime, limit: int
     ) -> Sequence[Session]:
         """List transactions; the cloud promises no order and filters by the day."""
+        since = (start - timedelta(days=1)).date()
+        sessions = [
+            session
+            for session in await self._sessions(device_id, since)
+            if session.started_at and start <= session.started_at < end
+        ]
+        sessions.sort(key=lambda session: session.started_at or start, reverse=True)
+        return sessions[:limit]
+
+    @override
+    async def session(self, device_id: str, session_id: str) -> Session:
+        """Read one session; there is no request for a single one."""
+        for session in await self._sessions(device_id):
+            if session.id == session_id:
+                return session
+        raise NotFoundError("no such session", reason=Refusal.UNKNOWN_SESSION)
+
+    async def _sessions(
+        self, device_id: str, since: date | None = None
+    ) -> list[Session]:
+        """Read the sessions of a charger or a connector, in no order."""
         station, number = self._find(device_id)
-        transactions = await self._client.transactions(
-            station.uuid, since=(start - timedelta(days=1)).date()
-        )
-        connectors = {
-            each.device_id: each.payload
+        return [
+            session_of(item, each.device_id, each.payload)
+            for item in await self._client.transactions(station.uuid, since=since)
             for each in station.connectors.values()
             if number in (None, each.number)
-        }
-        sessions = sessions_of(
-            transactions, connectors, start, end, alone=station.alone
-        )
-        return sessions[:limit]
+            and belongs(item, each.payload, alone=station.alone)
+        ]
 
     @override
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:

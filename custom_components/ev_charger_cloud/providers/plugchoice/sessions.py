@@ -1,10 +1,10 @@
 """The sessions of a charger: Plugchoice's transactions, in whatever order they come."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from ...charging import Session
+from ...charging import Money, Session, SessionStatus
 from ..wire import mask
 from .mappings import IN_SESSION, stop_reason
 from .wire import Connector, Transaction
@@ -107,30 +107,29 @@ def energy_of(transaction: Transaction) -> float | None:
     return None if total is None else round(max(total, 0.0) * 1000, 1)
 
 
-def sessions_of(
-    transactions: Iterable[Transaction],
-    connectors: Mapping[str, Connector],
-    start: datetime,
-    end: datetime,
-    *,
-    alone: bool,
-) -> list[Session]:
-    """Translate the transactions of connectors (by device id), newest first."""
-    sessions = [
-        Session(
-            id=str(item.id),
-            device_id=device_id,
-            started_at=item.started_at,
-            ended_at=item.stopped_at,
-            energy=energy_of(item),
-            stop_reason=stop_reason(item.stop_reason),
-            id_token=mask(item.id_tag),
-        )
-        for item in transactions
-        for device_id, connector in connectors.items()
-        if belongs(item, connector, alone=alone)
-        and item.started_at
-        and start <= item.started_at < end
-    ]
-    sessions.sort(key=lambda session: session.started_at or start, reverse=True)
-    return sessions
+def session_of(
+    transaction: Transaction, device_id: str, connector: Connector
+) -> Session:
+    """Translate a transaction of a connector.
+
+    One that was never closed is running only where the connector says so, too.
+    """
+    cost, status = transaction.total_cost, None
+    if transaction.stopped_at:
+        status = SessionStatus.FINISHED
+    elif connector.status in IN_SESSION:
+        status = SessionStatus.ACTIVE
+    return Session(
+        id=str(transaction.id),
+        device_id=device_id,
+        started_at=transaction.started_at,
+        ended_at=transaction.stopped_at,
+        energy=energy_of(transaction),
+        cost=None if cost is None else Money(cost),
+        stop_reason=stop_reason(transaction.stop_reason),
+        id_token=mask(transaction.id_tag),
+        status=status,
+        connector=str(connector.connector_id),
+        meter_start=transaction.meter_start,
+        meter_stop=transaction.meter_stop,
+    )

@@ -171,6 +171,7 @@ class Transaction(Wire):
     meter_start: float | None = None  # Wh
     meter_stop: float | None = None  # Wh
     total_kwh: float | None = None
+    total_cost: float | None = None  # older answers only, in a currency nobody names
     started_at: datetime | None = None
     stopped_at: datetime | None = None
     stop_reason: str | None = None
