@@ -641,6 +641,17 @@ async def test_load_balancing_of_a_location(api: Api) -> None:
     tree = await api.get(f"/sites/{site}/power-management")
     assert [item["label"] for item in tree["allChargers"]] == ["Driveway", "Garage"]
     assert tree["realTimeData"][str(group["id"])]["available"]["l1"] == 44.5
+    single = await api.get("/meters/chargee/CHG000301")
+    assert single == busy | {
+        "power": busy["power"]["total"],
+        "latest_data": single["latest_data"],
+        "updated_at": single["updated_at"],
+    }
+    for _ in range(4):
+        assert (await api.ask("GET", "/meters/chargee/nobody"))[0] == 404
+    assert (await api.ask("GET", "/meters/chargee/CHG000301"))[0] == 429
+    api.step(60)
+    assert (await api.ask("GET", "/meters/chargee/CHG000301"))[0] == 200
     api.cloud.quirks["site_meter"] = False
     assert (await api.ask("GET", path))[0] == 404
     assert (await api.ask("GET", f"/sites/{site}/groups/1/meter"))[0] == 404

@@ -24,6 +24,7 @@ from .validation import Invalid, validate
 
 TOKEN = "plugchoice-demo-token"
 _PAGE = 25
+_METER_READS = 5  # a minute
 _HOLDING = (
     State.PREPARING,
     State.CHARGING,
@@ -91,6 +92,7 @@ class Plugchoice(Cloud):
         self.actions = Actions(world, self.quirks)
         self.logs = Logs(world)
         self._window = (0.0, 0)
+        self._meter_reads: list[float] = []
         world.listeners.append(self._listen)
 
     @property
@@ -262,6 +264,7 @@ class Plugchoice(Cloud):
             ("GET", site + "/groups", self._groups),
             ("GET", site + "/groups/{group}/meter", self._group_meter),
             ("GET", site + "/power-management", self._power_management),
+            ("GET", "/meters/chargee/{chargee}", self._chargee),
         ]
         return [web.route(*row) for row in table]
 
@@ -533,6 +536,21 @@ class Plugchoice(Cloud):
         if not known or not self.quirks["site_meter"]:
             raise LookupError
         return self.json(groups.meter(site, self._at(site), self.world.now))
+
+    async def _chargee(self, request: web.Request) -> web.Response:
+        """Answer five times a minute, the power in one number."""
+        now = self.world.elapsed
+        self._meter_reads = [at for at in self._meter_reads if now - at < 60]
+        if len(self._meter_reads) >= _METER_READS:
+            wait = ceil(60 - (now - self._meter_reads[0]))
+            headers = {"Retry-After": str(wait)}
+            return self.json({"message": "Too Many Attempts."}, 429, headers)
+        self._meter_reads.append(now)
+        for site in self.sites.values():
+            if groups.chargee(site) == request.match_info["chargee"]:
+                meter = groups.meter(site, self._at(site), self.world.now)
+                return self.json(meter | {"power": meter["power"]["total"]})
+        raise LookupError
 
     async def _power_management(self, request: web.Request) -> web.Response:
         site = self._find_site(request)

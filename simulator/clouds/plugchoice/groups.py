@@ -58,6 +58,11 @@ def meter(site: Site, chargers: Sequence[Charger], now: datetime) -> Json:
     }
 
 
+def chargee(site: Site) -> str:
+    """Return the number on the main meter of a location."""
+    return f"CHG{site.id:06}"
+
+
 def power_management(site: Site, chargers: Sequence[Charger], now: datetime) -> Json:
     """Return the tree of a location with what is asked for and granted."""
     top = group(site)
