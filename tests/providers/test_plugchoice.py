@@ -93,6 +93,39 @@ async def test_odd_list_removes_nobody(
     assert not any(device.stale for device in fleet.values())
 
 
+@pytest.mark.parametrize("number", [None, 2])
+async def test_connector_does_not_vanish_on_one_word(
+    account: PlugchoiceAccount, number: int | None
+) -> None:
+    """An answer without a connector is crooked, unless it goes on so."""
+    provider = account.provider()
+    before = (await provider.poll()).fleet.keys()
+    body = account.cloud.chargers[GARAGE].json(
+        account.cloud.quirks, connectors=True, rights=True
+    )
+    body["connectors"] = [
+        each for each in body["connectors"] if number and each["connector_id"] != number
+    ]
+    account.answer("/sites/[^/]+/chargers", {"data": [body]})
+    account.answer(f"/chargers/{GARAGE}$", {"data": body})
+    for _ in range(2):
+        fleet = (await provider.poll()).fleet
+        assert fleet.keys() == before
+        assert fleet[f"{GARAGE}_2"].stale
+        with pytest.raises(UnusableAnswerError):
+            await provider.read(GARAGE)
+        account.step(240)
+    account.cloud.faults.clear()
+    assert not (await provider.poll()).fleet[f"{GARAGE}_2"].stale
+    # It may be true after all.
+    account.answer("/sites/[^/]+/chargers", {"data": [body]})
+    account.answer(f"/chargers/{GARAGE}$", {"data": body})
+    for _ in range(4):
+        fleet = (await provider.poll()).fleet
+        account.step(301)
+    assert f"{GARAGE}_2" not in fleet
+
+
 @pytest.mark.parametrize("status", [403, 404])
 async def test_blanket_refusal_is_trouble_of_the_cloud(
     account: PlugchoiceAccount, status: int

@@ -551,6 +551,7 @@ async def test_list_items_that_are_no_chargers(account: PlugchoiceAccount) -> No
     [
         {"next": "https://elsewhere.example/chargers?page=2"},
         {"next": "?cursor=abc"},
+        {"next": "https://[elsewhere?page=2#end"},
         {"next": None},
         {"next": 7},
         None,

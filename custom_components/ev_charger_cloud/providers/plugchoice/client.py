@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from http import HTTPStatus
 from typing import Any, override
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from ...charging import (
     ChargingError,
@@ -282,7 +282,10 @@ def _next_page(body: Any) -> dict[str, str]:
     links = body.get("links")
     address = links.get("next") if isinstance(links, Mapping) else None
     address = address or body.get("next_page_url")
-    return dict(parse_qsl(urlsplit(address).query)) if isinstance(address, str) else {}
+    if not isinstance(address, str):
+        return {}
+    # Only the query counts, so nobody reads the rest: it need not be an address.
+    return dict(parse_qsl(address.partition("?")[2].partition("#")[0]))
 
 
 def _by_uuid(chargers: list[Charger]) -> dict[str, Charger]:

@@ -21,6 +21,7 @@ from ...charging import (
 )
 from ..access import Access
 from ..base import Context
+from ..records import Absences
 from ..schedule import Schedule
 from . import mappings
 from .actions import BY_COMMAND, offered
@@ -424,12 +425,13 @@ class ChargerState:
     _answered_at: dict[str, float] = field(default_factory=dict)
     _touched: dict[str, float] = field(default_factory=dict)
     _settling_until: float = float("-inf")
-    _seen: dict[int, ConnectorState] = field(default_factory=dict)
+    _absences: Absences = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with everything due and open."""
         self.access = Access(self.monotonic)
         self.schedule = Schedule(self.monotonic)
+        self._absences = Absences(self.monotonic)
 
     def monotonic(self) -> float:
         """Return the time (s) that spans are measured by."""
@@ -524,28 +526,32 @@ class ChargerState:
         return True
 
     def take(self, state: Charger, sent_at: float) -> None:
-        """Take a full answer."""
+        """Take a full answer; one that lacks connectors is crooked at first."""
         if sent_at < self.observed_at:
             return
-        self.observed_at = sent_at
-        self.changed |= not self.readable
-        self.readable = True
-        if state is self.state:
+        if state is self.state and self.readable:
+            self.observed_at = sent_at
             return
+        payloads = {each.connector_id: each for each in state.connectors}
+        known = {str(number): number for number in self.connectors}
+        gone = self._absences.judge(known, map(str, payloads))
+        if known.keys() - gone - set(map(str, payloads)):
+            self.fail()
+            return
+        self.observed_at = sent_at
         self.state = state
-        self.changed = True
-        numbered = {each.connector_id: each for each in state.connectors}
-        for number in numbered:
-            if number and number not in self._seen:
-                self._seen[number] = ConnectorState(charger=self, payload=Connector())
-        # All of them first: what one takes depends on whether it is alone.
-        self.connectors = {n: self._seen[n] for n in numbered if n}
+        self.readable = self.changed = True
         self.quiet_until = float("-inf")
-        for number, each in self.connectors.items():
-            each.take(numbered[number])
-        self.in_session = {
-            n: each for n, each in self.connectors.items() if each.in_session
+        # All of them first: what one takes depends on whether it is alone.
+        self.connectors = {
+            number: self.connectors.get(number)
+            or ConnectorState(charger=self, payload=Connector())
+            for number in payloads
+            if number
         }
+        for number, each in self.connectors.items():
+            each.take(payloads[number])
+        self.in_session = {n: c for n, c in self.connectors.items() if c.in_session}
 
     def settle(self) -> None:
         """Look for the end of a session at every turn for a while."""

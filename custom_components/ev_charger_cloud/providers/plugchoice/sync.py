@@ -213,6 +213,8 @@ class PlugchoiceSync:
         """Read the state of one charger."""
         sent_at = self._context.monotonic()
         station.take(await self._client.charger(station.uuid), sent_at)
+        if not station.readable:
+            raise UnusableAnswerError("no connectors", reason="unexpected_shape")
 
     async def read_active(self, station: ChargerState) -> None:
         """Read the running sessions of one charger."""
