@@ -284,7 +284,7 @@ class ChargerState:
         """Return whether what was read is from before the last command."""
         pulled = _pulled(self.charger)
         created = None if self.action is None else self.action.created_at
-        return pulled is not None and created is not None and pulled < created
+        return pulled is not None and created is not None and pulled <= created
 
     @property
     def _decided(self) -> bool:
