@@ -25,6 +25,7 @@ from freezegun import freeze_time
 import custom_components.ev_charger_cloud  # noqa: F401  (before an empty namesake)
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.providers import transport
+from custom_components.ev_charger_cloud.providers.base import Context
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, frame
 from homeassistant.helpers.json import json_bytes
@@ -37,7 +38,7 @@ from simulator.world import Car
 
 from .faults import HANG, Fault
 from .harness import MockConfigEntry, async_fire_time_changed, async_test_home_assistant
-from .proxy import FaultProxy
+from .proxy import Disguise, FaultProxy
 
 _PATIENCE = HANG / 3
 _STUCK = 30.0
@@ -236,19 +237,25 @@ def _quickly(total: float) -> ClientTimeout:
     return ClientTimeout(total=_PATIENCE, connect=_PATIENCE * 0.75)
 
 
+async def _nap(seconds: float) -> None:
+    """Let providers wait only as long as the instruments have the patience for."""
+    await asyncio.sleep(min(seconds, 0.05))
+
+
 @contextmanager
 def hurried() -> Generator[None]:
     """Have requests not wait for their turn, and give up soon."""
     with (
         patch.object(transport, "AsyncLimiter", lambda *_: AsyncLimiter(10_000, 1)),
         patch.object(transport, "_patience", _quickly),
+        patch.dict(Context.__init__.__kwdefaults__, sleep=_nap),
     ):
         yield
 
 
 @asynccontextmanager
 async def moved_in(
-    hass: HomeAssistant, providers: Iterable[str]
+    hass: HomeAssistant, providers: Iterable[str], disguise: Disguise | None = None
 ) -> AsyncGenerator[House]:
     """Furnish a Home Assistant with a simulator behind the proxy."""
     wanted = set(providers)
@@ -262,7 +269,7 @@ async def moved_in(
     ):
         async with (
             Simulator(cloud for cloud in CLOUDS if cloud.name in wanted) as simulator,
-            FaultProxy(simulator) as proxy,
+            FaultProxy(simulator, disguise) as proxy,
         ):
             yield House(hass, simulator, proxy, log, clock.tick)
 

@@ -63,14 +63,30 @@ class Exchange:
         return self.answer
 
 
+class Disguise:
+    """What clouds know under another name than those who ask them."""
+
+    def truth(self, text: str) -> str:
+        """Return what is asked in the words of the cloud."""
+        return text
+
+    def disguised(self, cloud: str, body: bytes) -> bytes:
+        """Return what a cloud answers in the words of who asks."""
+        return body
+
+
 type Spoil = Callable[[Exchange], Awaitable[web.StreamResponse]]
+
+
+EVERY_CLOUD = "*"
 
 
 class FaultProxy:
     """Serves all clouds of a simulator; `spoil` answers for the cloud `at_fault`."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, disguise: Disguise | None = None) -> None:
         """Prepare; nothing listens yet."""
+        self._disguise = disguise or Disguise()
         self.spoil: Spoil | None = None
         self.at_fault = ""
         self.exchanges: list[Exchange] = []
@@ -114,7 +130,7 @@ class FaultProxy:
             request, cloud, await request.read(), f"{self.url}/elsewhere", self._forward
         )
         self.exchanges.append(exchange)
-        if self.spoil is None or cloud != self.at_fault:
+        if self.spoil is None or self.at_fault not in (cloud, EVERY_CLOUD):
             return (await exchange.real()).response()
         with suppress(ConnectionError):
             return await self.spoil(exchange)
@@ -123,14 +139,15 @@ class FaultProxy:
 
     async def _forward(self, exchange: Exchange) -> Answer:
         """Ask the cloud itself."""
-        request = exchange.request
+        request, disguise = exchange.request, self._disguise
         assert self._session
+        path = disguise.truth(request.raw_path)
         async with self._session.request(
             request.method,
-            URL(self._simulator.url + request.raw_path, encoded=True),
-            data=exchange.body or None,
+            URL(self._simulator.url + path, encoded=True),
+            data=disguise.truth(exchange.body.decode()).encode() or None,
             headers={
-                name: value
+                name: disguise.truth(value)
                 for name, value in request.headers.items()
                 if name.lower() not in _HOP_BY_HOP | {"accept-encoding"}
             },
@@ -143,5 +160,5 @@ class FaultProxy:
                     for name, value in answer.headers.items()
                     if name.lower() not in _HOP_BY_HOP
                 },
-                await answer.read(),
+                disguise.disguised(exchange.cloud, await answer.read()),
             )
