@@ -73,15 +73,22 @@ class Gaps:
     pauses: list[float]
 
     @property
-    def longest(self) -> Gap:
-        """Return the longest, but for those that are the collector's for the most.
+    def judged(self) -> list[Gap]:
+        """Return all but those that are the collector's for the most.
 
         A pause that is the lesser part of a gap is not taken off.
         """
-        return max(
-            (gap for gap in self.gaps if gap.swept < gap.length / 2),
-            default=Gap(0.0, 0.0, 0.0),
-        )
+        return [gap for gap in self.gaps if gap.swept < gap.length / 2]
+
+    @property
+    def longest(self) -> float:
+        """Return the longest (ms)."""
+        return 1000 * max((gap.length for gap in self.judged), default=0.0)
+
+    @property
+    def most_used(self) -> float:
+        """Return the most CPU time (ms) that the loop used in a gap."""
+        return 1000 * max((gap.cpu for gap in self.judged), default=0.0)
 
     @property
     def longest_of_all(self) -> float:

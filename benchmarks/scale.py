@@ -149,12 +149,12 @@ def _row(
 ) -> None:
     """Print a phase."""
     parts = [
-        f"{gaps.longest.cpu * 1000:.0f} ms of it CPU; with the garbage collector {gaps.longest_of_all:.0f} ms, "
+        f"at most {gaps.most_used:.0f} ms CPU; with the garbage collector {gaps.longest_of_all:.0f} ms, "
         f"its own longest pause {gaps.longest_pause:.0f} ms"
     ]
     table.row(
         name,
-        gaps.longest.length * 1000,
+        gaps.longest,
         "ms",
         target=LIMIT if judged else None,
         digits=0,
