@@ -19,16 +19,15 @@ class LoopShare:
     def __init__(self) -> None:
         """Begin with nothing used."""
         self._used_up_at: float | None = None
-        self._next_turn: asyncio.Future[None] | None = None
+        self._renewed = asyncio.Event()
 
     async def turn(self) -> None:
         """Wait until there is something left of the share."""
         while self._used_up_at is not None:
             if time.perf_counter() < self._used_up_at:
                 return
-            if self._next_turn is None:
-                self._next_turn = asyncio.get_running_loop().create_future()
-            await self._next_turn
+            self._renewed.clear()
+            await self._renewed.wait()
         self._used_up_at = time.perf_counter() + _SHARE
         asyncio.get_running_loop().call_soon(self._renew)
 
@@ -43,6 +42,4 @@ class LoopShare:
     def _renew(self) -> None:
         """Give the share anew, in another turn of the loop."""
         self._used_up_at = None
-        if self._next_turn is not None:
-            self._next_turn.set_result(None)
-            self._next_turn = None
+        self._renewed.set()

@@ -82,6 +82,18 @@ async def test_walks_share_a_turn() -> None:
     assert max(Counter(steps).values()) == 1
 
 
+async def test_one_that_is_cancelled_leaves_the_others_alone() -> None:
+    share = LoopShare()
+    with patch.object(loop_share, "_SHARE", 0):
+        await share.turn()
+        first, second = (asyncio.create_task(share.turn()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        await second
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+
 async def test_set_up(home: HomeAssistant, tiny: None, set_up: SetUp) -> None:
     """Devices are registered, and entities added, a few at a time on all platforms."""
     async with (
