@@ -6,13 +6,14 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
-from .const import DOMAIN, PLATFORMS
+from .const import CONF_PROVIDER, DOMAIN, PLATFORMS
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
 from .lovelace_resource import (
     async_add_resource,
     async_remove_resource,
     async_serve_module,
 )
+from .provider_import import async_import_provider
 from .push import async_end_push
 from .repairs import async_update_issues
 from .services import async_setup_services
@@ -31,6 +32,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> bool:
     """Set up an account."""
     await async_add_resource(hass)
+    await async_import_provider(hass, entry.data[CONF_PROVIDER])
     store = await AccountStore.load(hass, entry)
     coordinator = ChargingCoordinator(hass, entry, store)
     coordinator.push.async_register()

@@ -59,6 +59,7 @@ from .coordinator import ChargerConfigEntry
 from .error_translation import general_translation_of
 from .identity import entry_of, is_account_of, new_key
 from .names import async_device_name, async_load_names, async_push_text
+from .provider_import import async_import_provider
 from .providers import PROVIDERS
 from .providers.base import (
     Account,
@@ -252,7 +253,7 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None, *, provider: str
     ) -> ConfigFlowResult:
         """Ask for the credentials of one cloud; there is a step of each one's name."""
-        self._description = PROVIDERS[provider]
+        self._description = await async_import_provider(self.hass, provider)
         errors: dict[str, str] = {}
         if user_input is not None:
             self._settings = _present(user_input)
@@ -309,7 +310,9 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
         """Begin again with credentials that are no longer accepted."""
-        self._description = PROVIDERS[entry_data[CONF_PROVIDER]]
+        self._description = await async_import_provider(
+            self.hass, entry_data[CONF_PROVIDER]
+        )
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
@@ -329,7 +332,9 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Change how the account is reached."""
         entry = self._get_reconfigure_entry()
-        self._description = PROVIDERS[entry.data[CONF_PROVIDER]]
+        self._description = await async_import_provider(
+            self.hass, entry.data[CONF_PROVIDER]
+        )
         return await self._renew(
             entry, "reconfigure", self._asked_for(user_input), user_input
         )
@@ -503,7 +508,7 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
     ) -> ConfigFlowResult:
         """Ask for everything at once."""
         entry = self.config_entry
-        description = PROVIDERS[entry.data[CONF_PROVIDER]]
+        description = await async_import_provider(self.hass, entry.data[CONF_PROVIDER])
         errors: dict[str, str] = {}
         if user_input is not None:
             options = _present(user_input)
@@ -562,7 +567,7 @@ async def _candidates(
 
     When the cloud is silent these are the known ones, and the places chosen before.
     """
-    description = PROVIDERS[entry.data[CONF_PROVIDER]]
+    description = await async_import_provider(hass, entry.data[CONF_PROVIDER])
     await async_load_names(hass)
     try:
         with _provider(hass, description, {**entry.data, **entry.options}) as provider:

@@ -14,7 +14,7 @@ from homeassistant.helpers import device_registry as dr
 from .charging import Device, Money, Reading, Value
 from .const import CONF_ALL_CHARGERS, CONF_ENTITIES, CONF_KEY, CONF_PACE, CONF_PROVIDER
 from .coordinator import ChargerConfigEntry
-from .providers import PROVIDERS
+from .provider_import import async_import_provider
 from .providers.base import FieldKind
 
 type _Alias = Callable[[object], str]
@@ -80,7 +80,7 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: ChargerConfigEntry
 ) -> dict[str, Any]:
     """Return what is known of an account."""
-    description = PROVIDERS[entry.data[CONF_PROVIDER]]
+    description = await async_import_provider(hass, entry.data[CONF_PROVIDER])
     # Told is what is known to be harmless: a setting of tomorrow is private until then.
     told = _STRUCTURE | {
         field.key

@@ -1,5 +1,9 @@
 """An account's life in Home Assistant."""
 
+from threading import get_ident
+from types import ModuleType
+from unittest.mock import patch
+
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -12,6 +16,7 @@ from custom_components.ev_charger_cloud.charging import (
     UnreachableError,
 )
 from custom_components.ev_charger_cloud.const import DOMAIN, PLATFORMS
+from custom_components.ev_charger_cloud.providers import PROVIDERS, registry
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, Platform
 from homeassistant.core import HomeAssistant
@@ -23,7 +28,7 @@ from homeassistant.helpers import (
 from homeassistant.setup import async_setup_component
 
 from .devices import SetUp, charger, device_entry, entity_ids, everything, tick
-from .fake_provider import FakeProvider
+from .fake_provider import DESCRIPTION, FakeProvider
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +43,31 @@ async def test_set_up(home: HomeAssistant, set_up: SetUp) -> None:
     assert entry.state is ConfigEntryState.LOADED
     for platform in PLATFORMS:
         assert entity_ids(home, platform, "c1"), platform
+
+
+async def test_provider_is_imported_off_the_loop(
+    home: HomeAssistant, set_up: SetUp
+) -> None:
+    """Its code is read in a thread, once and before it is needed."""
+    threads = []
+
+    def load(name: str, package: str) -> ModuleType:
+        assert name == ".fake"
+        threads.append(get_ident())
+        module = ModuleType(name)
+        module.DESCRIPTION = DESCRIPTION
+        return module
+
+    with (
+        patch.dict(PROVIDERS._rows, {"fake": None}),
+        patch.object(registry, "import_module", load),
+    ):
+        entry = await set_up()
+        assert entry.state is ConfigEntryState.LOADED
+        assert threads
+        assert get_ident() not in threads
+        await home.config_entries.async_reload(entry.entry_id)
+        assert len(threads) == 1
 
 
 async def test_unload(
