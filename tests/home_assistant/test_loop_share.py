@@ -85,13 +85,13 @@ async def test_walks_share_a_turn() -> None:
 async def test_one_that_is_cancelled_leaves_the_others_alone() -> None:
     share = LoopShare()
     with patch.object(loop_share, "_SHARE", 0):
-        await share.turn()
-        first, second = (asyncio.create_task(share.turn()) for _ in range(2))
+        first, second, third = (asyncio.create_task(share.turn()) for _ in range(3))
         await asyncio.sleep(0)
-        first.cancel()
-        await second
+        assert first.done()
+        second.cancel()
+        await third
         with pytest.raises(asyncio.CancelledError):
-            await first
+            await second
 
 
 async def test_set_up(home: HomeAssistant, tiny: None, set_up: SetUp) -> None:
