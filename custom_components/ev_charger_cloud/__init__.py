@@ -42,9 +42,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> b
         await coordinator.async_close()
         raise
     entry.runtime_data = coordinator
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    # Keeps polls going where no entity listens: chargers may come.
+    # Keeps polls going, whatever entities there are: chargers may come.
     entry.async_on_unload(coordinator.async_add_listener(lambda: None))
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
 
     async def close(_: Event) -> None:
         await coordinator.async_close()

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 import logging
 import time
 from typing import Any, NamedTuple, override
@@ -475,22 +476,25 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self, update_callback: CALLBACK_TYPE, context: EntityContext | None = None
     ) -> Callable[[], None]:
         """Listen for what concerns a device."""
-        remove = super().async_add_listener(update_callback, context)
         if context is None:
-            return remove
+            return super().async_add_listener(update_callback)
         listeners = self._device_listeners.setdefault(context.device_id, _Listeners())
-        groups = [listeners.all]
+        listeners.all.append(update_callback)
         if context.sampled:
-            groups.append(listeners.sampled)
-        for group in groups:
-            group.append(update_callback)
+            listeners.sampled.append(update_callback)
+        return partial(self._remove_listener, update_callback, context)
 
-        def remove_from_device() -> None:
-            for group in groups:
-                group.remove(update_callback)
-            remove()
-
-        return remove_from_device
+    @callback
+    def _remove_listener(
+        self, update_callback: CALLBACK_TYPE, context: EntityContext
+    ) -> None:
+        """Listen no longer."""
+        listeners = self._device_listeners[context.device_id]
+        listeners.all.remove(update_callback)
+        if context.sampled:
+            listeners.sampled.remove(update_callback)
+        if not listeners.all:
+            del self._device_listeners[context.device_id]
 
     @callback
     @override

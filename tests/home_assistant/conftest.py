@@ -1,6 +1,6 @@
 """Fixtures for the tests in Home Assistant."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partialmethod
 from unittest.mock import patch
 
@@ -8,6 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 import custom_components.ev_charger_cloud  # noqa: F401  (before an empty namesake)
+from custom_components.ev_charger_cloud import loop_share
 from custom_components.ev_charger_cloud.config_flow import ChargerConfigFlow
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.providers import PROVIDERS
@@ -15,6 +16,13 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from .fake_provider import DESCRIPTION, PERSONAL, FakeProvider
+
+
+@pytest.fixture(autouse=True)
+def unhurried() -> Iterator[None]:
+    """Let no walk wait for its turn because this machine is busy."""
+    with patch.object(loop_share, "_SHARE", 3600):
+        yield
 
 
 @pytest.fixture
