@@ -77,6 +77,17 @@ async def async_remove_resource(hass: HomeAssistant) -> None:
         )
 
 
+async def async_resource_state(hass: HomeAssistant) -> str:
+    """Return whether dashboards load the module, in a word or two."""
+    try:
+        resources = await _resources(hass)
+        if resources is None:
+            return "dashboards in YAML mode"
+        return "loaded" if _ours(resources) else "missing"
+    except _SURPRISES:
+        return "unknown"
+
+
 async def _version(hass: HomeAssistant) -> str:
     """Return the version of the integration."""
     return str((await async_get_integration(hass, DOMAIN)).version)

@@ -1,5 +1,6 @@
 """What is not as it should be at a charger."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from custom_components.ev_charger_cloud.charging import (
     ControlState,
     Device,
     LimitCheck,
+    Obstacle,
     Reading,
     Unit,
     limit_check,
     stalled,
     tells_stalled,
+    why_not_charging,
 )
 
 
@@ -128,3 +131,65 @@ class TestLimit:
         assert limit_check(device({}, power=1.0, current_phase_1=1.0)) is None
         assert limit_check(device({Control.CURRENT_LIMIT: 10.0}, power=1.0)) is None
         assert limit_check(device({Control.POWER_LIMIT: 10.0})) is None
+
+
+@pytest.mark.parametrize(
+    ("controls", "readings", "obstacle"),
+    [
+        ({}, {}, None),
+        ({}, {"charging": True, "problem": True}, None),
+        ({}, {"problem": True, "plug": False}, Obstacle.FAULT),
+        ({}, {"status": ChargingStatus.FAULTED}, Obstacle.FAULT),
+        ({}, {"status": ChargingStatus.INOPERATIVE}, Obstacle.OUT_OF_SERVICE),
+        (
+            {},
+            {"status": ChargingStatus.RESERVED, "plug": False},
+            Obstacle.RESERVED,
+        ),
+        ({}, {"status": ChargingStatus.DISCONNECTED}, Obstacle.NO_VEHICLE),
+        (
+            {Control.CHARGING: False},
+            {"status": ChargingStatus.FINISHING, "plug": False},
+            Obstacle.NO_VEHICLE,
+        ),
+        ({}, {"plug": True, "paused": True}, Obstacle.PAUSED),
+        ({}, {"status": ChargingStatus.PAUSED}, Obstacle.PAUSED),
+        ({}, {"plug": True, "fully_charged": True}, Obstacle.FULLY_CHARGED),
+        ({}, {"status": ChargingStatus.COMPLETE}, Obstacle.FULLY_CHARGED),
+        (
+            {Control.CURRENT_LIMIT: 5.0},
+            {"plug": True, "status": ChargingStatus.SUSPENDED_EVSE},
+            Obstacle.LIMIT_TOO_LOW,
+        ),
+        (
+            {Control.CURRENT_LIMIT: 6.0},
+            {"plug": True, "status": ChargingStatus.SUSPENDED_EVSE},
+            Obstacle.SUSPENDED_BY_CHARGER,
+        ),
+        ({}, {"status": ChargingStatus.SUSPENDED_EV}, Obstacle.SUSPENDED_BY_VEHICLE),
+        ({}, {"status": ChargingStatus.STARTING}, Obstacle.STARTING),
+        (
+            {Control.CHARGING: False},
+            {"status": ChargingStatus.CONNECTED, "plug": True},
+            Obstacle.STOPPED,
+        ),
+        (
+            {Control.CHARGING: True},
+            {"status": ChargingStatus.CONNECTED, "plug": True},
+            None,
+        ),
+    ],
+)
+def test_why_not_charging(
+    controls: dict[Control, float | bool | None],
+    readings: dict[str, Any],
+    obstacle: Obstacle | None,
+) -> None:
+    """What people can do something about comes first."""
+    assert why_not_charging(device(controls, **readings)) is obstacle
+
+
+def test_why_not_charging_offline() -> None:
+    """Of a charger that is offline nothing else is worth telling."""
+    told = replace(device({}, charging=True), online=False)
+    assert why_not_charging(told) is Obstacle.OFFLINE

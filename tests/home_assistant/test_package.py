@@ -976,7 +976,13 @@ class TestFloors:
 
     def test_imported_components_are_declared(self) -> None:
         """Home Assistant loads what is declared, or has a platform file here."""
-        always_there = {"frontend", "persistent_notification", "webhook", "zone"}
+        always_there = {
+            "frontend",
+            "homeassistant",
+            "persistent_notification",
+            "webhook",
+            "zone",
+        }
         declared = {
             *MANIFEST.get("dependencies", ()),
             *MANIFEST.get("after_dependencies", ()),

@@ -78,7 +78,14 @@ from .sessions import (
     SchedulePeriod,
     Session,
 )
-from .supervision import LimitCheck, limit_check, stalled, tells_stalled
+from .supervision import (
+    LimitCheck,
+    Obstacle,
+    limit_check,
+    stalled,
+    tells_stalled,
+    why_not_charging,
+)
 
 __all__ = [
     "CURRENTS",
@@ -119,6 +126,7 @@ __all__ = [
     "NotSupportedError",
     "Notice",
     "NoticeKind",
+    "Obstacle",
     "Outcome",
     "Pause",
     "PaymentStatus",
@@ -166,4 +174,5 @@ __all__ = [
     "limit_check",
     "stalled",
     "tells_stalled",
+    "why_not_charging",
 ]

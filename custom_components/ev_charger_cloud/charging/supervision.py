@@ -1,6 +1,7 @@
 """What is not as it should be at a charger, though no single reading says so."""
 
 from dataclasses import dataclass
+from enum import StrEnum, unique
 
 from .controls import Control
 from .device import Device
@@ -16,6 +17,14 @@ _AT_REST = frozenset(
         ChargingStatus.PAUSED,
     }
 )
+
+# In these it does not matter that there is no vehicle.
+_BEFORE_THE_CAR = frozenset(
+    {ChargingStatus.FAULTED, ChargingStatus.INOPERATIVE, ChargingStatus.RESERVED}
+)
+
+LOWEST_CURRENT = 6.0
+"""The least current (A) that a vehicle can be offered (IEC 61851)."""
 
 # Vehicles regulate, and meters measure, about this exactly.
 _TOLERANCE = 0.05
@@ -49,6 +58,70 @@ def stalled(device: Device) -> bool | None:
     ):
         return False
     return None if None in (allowed, plugged, charging) else True
+
+
+@unique
+class Obstacle(StrEnum):
+    """Why a charger does not charge."""
+
+    OFFLINE = "offline"
+    FAULT = "fault"
+    OUT_OF_SERVICE = "out_of_service"
+    NO_VEHICLE = "no_vehicle"
+    RESERVED = "reserved"
+    PAUSED = "paused"
+    FULLY_CHARGED = "fully_charged"
+    LIMIT_TOO_LOW = "limit_too_low"
+    SUSPENDED_BY_VEHICLE = "suspended_by_vehicle"
+    SUSPENDED_BY_CHARGER = "suspended_by_charger"
+    STOPPED = "stopped"
+    STARTING = "starting"
+
+
+_OBSTACLES = {
+    ChargingStatus.FAULTED: Obstacle.FAULT,
+    ChargingStatus.INOPERATIVE: Obstacle.OUT_OF_SERVICE,
+    ChargingStatus.DISCONNECTED: Obstacle.NO_VEHICLE,
+    ChargingStatus.RESERVED: Obstacle.RESERVED,
+    ChargingStatus.PAUSED: Obstacle.PAUSED,
+    ChargingStatus.COMPLETE: Obstacle.FULLY_CHARGED,
+    ChargingStatus.SUSPENDED_EV: Obstacle.SUSPENDED_BY_VEHICLE,
+    ChargingStatus.SUSPENDED_EVSE: Obstacle.SUSPENDED_BY_CHARGER,
+    ChargingStatus.STARTING: Obstacle.STARTING,
+}
+
+
+def why_not_charging(device: Device) -> Obstacle | None:
+    """Return what keeps a charger from charging, None while it does or nobody knows.
+
+    What people can do something about comes before what merely follows from it.
+    """
+    readings, status = device.readings, device.readings.get(Reading.STATUS)
+    if device.online is False:
+        return Obstacle.OFFLINE
+    if readings.get(Reading.CHARGING) is True:
+        return None
+    if readings.get(Reading.PROBLEM) is True:
+        return Obstacle.FAULT
+    if readings.get(Reading.PLUG) is False:
+        status = status if status in _BEFORE_THE_CAR else ChargingStatus.DISCONNECTED
+    elif readings.get(Reading.PAUSED) is True:
+        return Obstacle.PAUSED
+    elif readings.get(Reading.FULLY_CHARGED) is True:
+        return Obstacle.FULLY_CHARGED
+    elif _limit_too_low(device):
+        return Obstacle.LIMIT_TOO_LOW
+    if isinstance(status, ChargingStatus) and status in _OBSTACLES:
+        return _OBSTACLES[status]
+    allowed = device.controls.get(Control.CHARGING)
+    return Obstacle.STOPPED if allowed and allowed.value is False else None
+
+
+def _limit_too_low(device: Device) -> bool:
+    """Return whether a limit allows less than a vehicle can be offered."""
+    state = device.controls.get(Control.CURRENT_LIMIT)
+    limit = None if state is None else _number(state.value)
+    return limit is not None and limit < LOWEST_CURRENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
