@@ -61,13 +61,17 @@ type _Key = tuple[str, object]
 
 @dataclass(slots=True, kw_only=True)
 class _Watch:
-    """The watch over one command that was sent; `sent_at` is monotonic."""
+    """The watch over one command that was sent; `sent_at` is monotonic.
+
+    `reported` says that the cloud's word was taken for its end already.
+    """
 
     key: _Key
     command: Command
     result: CommandResult
     sent_at: float
     before: Device
+    reported: bool = False
     step: int = 0
     cancel: CALLBACK_TYPE | None = None
 
@@ -225,6 +229,7 @@ class CommandQueue:
             )
             return self._finished(command, result)
         if result.outcome is Outcome.COMPLETED:
+            watch.reported = True
             self._finished(command, result)
         # A later command for the same has a watch of its own.
         if self._latest.get(watch.key) is command:
@@ -292,7 +297,7 @@ class CommandQueue:
             await self._coordinator.read(device_id, since=time.monotonic())
         if not self._shows(watch):
             return False
-        if result.outcome is not Outcome.COMPLETED:
+        if not watch.reported:
             self._finished(
                 watch.command,
                 replace(
@@ -306,9 +311,10 @@ class CommandQueue:
     def _give_up(self, watch: _Watch) -> None:
         """Show the cloud's truth though it is not what was asked, and say so."""
         self._drop(watch)
-        if _control_of(watch.command) is None or watch.result.outcome in (
-            Outcome.COMPLETED,
-            Outcome.DEFERRED,
+        if (
+            _control_of(watch.command) is None
+            or watch.reported
+            or watch.result.outcome is Outcome.DEFERRED
         ):
             return
         device = self._coordinator.data.get(watch.command.device_id)
@@ -318,6 +324,8 @@ class CommandQueue:
             watch.command,
             replace(
                 watch.result,
+                # A cloud may call completed what it merely passed on.
+                outcome=Outcome.ACCEPTED,
                 reason=Refusal.NOT_CONNECTED
                 if unplugged and starting
                 else Refusal.NOT_APPLIED,

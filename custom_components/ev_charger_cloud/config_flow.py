@@ -511,7 +511,13 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
         description = await async_import_provider(self.hass, entry.data[CONF_PROVIDER])
         errors: dict[str, str] = {}
         if user_input is not None:
-            options = _present(user_input)
+            # A secret that is left empty is kept: it is never shown.
+            kept = {
+                field.key: entry.options[field.key]
+                for field in description.options
+                if field.kind is FieldKind.SECRET and field.key in entry.options
+            }
+            options = kept | _present(user_input)
             try:
                 tidy = description.normalise({**entry.data, **options})
             except InvalidSettingError as err:
@@ -540,7 +546,9 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
                 translation_key=CONF_ENTITIES,
             )
         )
-        schema |= _schema(description.options, user_input, entry.options).schema
+        schema |= _schema(
+            description.options, user_input, entry.options, keep_secrets=True
+        ).schema
         return self.async_show_form(
             step_id="init",
             data_schema=vol.Schema(schema),

@@ -391,6 +391,26 @@ class TestPending:
             ("accepted", Refusal.NOT_APPLIED)
         ]
 
+    async def test_completed_by_word_alone(
+        self,
+        home: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+        finished: list[dict[str, Any]],
+    ) -> None:
+        """A cloud may call completed what it merely passed on: the effect decides."""
+        fake.obeys = False
+        fake.result = CommandResult(outcome=Outcome.ACCEPTED, id="a1")
+        fake.told = CommandResult(outcome=Outcome.COMPLETED, id="a1")
+        await coordinator.commands.execute(set_limit(8))
+        for seconds in (2.1, 3.1, 10.1, 15.1):
+            await tick(home, freezer, seconds)
+        assert shown(home, LIMIT_1) == "16.0"
+        assert [(each["outcome"], each["reason"]) for each in finished] == [
+            ("accepted", Refusal.NOT_APPLIED)
+        ]
+
     async def test_start_without_a_vehicle_is_told(
         self,
         home: HomeAssistant,

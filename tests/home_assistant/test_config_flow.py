@@ -957,6 +957,27 @@ class TestOptions:
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert "id_token" not in loaded.options
 
+    async def test_secret_that_is_left_empty_is_kept(
+        self, home: HomeAssistant, loaded: MockConfigEntry
+    ) -> None:
+        """A stored secret is not shown; who changes something else keeps it."""
+        secret = Field(key="webhook_secret", kind=FieldKind.SECRET, required=False)
+        with patch.dict(
+            PROVIDERS, fake=replace(DESCRIPTION, options=(*DESCRIPTION.options, secret))
+        ):
+            home.config_entries.async_update_entry(
+                loaded, options={"all_chargers": True, "webhook_secret": "whsec_1"}
+            )
+            result = await self.begin(home, loaded)
+            assert suggested(result, "webhook_secret") is None
+            await self.finish(home, result, {"all_chargers": True})
+            assert loaded.options["webhook_secret"] == "whsec_1"
+            result = await self.begin(home, loaded)
+            await self.finish(
+                home, result, {"all_chargers": True, "webhook_secret": "whsec_2"}
+            )
+        assert loaded.options["webhook_secret"] == "whsec_2"
+
     async def test_all_and_some_chosen(
         self, home: HomeAssistant, loaded: MockConfigEntry
     ) -> None:
