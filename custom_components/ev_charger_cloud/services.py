@@ -28,6 +28,8 @@ from .charging import (
     ChargingProfile,
     CommandResult,
     Device,
+    Money,
+    Reading,
     ResourceRequest,
     Session,
     Verb,
@@ -146,7 +148,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         # Who asks for the response is told there, everybody else by an error.
         if not call.return_response:
             raise_for(result, coordinator.name_of(device))
-        return _result(result)
+        return _result(result) | _balance(coordinator.data.get(device.id))
 
     async def get_sessions(call: ServiceCall) -> ServiceResponse:
         """Return the sessions of a charger."""
@@ -344,6 +346,14 @@ def _result(result: CommandResult) -> dict[str, Any]:
         "sent_at": _iso(result.sent_at),
         "finished_at": _iso(result.finished_at),
     }
+
+
+def _balance(account: Device | None) -> dict[str, Any]:
+    """Tell what is on a driver's account now; chargers have none."""
+    balance = account.readings.get(Reading.BALANCE) if account else None
+    if not isinstance(balance, Money):
+        return {}
+    return {"balance": balance.amount, "currency": balance.currency}
 
 
 def _command(result: CommandResult) -> dict[str, Any]:

@@ -495,6 +495,20 @@ class TestLostAnswer:
         await call(home, "add_balance", device_id, **fields, repeat=True)
         assert len(fake.executed) == 2
 
+    async def test_the_balance_after(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """Whoever moves money is told what is there then."""
+        fake.refusal = None
+        fields = {"amount": 10, "reason": "Gift"}
+        told = await call(home, "add_balance", device_id, **fields)
+        assert told is not None
+        assert "balance" not in told
+        fake.set_reading("c1", Reading.BALANCE, Money(35.5, "CHF"))
+        told = await call(home, "add_balance", device_id, **fields)
+        assert told is not None
+        assert (told["balance"], told["currency"]) == (35.5, "CHF")
+
 
 class TestLimit:
     """A power becomes what the charger understands."""

@@ -507,6 +507,32 @@ async def test_a_station_that_says_occupied_is_told_by_its_session(
     assert readings(charger, *LIVE) == (ChargingStatus.CONNECTED, True, None, None)
 
 
+async def test_rows_about_sessions_come_with_the_first_and_stay(
+    tenant: Tenant,
+) -> None:
+    provider = tenant.provider()
+    about = {
+        reading
+        for reading in Reading
+        if reading.startswith(("session_", "last_session"))
+    }
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert not about & charger.readings.keys()
+    assert charger.readings[Reading.POWER] == 0.0
+    assert StartCharging in charger.commands
+
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    charger = (await provider.poll()).fleet["cp4022"]
+    shown = about & charger.readings.keys()
+    assert Reading.SESSION_ENERGY in shown
+    assert tenant.remembered
+
+    tenant.cloud.tenant.charges.clear()
+    charger = (await tenant.provider().poll()).fleet["cp4022"]
+    assert about & charger.readings.keys() == shown
+
+
 async def test_a_start_that_came_to_nothing_leaves_the_last_session(
     tenant: Tenant,
 ) -> None:
@@ -883,7 +909,7 @@ async def test_token_without_sessions(
     tenant.cloud.accesses["ampeco-demo-token-no-sessions"].rights.add("sessions")
     freezer.tick(3600)
     poll = await provider.poll()
-    assert Reading.SESSION_ENERGY in poll.fleet["cp4022"].readings
+    assert Reading.POWER in poll.fleet["cp4022"].readings
     assert poll.notices == ()
 
 

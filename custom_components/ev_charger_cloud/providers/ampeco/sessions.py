@@ -40,6 +40,9 @@ class Sessions:
         self._finished: dict[str, str] = {}
         self._attempts: dict[str, str] = {}
         self._history_read = False
+        # EVSEs that ever had a session: nobody misses rows about sessions at others.
+        self._remembered: list[str] = context.memory.setdefault("sessions", [])
+        self.had_any = set(self._remembered)
         self._evses: Mapping[str, Evse] = {}
         self._starting: list[Evse] = []
         self.changed: set[str] = set()
@@ -122,6 +125,10 @@ class Sessions:
         evse = session.evse_id or ""
         if self._records.changed:
             self.changed.add(evse)
+        if evse not in self.had_any:
+            self.had_any.add(evse)
+            self._remembered.append(evse)
+            self._context.save()
         if session.soc_percent is not None:
             self.tell_battery.add(evse)
         if session.status in _UNDER_WAY:

@@ -83,6 +83,7 @@ class EvseState:
     running: ChargingSession | None = None
     finished: ChargingSession | None = None
     attempt: ChargingSession | None = None
+    had_session: bool = False
     reservation: Reservation | None = None
     fault: Fault | None = None
     limit: float | None = None
@@ -373,8 +374,11 @@ def _session_readings(
 ) -> dict[Reading, Value]:
     """Return what is known of the running session, or else of the last one.
 
-    A start that came to nothing tells its end, but no amounts.
+    A start that came to nothing tells its end, but no amounts. Where there never was a
+    session, nobody misses rows about one.
     """
+    if not outlet.had_session:
+        return {Reading.POWER: _power(station, outlet, status)}
     running, finished = outlet.running, outlet.finished
     session = running or finished or ChargingSession()
     told = running or outlet.attempt or session

@@ -155,6 +155,7 @@ class ChargePointSync:
             running=self.sessions.running(key),
             finished=self.sessions.finished(key),
             attempt=self.sessions.attempt(key),
+            had_session=key in self.sessions.had_any,
             reservation=self.reservations.of(key),
             fault=self._faults.of(evse),
             limit=limit_now(evse.profile, self._context.now()),
