@@ -392,6 +392,22 @@ async def test_an_unchanged_poll_decodes_and_translates_nothing(
     assert decoded.count(Evse) == 1
 
 
+async def test_a_new_time_stamp_is_no_change_of_a_session(tenant: Tenant) -> None:
+    """The meter is sampled, and nothing was drawn."""
+    provider = tenant.provider()
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    tenant.connector().set_limit("someone", 0.0)
+    first = await provider.poll()
+    tenant.step(60)
+    assert (await provider.poll()).fleet is first.fleet
+    tenant.connector().set_limit("someone", None)
+    tenant.step(60)
+    charger = (await provider.poll()).fleet["cp4022"]
+    assert charger.readings[Reading.POWER] == 11_040
+    assert charger.readings[Reading.SESSION_ENERGY] == 184
+
+
 async def test_what_was_read_in_between_is_in_the_next_poll(tenant: Tenant) -> None:
     provider = tenant.provider()
     await provider.poll()

@@ -8,6 +8,7 @@ from ..base import Context
 from ..records import Records, Shape
 from ..wire import moment, once, text
 
+_STAMP = "lastUpdatedAt"
 _SECOND = timedelta(seconds=1)
 # How far ahead of ours (s) a cloud's clock may be.
 _AHEAD = timedelta(days=1)
@@ -30,10 +31,17 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
     whoever empties it; `version` is another number whenever something is added there.
     """
 
-    def __init__(self, shape: type[ShapeT], context: Context) -> None:
-        """Begin without objects."""
+    def __init__(
+        self, shape: type[ShapeT], context: Context, *, timed: bool = True
+    ) -> None:
+        """Begin without objects.
+
+        Without `timed`, one that differs in its time stamp alone does not count as
+        changed: running sessions get a new one with each sample of the meter.
+        """
         super().__init__(shape, context.monotonic)
         self._context = context
+        self._timed = timed
         self.changed: set[str] = set()
         self.version = 0
         self.unknown_since: datetime | None = None
@@ -102,7 +110,12 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
             once(self._shape.__name__, "an item without an id")
             return None
         known, decoded = self.raw.get(key), self.items.get(key)
-        older = known is not item and known != item and self._older(item, known)
+        same = known is item or known == item
+        if not same and not self._timed and known is not None:
+            if {**known, _STAMP: item.get(_STAMP)} == item:
+                self.raw[key] = item
+                same = True
+        older = not same and self._older(item, known)
         if not wanted(item):
             self.drop(key)
             return None
@@ -119,13 +132,13 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
     def _older(self, item: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
         """Return whether an object is older than the one known, and note the newest."""
         latest = self._context.now() + _AHEAD
-        updated = moment(item.get("lastUpdatedAt"))
+        updated = moment(item.get(_STAMP))
         if updated is None or updated > latest:
             # A clock that runs away must not take the place to go on at with it.
             return False
         if self._newest is None or updated > self._newest:
             self._newest = updated
-        before = moment(known.get("lastUpdatedAt")) if known else None
+        before = moment(known.get(_STAMP)) if known else None
         return before is not None and updated < before <= latest
 
     @override

@@ -35,7 +35,7 @@ class Sessions:
         self._access = access
         self._everything = context.selection.everything
         self._schedule = Schedule(context.monotonic)
-        self._records = ListedRecords(ChargingSession, context)
+        self._records = ListedRecords(ChargingSession, context, timed=False)
         self._running: dict[str, str] = {}
         self._finished: dict[str, str] = {}
         self._attempts: dict[str, str] = {}
