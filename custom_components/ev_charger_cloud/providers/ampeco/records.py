@@ -109,25 +109,36 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
         if not isinstance(item, Mapping) or (key := text(item.get("id"))) is None:
             once(self._shape.__name__, "an item without an id")
             return None
-        known, decoded = self.raw.get(key), self.items.get(key)
-        same = known is item or known == item
-        if not same and not self._timed and known is not None:
-            if {**known, _STAMP: item.get(_STAMP)} == item:
-                self.raw[key] = item
-                same = True
-        older = not same and self._older(item, known)
         if not wanted(item):
+            self._older(item, None)
             self.drop(key)
             return None
-        readable = key not in self.unreadable
-        if older:
-            self.unreadable.discard(key)
+        if sent_at is None:
+            sent_at = self._context.monotonic()
+        known = self.raw.get(key)
+        if known is not None and self._same(known, item):
+            if key not in self.unreadable:
+                self.raw[key] = item
+                self.sent_at[key] = max(sent_at, self.sent_at[key])
+                self.absences.seen(key)
+                return key
+        elif self._older(item, known):
+            if key in self.unreadable:
+                self.unreadable.discard(key)
+                self._note(key)
             self.absences.seen(key)
-        else:
-            self.put(item, self._context.monotonic() if sent_at is None else sent_at)
+            return key
+        decoded, readable = self.items.get(key), key not in self.unreadable
+        self.put(item, sent_at)
         if self.items.get(key) is not decoded or (key in self.unreadable) is readable:
             self._note(key)
         return key
+
+    def _same(self, known: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+        """Return whether an object is as it was."""
+        if known is item or known == item:
+            return True
+        return not self._timed and {**known, _STAMP: item.get(_STAMP)} == item
 
     def _older(self, item: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
         """Return whether an object is older than the one known, and note the newest."""

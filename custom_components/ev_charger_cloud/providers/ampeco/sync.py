@@ -385,6 +385,8 @@ class ChargePointSync:
 
     def _wanted(self, point: Mapping[str, Any]) -> bool:
         """Return whether a charge point is wanted."""
+        if self._selection.everything:
+            return True
         device_id = station_device_id(text(point.get("id")))
         return self._selection.wants(device_id, text(point.get("locationId")))
 
