@@ -726,6 +726,19 @@ async def test_power_from_meter_values_where_usage_knows_none(
     assert device.readings[Reading.CURRENT_PHASE_1] == 16
 
 
+async def test_power_from_the_usage_where_meter_values_are_forbidden(
+    account: PlugchoiceAccount,
+) -> None:
+    account.cloud.quirks["forbidden"] = ["latest-metervalue"]
+    connector = account.connector()
+    connector.plug_in()
+    connector.start(BLUE)
+    device = await device_of(account.provider())
+    assert device.readings[Reading.POWER] == 11_040
+    assert device.readings[Reading.CURRENT_PHASE_3] == 16
+    assert Reading.VOLTAGE_PHASE_1 not in device.readings
+
+
 async def test_lifetime_energy_never_falls(account: PlugchoiceAccount) -> None:
     provider = account.provider()
     assert (await device_of(provider)).readings[Reading.LIFETIME_ENERGY] == 59_650

@@ -300,6 +300,17 @@ async def test_limit_that_a_session_cannot_begin_with_is_logged(
     assert "without its limit of 8.0 A: Wrong." in caplog.text
 
 
+async def test_token_revoked_before_a_session_gets_its_limit(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    account.connector().plug_in()
+    account.fail(path="/actions/charge-limit", status=401)
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    account.step(5)
+    with pytest.raises(AuthenticationError):
+        await provider.poll()
+
+
 async def test_limit_for_a_session_that_never_begins_is_dropped(
     account: PlugchoiceAccount,
     provider: PlugchoiceProvider,
