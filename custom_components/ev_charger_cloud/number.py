@@ -107,12 +107,16 @@ class ChargerNumber(ControlEntity, NumberEntity):
         state = self.state_of(device)
         value = self.shown(device)
         self._attr_native_value = value if isinstance(value, int | float) else None
-        if state.minimum is not None:
-            self._attr_native_min_value = state.minimum
-        if state.maximum is not None:
-            self._attr_native_max_value = state.maximum
-        if state.step is not None:
-            self._attr_native_step = state.step
+        # A bound that is not stated any more gives way to the description's.
+        described = self.entity_description
+        minimum, maximum, step = state.minimum, state.maximum, state.step
+        self._attr_native_min_value = (
+            (described.native_min_value or 0) if minimum is None else minimum
+        )
+        self._attr_native_max_value = (
+            (described.native_max_value or 0) if maximum is None else maximum
+        )
+        self._attr_native_step = (described.native_step or 1) if step is None else step
         return value, state.minimum, state.maximum, state.step
 
     @override

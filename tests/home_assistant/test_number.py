@@ -75,6 +75,10 @@ async def test_bounds_of_the_charger(
     with pytest.raises(ServiceValidationError):
         await call(home, "set_value", "charging_current_limit", value=7)
     assert fake.executed == []
+    # A bound that the cloud stops stating goes.
+    fake.set_control("c1", Control.CURRENT_LIMIT, minimum=None, maximum=None, step=None)
+    await tick(home, freezer, 61)
+    assert bounds("charging_current_limit") == (6, 32, 1)
 
 
 async def test_what_is_not_known(
