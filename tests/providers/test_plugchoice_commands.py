@@ -401,6 +401,42 @@ async def test_start_is_not_followed_to_a_session_from_before(
     assert (await provider.follow(DRIVEWAY, result.id)).id == result.id
 
 
+async def test_start_is_over_though_its_session_is_not_listed(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    account.connector().plug_in()
+    result = await provider.execute(StartCharging(device_id=DRIVEWAY))
+    account.answer("transactions", {"data": []})
+    account.step(3)
+    assert result.id is not None
+    told = await provider.follow(DRIVEWAY, result.id)
+    assert (told.outcome, told.id) == (Outcome.COMPLETED, None)
+    assert not provider.follows(told)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (403, NotFoundError),
+        (500, NotFoundError),
+        (401, AuthenticationError),
+        (429, RateLimitedError),
+    ],
+)
+async def test_start_that_cannot_be_followed_is_judged_by_its_effect(
+    account: PlugchoiceAccount,
+    provider: PlugchoiceProvider,
+    status: int,
+    error: type[ChargingError],
+) -> None:
+    account.connector().plug_in()
+    result = await provider.execute(StartCharging(device_id=DRIVEWAY))
+    account.fail(path="transactions", status=status)
+    assert result.id is not None
+    with pytest.raises(error):
+        await provider.follow(DRIVEWAY, result.id)
+
+
 async def test_follow_of_what_nobody_sent(
     account: PlugchoiceAccount, provider: PlugchoiceProvider
 ) -> None:

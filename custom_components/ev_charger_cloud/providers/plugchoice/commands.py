@@ -23,6 +23,7 @@ from ...charging import (
     Outcome,
     ProfileKind,
     ProfilePurpose,
+    RateLimitedError,
     RateUnit,
     Refusal,
     Reset,
@@ -152,7 +153,13 @@ class Commands:
             raise NotFoundError("no such command", reason="not_found")
         started = connector.started
         if started.transaction is None:
-            await self._account.read_active(station)
+            try:
+                await self._account.read_active(station)
+            except AuthenticationError, RateLimitedError:
+                raise
+            except ChargingError as err:
+                # What has no record is judged by its effect.
+                raise NotFoundError(err.message, reason="not_found") from err
             started.transaction = next(
                 (
                     item.id
@@ -162,9 +169,13 @@ class Commands:
                 ),
                 None,
             )
-        if started.transaction is None:
-            return CommandResult(id=command_id)
-        return CommandResult(outcome=Outcome.COMPLETED, id=str(started.transaction))
+        if started.transaction is not None:
+            return CommandResult(outcome=Outcome.COMPLETED, id=str(started.transaction))
+        # Some sessions are listed long after the charger told of them.
+        await self._account.read_state(station)
+        if connector.in_session:
+            return CommandResult(outcome=Outcome.COMPLETED)
+        return CommandResult(id=command_id)
 
     async def profiles(
         self, station: ChargerState, number: int | None
