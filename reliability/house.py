@@ -37,7 +37,12 @@ from simulator.server import Simulator
 from simulator.world import Car
 
 from .faults import HANG, Fault
-from .harness import MockConfigEntry, async_fire_time_changed, async_test_home_assistant
+from .harness import (
+    MockConfigEntry,
+    async_fire_time_changed,
+    async_test_home_assistant,
+    real_lines,
+)
 from .proxy import Disguise, FaultProxy
 
 _PATIENCE = HANG / 3
@@ -265,6 +270,7 @@ async def moved_in(
     with (
         watched_log() as log,
         hurried(),
+        real_lines(),
         freeze_time(begun, real_asyncio=True) as clock,
     ):
         async with (
