@@ -259,7 +259,7 @@ async def test_pauses_grow(
         ({"detail": [{"msg": "First"}, {"msg": "Second"}]}, "First"),
         ({"error": "invalid_client"}, "invalid_client"),
         ({"message": None, "detail": "Second choice"}, "Second choice"),
-        ({"message": "x" * 300}, "x" * 200),
+        ({"message": "x" * 300}, "x" * 300),
         ({"code": 1}, ""),
         ([], ""),
         (None, ""),
@@ -606,6 +606,19 @@ async def test_secret_is_left_out_where_a_message_is_cut(
     with pytest.raises(CommandRefusedError) as caught:
         await transport.get("/x")
     assert TOKEN[:5] not in caught.value.message
+
+
+@pytest.mark.parametrize("before", range(176, 204, 4))
+async def test_person_is_left_out_where_a_message_is_cut(
+    server: Server, transport: Transport, before: int
+) -> None:
+    """Half an address tells as much as a whole one."""
+    words = "x " * (before // 2) + "berta.muster@example.org"
+    server.says(json={"message": words}, status=400)
+    with pytest.raises(CommandRefusedError) as caught:
+        await transport.get("/x")
+    assert "be" not in caught.value.message
+    assert len(caught.value.message) <= 200
 
 
 async def test_secret_that_begins_another(session: ClientSession) -> None:

@@ -51,6 +51,7 @@ _MAX_BODY = 8 * 1024 * 1024  # bytes, decompressed
 _CHUNK = 64 * 1024
 _KEPT_ANSWERS = 4 * 1024 * 1024  # bytes, before they were decoded
 _MAX_DEPTH = 60
+_LONGEST_MESSAGE = 200
 _TELLING = 4  # so many characters of a secret tell something of it
 
 # These say that the request was not, or not yet, taken up.
@@ -63,7 +64,7 @@ _NOT_TAKEN_UP = frozenset(
 )
 
 # E-mail addresses, and digits or tokens so long that they stand for someone.
-_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\+?\d{8,}|\b[\w-]{32,}\b")
+_PERSONAL = re.compile(r"[\w.+-]+@[\w.-]*|\+?\d{8,}|\b[\w-]{32,}\b")
 
 _command_lane: ContextVar[bool] = ContextVar("command_lane", default=False)
 
@@ -294,7 +295,8 @@ class Transport:
                 if words.endswith(secret[:length]):
                     words = words[:-length] + REDACTED
                     break
-        return _PERSONAL.sub("…", words)
+        # Cut last: of half an address nobody could tell that it is one.
+        return _PERSONAL.sub("…", words)[:_LONGEST_MESSAGE]
 
     def _judge(
         self, response: ClientResponse, raw: bytes | None, asked: Hashable
@@ -431,7 +433,7 @@ def message_of(body: Any, depth: int = 4) -> str:
                 return words
     if depth and isinstance(body, list) and body:
         return message_of(body[0], depth - 1)
-    return (text(body) or "")[:200] if isinstance(body, str) else ""
+    return text(body) or "" if isinstance(body, str) else ""
 
 
 def redact(data: Any, keys: frozenset[str]) -> Any:
