@@ -315,7 +315,7 @@ class _Trial:
             if isinstance(value, str) and key in ("token", "api_key", "client_secret")
         }
         logged = "\n".join(self.house.log.lines)
-        for key, secret in (*secrets.items(), ("person", PERSON)):
+        for key, secret in (*secrets.items(), ("person", PERSON.partition("@")[0])):
             if secret and secret in logged:
                 line = next(each for each in self.house.log.lines if secret in each)
                 yield f"{key} in the log: {line[:60]}"

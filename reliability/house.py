@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 from aiohttp import ClientTimeout
 from aiolimiter import AsyncLimiter
-from freezegun import freeze_time
+from freezegun import api, freeze_time
 
 import custom_components.ev_charger_cloud  # noqa: F401  (before an empty namesake)
 from custom_components.ev_charger_cloud.const import DOMAIN
@@ -271,7 +271,9 @@ async def moved_in(
         watched_log() as log,
         hurried(),
         real_lines(),
-        freeze_time(begun, real_asyncio=True) as clock,
+        freeze_time(begun) as clock,
+        # What waits for a line waits in real time.
+        patch.object(hass.loop, "time", api.real_monotonic),
     ):
         async with (
             Simulator(cloud for cloud in CLOUDS if cloud.name in wanted) as simulator,

@@ -117,8 +117,10 @@ class Planted(Disguise):
         for place in places:
             folded = place.text.casefold()
             for marker, kind in self.markers.items():
-                if kind not in place.allowed and marker.casefold() in folded:
-                    at = folded.index(marker.casefold())
+                # Half an address tells as much.
+                needle = marker.partition("@")[0].casefold()
+                if kind not in place.allowed and needle in folded:
+                    at = folded.index(needle)
                     around = place.text[max(0, at - 90) : at + 60].replace("\n", " ")
                     yield f"{kind} in {place.name}: …{around}…"
 
