@@ -31,7 +31,9 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
+from simulator.cloud import Cloud
 from simulator.clouds.ampeco import Ampeco
+from simulator.clouds.amps import Amps
 from simulator.server import Simulator
 from simulator.world import Car, Connector
 
@@ -178,8 +180,18 @@ def chargers() -> int:
 
 
 @pytest.fixture
+def kind() -> type[Cloud]:
+    """Return whose cloud the chargers are in."""
+    return Ampeco
+
+
+@pytest.fixture
 async def house(
-    home: HomeAssistant, freezer: FrozenDateTimeFactory, tmp_path: Path, chargers: int
+    home: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    tmp_path: Path,
+    chargers: int,
+    kind: type[Cloud],
 ) -> AsyncGenerator[House]:
     """Set the account up; the blueprints are in the configuration's folder."""
     home.config.config_dir = str(tmp_path)
@@ -189,14 +201,14 @@ async def house(
             hour=18, minute=0, second=0, microsecond=0
         )
     )
-    async with Simulator([Ampeco], seed=False) as simulator:
-        cloud = simulator["ampeco"]
+    async with Simulator([kind], seed=False) as simulator:
+        cloud = simulator[kind.name]
         cloud.populate(chargers, connectors=1)
         entry = MockConfigEntry(
             domain=DOMAIN,
-            unique_id="ampeco_house",
+            unique_id=f"{kind.name}_house",
             data={
-                "provider": "ampeco",
+                "provider": kind.name,
                 "base_url": cloud.base_url,
                 **cloud.credentials,
             },
@@ -266,14 +278,16 @@ class TestSolarSurplus:
         measure()
         return sun
 
-    async def automate(self, house: House, **inputs: Any) -> None:
+    async def automate(
+        self, house: House, limit: str = "charging_current", **inputs: Any
+    ) -> None:
         """Have the charger follow the sun."""
         await house.automate(
             "solar_surplus",
             {
                 "charger": house.device_id,
                 "charging_switch": house.entity("switch", "charging"),
-                "charging_limit": house.entity("number", "charging_current"),
+                "charging_limit": house.entity("number", limit),
                 "charging_power": house.entity("sensor", "power"),
                 "grid_power": "sensor.grid",
                 **inputs,
@@ -368,6 +382,18 @@ class TestSolarSurplus:
         discharging[0] = True
         sun[0] = self.LOAD
         await house.pass_time(minutes=20)
+        assert house.connector.power_w == 0
+
+    @pytest.mark.parametrize("kind", [Amps])
+    async def test_power_limit(self, house: House, sun: list[float]) -> None:
+        """A charger that is limited by its power follows in watts."""
+        await self.automate(house, limit="maximum_power")
+        sun[0] = self.LOAD + 7350
+        house.connector.plug_in(Car(soc=0.1, max_current=16.0, phases=3))
+        await house.pass_time(minutes=15)
+        assert 6900 < house.connector.power_w <= 7350
+        sun[0] = 0
+        await house.pass_time(minutes=15)
         assert house.connector.power_w == 0
 
     async def test_silent_meter(self, house: House, sun: list[float]) -> None:
