@@ -56,7 +56,7 @@ async def test_everything_is_there_at_the_first_visit(
     assert await view.hindrances() == []
     if scene.size == 10 and not dark:
         if window == DESKTOP:  # of what is further down as well
-            await view.page.set_viewport_size({"width": window[0], "height": 1420})
+            await view.page.set_viewport_size({"width": window[0], "height": 1660})
             await view.settle()
         await view.picture("dashboard-phone" if window == PHONE else "dashboard")
 

@@ -591,7 +591,7 @@ export class ChargerCard extends HTMLElement {
 
   #curve(look) {
     const { points } = this.#history;
-    if (!(look.power > 0) || !points || points.length < 3) return "";
+    if (!(look.power > 0) || !points || points.length < 2) return "";
     const start = Math.max(look.session?.start?.getTime() ?? 0, points[0].at);
     const end = Date.now();
     const most = Math.max(...points.map(({ watts }) => watts));
