@@ -23,12 +23,15 @@ function monthStart(hass) {
   return new Date(guess.getTime() - (told - utc));
 }
 
-// The meter's register where there is one, else what the sessions counted.
+// The meter's register where there is one, and what the sessions counted.
+function energySensors(charger) {
+  return ["sensor.lifetime_energy", "sensor.session_energy"]
+    .map((key) => charger.entities.get(key))
+    .filter(Boolean);
+}
+
 export function energySensor(charger) {
-  return (
-    charger.entities.get("sensor.lifetime_energy") ??
-    charger.entities.get("sensor.session_energy")
-  );
+  return energySensors(charger)[0];
 }
 
 async function changes(hass, ids, period, start, end) {
@@ -51,7 +54,7 @@ function total(rows) {
 // Energy (Wh) and cost by currency since the month began. The long-term statistics end
 // with the last full hour; what came since is in the short-term ones.
 export async function thisMonth(hass, chargers) {
-  const energies = chargers.map(energySensor).filter(Boolean);
+  const energies = chargers.flatMap(energySensors);
   const costs = chargers
     .map((charger) => charger.entities.get("sensor.session_cost"))
     .filter(Boolean);
@@ -67,9 +70,12 @@ export async function thisMonth(hass, chargers) {
     return parts.length ? parts.reduce((one, other) => one + other, 0) : undefined;
   };
   let energy;
-  for (const id of energies) {
-    const value = sum(id);
-    if (value !== undefined) energy = (energy ?? 0) + Math.max(0, value) * 1000;
+  for (const charger of chargers) {
+    // A register may have come later than the sessions, and sessions may be missed.
+    const values = energySensors(charger)
+      .map(sum)
+      .filter((value) => value !== undefined);
+    if (values.length) energy = (energy ?? 0) + Math.max(0, ...values) * 1000;
   }
   const cost = new Map();
   for (const id of costs) {
@@ -84,15 +90,19 @@ export async function thisMonth(hass, chargers) {
 
 // The energy (Wh) of each of the last days, the oldest first.
 export async function lastDays(hass, chargers, days = 30) {
-  const ids = chargers.map(energySensor).filter(Boolean);
+  const ids = chargers.flatMap(energySensors);
   const now = new Date();
   const start = new Date(now.getFullYear(), now.getMonth(), now.getDate() - days + 1);
   const found = await changes(hass, ids, "day", start);
   const sums = new Map();
-  for (const rows of Object.values(found)) {
-    for (const { start: at, change } of rows) {
-      sums.set(at, (sums.get(at) ?? 0) + Math.max(0, change ?? 0) * 1000);
+  for (const charger of chargers) {
+    const most = new Map();
+    for (const { start: at, change } of energySensors(charger).flatMap(
+      (id) => found[id] ?? [],
+    )) {
+      most.set(at, Math.max(0, change ?? 0, most.get(at) ?? 0));
     }
+    for (const [at, value] of most) sums.set(at, (sums.get(at) ?? 0) + value * 1000);
   }
   return [...sums]
     .sort(([one], [other]) => one - other)
