@@ -35,7 +35,7 @@ from .charging import (
     PermissionDeniedError,
 )
 from .const import CONF_BASE_URL, CONF_PROVIDER, DOMAIN
-from .providers import PROVIDERS
+from .provider_import import async_import_provider
 from .providers.base import Callback, Context
 from .store import AccountStore
 
@@ -268,7 +268,8 @@ async def async_end_push(
     )
     try:
         if address is not None:
-            provider = PROVIDERS[entry.data[CONF_PROVIDER]].factory(
+            description = await async_import_provider(hass, entry.data[CONF_PROVIDER])
+            provider = description.factory(
                 Context(
                     session=session,
                     settings={**entry.data, **entry.options},
