@@ -8,6 +8,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_PROVIDER, DOMAIN, PLATFORMS
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
+from .issues import async_update_entities_issue, async_update_issues
 from .lovelace_resource import (
     async_add_resource,
     async_remove_resource,
@@ -15,7 +16,6 @@ from .lovelace_resource import (
 )
 from .provider_import import async_import_provider
 from .push import async_end_push
-from .repairs import async_update_issues
 from .services import async_setup_services
 from .store import AccountStore
 
@@ -45,6 +45,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> b
     # Keeps polls going, whatever entities there are: chargers may come.
     entry.async_on_unload(coordinator.async_add_listener(lambda: None))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    coordinator.count_entities()
 
     async def close(_: Event) -> None:
         await coordinator.async_close()
@@ -68,6 +69,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
     await async_end_push(hass, entry, store)
     await store.remove()
     async_update_issues(hass, entry, ())
+    async_update_entities_issue(hass, entry, 0)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_remove_resource(hass)
 

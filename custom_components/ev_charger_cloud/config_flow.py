@@ -170,7 +170,7 @@ def _choice(
     )
 
 
-def _chargers_schema(
+def chargers_schema(
     hass: HomeAssistant,
     candidates: Sequence[Candidate],
     known: Mapping[str, Any],
@@ -203,7 +203,7 @@ def _chargers_schema(
     return schema
 
 
-def _wrong_choice(user_input: Mapping[str, Any]) -> str | None:
+def wrong_choice(user_input: Mapping[str, Any]) -> str | None:
     """Return what is wrong with a choice of chargers: none, or all and some."""
     some = bool(user_input.get(CONF_CHARGERS) or user_input.get(CONF_GROUPS))
     if user_input[CONF_ALL_CHARGERS]:
@@ -291,13 +291,13 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask which chargers."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            if (wrong := _wrong_choice(user_input)) is None:
+            if (wrong := wrong_choice(user_input)) is None:
                 return self._create(user_input)
             errors["base"] = wrong
         return self.async_show_form(
             step_id="chargers",
             data_schema=vol.Schema(
-                _chargers_schema(self.hass, self._candidates, user_input or {})
+                chargers_schema(self.hass, self._candidates, user_input or {})
             ),
             errors=errors,
             description_placeholders={
@@ -523,14 +523,14 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
             except InvalidSettingError as err:
                 errors[err.key if err.key in options else "base"] = err.reason
             else:
-                if (wrong := _wrong_choice(user_input)) is None:
+                if (wrong := wrong_choice(user_input)) is None:
                     return self.async_create_entry(
                         data={key: tidy[key] for key in options if key in tidy}
                     )
                 errors["base"] = wrong
         known = {**entry.options, **(user_input or {})}
-        candidates, places = await _candidates(self.hass, entry)
-        schema = _chargers_schema(self.hass, candidates, known, places)
+        candidates, places = await known_candidates(self.hass, entry)
+        schema = chargers_schema(self.hass, candidates, known, places)
         schema[vol.Required(CONF_PACE, default=known.get(CONF_PACE, DEFAULT_PACE))] = (
             SelectSelector(
                 SelectSelectorConfig(options=list(PACES), translation_key=CONF_PACE)
@@ -568,7 +568,7 @@ def _push_text(hass: HomeAssistant, entry: ChargerConfigEntry) -> str:
     return async_push_text(hass, push.state, push.address)
 
 
-async def _candidates(
+async def known_candidates(
     hass: HomeAssistant, entry: ChargerConfigEntry
 ) -> tuple[Sequence[Candidate], Sequence[str]]:
     """List the chargers to choose from, and places that none of them tells of.

@@ -62,13 +62,13 @@ from .error_translation import (
     translation_of,
     uncertain,
 )
+from .issues import async_update_entities_issue, async_update_issues
 from .loop_share import LoopShare
 from .providers import PROVIDERS
 from .providers.base import Context, Received, Selection
 from .providers.records import Absences
 from .providers.transport import command_lane
 from .push import PushReceiver
-from .repairs import async_update_issues
 from .store import AccountStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -171,6 +171,8 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._charging_device_ids: set[str] = set()
         self._device_listeners: dict[str, _Listeners] = {}
         self._offer_listeners: list[OfferListener] = []
+        # How many entities were handed to Home Assistant, taken or not.
+        self.entities_made = 0
         # When (monotonic) devices were seen, and when they were last read alone.
         self._observed_at: dict[str, float] = {}
         self._read_at: dict[str, float] = {}
@@ -364,6 +366,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             if offering or gone:
                 for listener in list(self._offer_listeners):
                     await listener(offering, gone)
+                self.count_entities()
             self._updated_device_ids = {device.id for device in changed} | gone
             self._sampled_device_ids = self._charging_device_ids.intersection(seen)
 
@@ -531,6 +534,11 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                     update_callback()
                 except Exception:  # one entity in trouble must not silence the rest
                     _LOGGER.exception("Unexpected error updating %s", device_id)
+
+    @callback
+    def count_entities(self) -> None:
+        """Tell the owner when there are more entities than Home Assistant takes."""
+        async_update_entities_issue(self.hass, self.config_entry, self.entities_made)
 
     @callback
     def async_add_offer_listener(self, listener: OfferListener) -> Callable[[], None]:

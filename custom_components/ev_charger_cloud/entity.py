@@ -203,6 +203,7 @@ async def async_add_offered[DescriptionT: ChargerEntityDescription](
             if description.key not in there and description.offered(device):
                 there.add(description.key)
                 entities.append(create(coordinator, device, description))
+        coordinator.entities_made += len(entities)
         return entities
 
     async def add(devices: Iterable[Device]) -> None:
@@ -222,7 +223,7 @@ async def async_add_offered[DescriptionT: ChargerEntityDescription](
     ) -> None:
         """Forget devices that are gone, so that they are met anew if they return."""
         for device_id in gone:
-            known.pop(device_id, None)
+            coordinator.entities_made -= len(known.pop(device_id, ()))
         await add(devices)
 
     entry.async_on_unload(coordinator.async_add_offer_listener(offers_changed))

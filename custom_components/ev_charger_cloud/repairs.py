@@ -1,72 +1,19 @@
-"""Repairs: what the owner can mend in the cloud."""
+"""Repairs: the flows that lead the owner through what can be mended."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+import voluptuous as vol
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
 
-from .charging import ChargingError, Name, Notice, NoticeKind
-from .const import DOMAIN
+from .charging import ChargingError
+from .config_flow import chargers_schema, known_candidates, wrong_choice
+from .const import CONF_ENTITIES, ENTITIES_ESSENTIAL
 from .error_translation import general_translation_of, placeholders_of
-from .names import async_device_name, async_feature_name
-
-
-def async_update_issues(
-    hass: HomeAssistant, entry: ConfigEntry, notices: Iterable[Notice]
-) -> None:
-    """Raise an issue for each notice, and end those that no longer stand."""
-    prefix = f"{entry.entry_id}_"
-    standing = {f"{prefix}{_id_of(notice)}": notice for notice in notices}
-    registry = ir.async_get(hass)
-    for domain, issue_id in list(registry.issues):
-        if (
-            domain == DOMAIN
-            and issue_id.startswith(prefix)
-            and issue_id not in standing
-        ):
-            ir.async_delete_issue(hass, DOMAIN, issue_id)
-    for issue_id, notice in standing.items():
-        # One of an earlier run is remembered, but not shown.
-        known = registry.async_get_issue(DOMAIN, issue_id)
-        if known is not None and known.active:
-            continue
-        fixable = notice.kind is NoticeKind.RELINK_REQUIRED and notice.link
-        ir.async_create_issue(
-            hass,
-            DOMAIN,
-            issue_id,
-            is_fixable=fixable,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key=f"{notice.kind}_link" if fixable else str(notice.kind),
-            translation_placeholders={
-                "subject": _subject_of(hass, entry, notice),
-                "account": entry.title,
-            },
-            data={"entry_id": entry.entry_id, "device_id": notice.device_id},
-        )
-
-
-def _id_of(notice: Notice) -> str:
-    """Return what tells a notice from all others of its account."""
-    subject = notice.subject
-    named = subject.key if isinstance(subject, Name) else subject
-    if notice.device_id is None:
-        return f"{notice.kind}_{named}"
-    # The name of a device may change, a feature of it is another matter.
-    feature = f"_{named}" if isinstance(subject, Name) else ""
-    return f"{notice.kind}_{notice.device_id}{feature}"
-
-
-def _subject_of(hass: HomeAssistant, entry: ConfigEntry, notice: Notice) -> str:
-    """Return the name of what a notice is about, as people know it."""
-    subject = notice.subject
-    if isinstance(subject, str):
-        return subject
-    if (feature := async_feature_name(hass, subject)) is not None:
-        return feature
-    return async_device_name(hass, subject, entry.title)
+from .issues import ENTITIES_LEFT_OUT
 
 
 async def async_create_fix_flow(
@@ -74,7 +21,9 @@ async def async_create_fix_flow(
     issue_id: str,
     data: dict[str, str | int | float | None] | None,
 ) -> RepairsFlow:
-    """Create the flow that leads the owner to the cloud's own page."""
+    """Create the flow of an issue."""
+    if issue_id.startswith(ENTITIES_LEFT_OUT):
+        return EntitiesFlow(data or {})
     return RelinkFlow(data or {})
 
 
@@ -118,4 +67,66 @@ class RelinkFlow(RepairsFlow):
         entry = self.hass.config_entries.async_get_entry(self._entry_id)
         if entry is not None and entry.state is ConfigEntryState.LOADED:
             await entry.runtime_data.async_request_refresh()
+        return self.async_create_entry(data={})
+
+
+class EntitiesFlow(RepairsFlow):
+    """Offer the options that make an account small enough."""
+
+    def __init__(self, issue: dict[str, str | int | float | None]) -> None:
+        """Keep which account it is about, and what was counted."""
+        self._entry_id = str(issue.get("entry_id"))
+        self._counts = {key: str(issue.get(key)) for key in ("made", "left_out")}
+
+    async def async_step_init(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Explain what was left out, and offer what helps."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None or entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        fewer = [] if entry.runtime_data.essential_only else ["essential"]
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=[*fewer, "chargers"],
+            description_placeholders={"account": entry.title, **self._counts},
+        )
+
+    async def async_step_essential(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Have the essential entities made alone."""
+        return self._change({CONF_ENTITIES: ENTITIES_ESSENTIAL})
+
+    async def async_step_chargers(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Have some of the chargers alone."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None:
+            return self.async_abort(reason="not_loaded")
+        errors = {}
+        if user_input is not None:
+            if (wrong := wrong_choice(user_input)) is None:
+                return self._change(user_input)
+            errors["base"] = wrong
+        candidates, places = await known_candidates(self.hass, entry)
+        known = {**entry.options, **(user_input or {})}
+        return self.async_show_form(
+            step_id="chargers",
+            data_schema=vol.Schema(
+                chargers_schema(self.hass, candidates, known, places)
+            ),
+            errors=errors,
+        )
+
+    def _change(self, options: Mapping[str, Any]) -> RepairsFlowResult:
+        """Change the options and set the account up anew, which counts again."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None:
+            return self.async_abort(reason="not_loaded")
+        self.hass.config_entries.async_update_entry(
+            entry, options={**entry.options, **options}
+        )
+        self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return self.async_create_entry(data={})

@@ -58,40 +58,45 @@ def tiny(fake: type[FakeProvider]) -> None:
 
 
 async def test_walks_share_a_turn() -> None:
-    """Two walks at once take no more of a turn than one; a short one never waits."""
+    """Two walks at once take no more of a turn than one, and none goes ahead."""
     share = LoopShare()
-    steps: list[int] = []
+    steps: list[tuple[int, str]] = []
     turn = 0
 
-    async def walk() -> None:
+    async def walk(name: str) -> None:
         for _ in range(4):
             await share.turn()
-            steps.append(turn)
+            steps.append((turn, name))
 
-    with patch.object(loop_share, "_SHARE", 60):
-        await walk()
-        assert steps == [0, 0, 0, 0]
-    await asyncio.sleep(0)
-    steps.clear()
     with patch.object(loop_share, "_SHARE", 0):
-        walks = [asyncio.create_task(walk()) for _ in range(2)]
+        walks = [asyncio.create_task(walk(name)) for name in "ab"]
         while not all(each.done() for each in walks):
             await asyncio.sleep(0)
             turn += 1
-    assert len(steps) == 8
-    assert max(Counter(steps).values()) == 1
+    assert max(Counter(at for at, _ in steps).values()) == 1
+    order = "".join(name for _, name in steps)
+    assert "aaa" not in order
+    assert "bbb" not in order
+
+
+async def test_a_short_walk_never_waits() -> None:
+    share = LoopShare()
+    for _ in range(100):
+        with pytest.raises(StopIteration):
+            share.turn().send(None)
 
 
 async def test_one_that_is_cancelled_leaves_the_others_alone() -> None:
     share = LoopShare()
     with patch.object(loop_share, "_SHARE", 0):
-        first, second, third = (asyncio.create_task(share.turn()) for _ in range(3))
+        tasks = [asyncio.create_task(share.turn()) for _ in range(4)]
         await asyncio.sleep(0)
-        assert first.done()
-        second.cancel()
-        await third
+        assert tasks[0].done()
+        tasks[1].cancel()
+        await tasks[2]
+        await tasks[3]
         with pytest.raises(asyncio.CancelledError):
-            await second
+            await tasks[1]
 
 
 async def test_set_up(home: HomeAssistant, tiny: None, set_up: SetUp) -> None:

@@ -43,6 +43,7 @@ from custom_components.ev_charger_cloud.const import (
 from custom_components.ev_charger_cloud.datetime import DATETIMES
 from custom_components.ev_charger_cloud.error_translation import _KEYS, placeholders_of
 from custom_components.ev_charger_cloud.event import EVENTS
+from custom_components.ev_charger_cloud.issues import ENTITIES_LEFT_OUT
 from custom_components.ev_charger_cloud.lock import LOCKS
 from custom_components.ev_charger_cloud.number import NUMBERS
 from custom_components.ev_charger_cloud.providers import PROVIDERS
@@ -617,6 +618,7 @@ class TestIssueTexts:
         assert TEXTS["issues"].keys() == {
             *NoticeKind,
             f"{NoticeKind.RELINK_REQUIRED}_link",
+            ENTITIES_LEFT_OUT,
         }
 
     def test_form(self) -> None:
@@ -632,7 +634,11 @@ class TestIssueTexts:
             for text in (texts["title"], texts.get("description", "")):
                 assert placeholders(text) <= {"subject", "account"}, key
             for _, text in leaves(flow["step"]):
-                assert placeholders(text) <= {"subject", "url"}, key
+                assert placeholders(text) <= (
+                    {"account", "made", "left_out"}
+                    if key == ENTITIES_LEFT_OUT
+                    else {"subject", "url"}
+                ), key
             for reason, text in flow["abort"].items():
                 given = placeholders_of(_KEYS[0][0](), "").keys()
                 assert placeholders(text) <= given, f"{key}.{reason}"
