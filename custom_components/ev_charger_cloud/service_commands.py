@@ -21,6 +21,7 @@ from .charging import (
     CancelSubscription,
     ChargingProfile,
     ClearChargingProfile,
+    ClearLimit,
     Command,
     Control,
     Device,
@@ -333,6 +334,9 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
             vol.Optional(ATTR_DURATION): _SPAN,
         },
         _limit,
+    ),
+    "clear_charging_limit": CommandAction(
+        {}, lambda device, fields: ClearLimit(device_id=device.id)
     ),
     "cancel_scheduled": CommandAction(
         {vol.Optional(ATTR_ACTION_ID): _WORD},

@@ -1,5 +1,7 @@
 """Actions: what needs more words than an entity has."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +9,12 @@ import voluptuous as vol
 
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
-from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.const import (
+    ATTR_AREA_ID,
+    ATTR_DEVICE_ID,
+    ATTR_FLOOR_ID,
+    ATTR_LABEL_ID,
+)
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -15,14 +22,19 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.service import (
     async_get_config_entry,
     async_get_device_and_config_entry,
     async_register_admin_service,
 )
+from homeassistant.helpers.target import (
+    TargetSelection,
+    async_extract_referenced_entity_ids,
+)
 from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
 
 from .charging import (
     ChargingProfile,
@@ -91,6 +103,14 @@ SESSION_SCHEMA = vol.Schema(
         vol.Required(ATTR_SESSION_ID): cv.string,
     }
 )
+# One device by its id is answered as it is; several, areas and labels by device.
+_TARGETS = frozenset({ATTR_DEVICE_ID, ATTR_AREA_ID, ATTR_FLOOR_ID, ATTR_LABEL_ID})
+_PLACES = _TARGETS - {ATTR_DEVICE_ID}
+_ONE_DEVICE: dict[vol.Marker, Any] = {vol.Required(ATTR_DEVICE_ID): cv.string}
+_TARGET: dict[vol.Marker, Any] = {
+    vol.Optional(ATTR_DEVICE_ID): vol.Any(cv.string, [cv.string]),
+    **{vol.Optional(key): vol.All(cv.ensure_list, [cv.string]) for key in _PLACES},
+}
 PROFILES_SCHEMA = vol.Schema({vol.Required(ATTR_DEVICE_ID): cv.string})
 
 
@@ -135,11 +155,35 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
     async def run_command(call: ServiceCall) -> ServiceResponse:
         """Have a command carried out and tell how it ended."""
-        fields = dict(call.data)
-        action = COMMAND_ACTIONS[call.service]
-        coordinator, device = await _target(
-            hass, call, fields.pop(ATTR_DEVICE_ID), POLICY_CONTROL
+        fields = {key: call.data[key] for key in call.data.keys() - _TARGETS}
+        registry_id = call.data.get(ATTR_DEVICE_ID)
+        if isinstance(registry_id, str) and call.data.keys().isdisjoint(_PLACES):
+            return await run_at(call, registry_id, fields)
+        chosen = _chosen(hass, call, fields)
+        answers = await asyncio.gather(
+            *(run_at(call, each, fields) for each in chosen), return_exceptions=True
         )
+        for answer in answers:
+            if isinstance(answer, BaseException) and not (
+                call.return_response and isinstance(answer, HomeAssistantError)
+            ):
+                raise answer
+        return {
+            "devices": {
+                each: {"error": str(answer)}
+                if isinstance(answer, BaseException)
+                else answer
+                for each, answer in zip(chosen, answers, strict=True)
+            }
+        }
+
+    async def run_at(
+        call: ServiceCall, registry_id: str, given: Mapping[str, Any]
+    ) -> JsonObjectType:
+        """Have a command carried out at one device."""
+        fields = dict(given)
+        action = COMMAND_ACTIONS[call.service]
+        coordinator, device = await _target(hass, call, registry_id, POLICY_CONTROL)
         if action.billing & fields.keys():
             await _require_admin(hass, call)
         repeat = fields.pop(ATTR_REPEAT, False)
@@ -238,7 +282,12 @@ def async_setup_services(hass: HomeAssistant) -> None:
             SupportsResponse.ONLY if looks else SupportsResponse.OPTIONAL,
         )
     for name, action in COMMAND_ACTIONS.items():
-        schema = vol.Schema({vol.Required(ATTR_DEVICE_ID): cv.string, **action.fields})
+        schema = vol.Schema(
+            vol.All(
+                {**(_ONE_DEVICE if action.admin else _TARGET), **action.fields},
+                cv.has_at_least_one_key(*_TARGETS),
+            )
+        )
         if action.admin:
             async_register_admin_service(
                 hass, DOMAIN, name, run_command, schema, SupportsResponse.OPTIONAL
@@ -284,6 +333,28 @@ async def _target(
     if (device := coordinator.device_of(found.id)) is None:
         raise invalid("device_gone")
     return coordinator, device
+
+
+def _chosen(
+    hass: HomeAssistant, call: ServiceCall, fields: Mapping[str, Any]
+) -> list[str]:
+    """Return the devices that are named, and those at places that take the command."""
+    action = COMMAND_ACTIONS[call.service]
+    named = call.data.get(ATTR_DEVICE_ID, [])
+    chosen = dict.fromkeys([named] if isinstance(named, str) else named)
+    places = TargetSelection({key: call.data.get(key) for key in _PLACES})
+    at_places = async_extract_referenced_entity_ids(hass, places).referenced_devices
+    entries: list[ChargerConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    for registry_id in sorted(at_places):
+        for entry in entries:
+            device = entry.runtime_data.device_of(registry_id)
+            if device is not None and device.takes(
+                action.build(device, {k: fields[k] for k in fields if k != ATTR_REPEAT})
+            ):
+                chosen[registry_id] = None
+    if not chosen:
+        raise invalid("nobody_there")
+    return list(chosen)
 
 
 async def _user(hass: HomeAssistant, call: ServiceCall) -> User | None:

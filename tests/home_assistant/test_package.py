@@ -782,10 +782,10 @@ def fields_of(action: str) -> dict[str, tuple[vol.Marker, Any]]:
         **{name: schema.schema for name, schema in RESOURCE_SCHEMAS.items()},
     }.get(action)
     if schema is None:
-        schema = {
-            vol.Required("device_id"): str,
-            **COMMAND_ACTIONS[action].fields,
-        }
+        command = COMMAND_ACTIONS[action]
+        # The others have a target instead of a field.
+        one = {vol.Required("device_id"): str} if command.admin else {}
+        schema = {**one, **command.fields}
     return {marker.schema: (marker, validator) for marker, validator in schema.items()}
 
 
@@ -802,6 +802,9 @@ class TestActions:
     def test_fields(self, action: str) -> None:
         """The form has the fields of the schema, each with words."""
         fields = SERVICES[action]["fields"]
+        assert ("target" in SERVICES[action]) is (
+            action in COMMAND_ACTIONS and not COMMAND_ACTIONS[action].admin
+        )
         texts = TEXTS["services"][action]
         assert fields.keys() == fields_of(action).keys() == texts["fields"].keys()
         assert texts["name"]

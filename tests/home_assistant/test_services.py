@@ -19,6 +19,7 @@ from custom_components.ev_charger_cloud.charging import (
     ChargingError,
     ChargingProfile,
     ClearChargingProfile,
+    ClearLimit,
     Command,
     CommandRefusedError,
     CommandResult,
@@ -132,6 +133,7 @@ class TestCommands:
                 StopCharging(device_id="c1", force=True, delay=timedelta(minutes=5)),
             ),
             ("cancel_scheduled", {}, CancelScheduled(device_id="c1")),
+            ("clear_charging_limit", {}, ClearLimit(device_id="c1")),
             (
                 "cancel_scheduled",
                 {"action_id": "a1"},
@@ -1098,3 +1100,129 @@ async def test_power_of_a_charger_that_draws_nothing(
     assert fake.executed == [
         SetControl(device_id="c1", control=Control.CURRENT_LIMIT, value=current)
     ]
+
+
+class TestTargets:
+    """Several chargers at once, by id or by where they are."""
+
+    @pytest.fixture
+    async def ids(
+        self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
+    ) -> dict[str, str]:
+        """Set up three chargers, two of them in the yard, and one that takes nothing."""
+        fake.fleet = {
+            "c1": charger("c1", area="Yard", commands=COMMANDS),
+            "c2": charger("c2", area="Yard", commands=COMMANDS),
+            "c3": charger("c3", area="Street", commands=COMMANDS),
+            "c4": charger("c4", area="Yard", commands={}, controls={}),
+        }
+        await set_up()
+        found = {}
+        for device_id in fake.fleet:
+            entry = device_entry(home, device_id)
+            assert entry is not None
+            found[device_id] = entry.id
+        return found
+
+    async def test_several_devices(
+        self, home: HomeAssistant, fake: type[FakeProvider], ids: dict[str, str]
+    ) -> None:
+        """Each is asked, and each answers for itself."""
+        answer = await home.services.async_call(
+            DOMAIN,
+            "start_charging",
+            {"device_id": [ids["c1"], ids["c3"]]},
+            blocking=True,
+            return_response=True,
+        )
+        assert answer is not None
+        assert answer.keys() == {"devices"}
+        assert answer["devices"].keys() == {ids["c1"], ids["c3"]}
+        assert {command.device_id for command in fake.executed} == {"c1", "c3"}
+
+    async def test_one_in_a_list(
+        self, home: HomeAssistant, fake: type[FakeProvider], ids: dict[str, str]
+    ) -> None:
+        """A list is answered by device, however short."""
+        answer = await home.services.async_call(
+            DOMAIN,
+            "start_charging",
+            {"device_id": [ids["c1"]]},
+            blocking=True,
+            return_response=True,
+        )
+        assert answer is not None
+        assert answer["devices"].keys() == {ids["c1"]}
+
+    async def test_area(
+        self, home: HomeAssistant, fake: type[FakeProvider], ids: dict[str, str]
+    ) -> None:
+        """At a place only those are meant that take the command."""
+        entry = dr.async_get(home).async_get(ids["c1"])
+        assert entry is not None
+        answer = await home.services.async_call(
+            DOMAIN,
+            "set_charging_limit",
+            {"area_id": entry.area_id, "current": 8},
+            blocking=True,
+            return_response=True,
+        )
+        assert answer is not None
+        assert answer["devices"].keys() == {ids["c1"], ids["c2"]}
+        assert {command.device_id for command in fake.executed} == {"c1", "c2"}
+
+    async def test_label_beside_a_device(
+        self, home: HomeAssistant, fake: type[FakeProvider], ids: dict[str, str]
+    ) -> None:
+        """What is named and what is labelled come together, each once."""
+        dr.async_get(home).async_update_device(ids["c3"], labels={"night"})
+        answer = await home.services.async_call(
+            DOMAIN,
+            "clear_charging_limit",
+            {"device_id": ids["c3"], "label_id": "night"},
+            blocking=True,
+            return_response=True,
+        )
+        assert answer is not None
+        assert answer["devices"].keys() == {ids["c3"]}
+        assert [command.device_id for command in fake.executed] == ["c3"]
+
+    async def test_nobody_there(
+        self, home: HomeAssistant, fake: type[FakeProvider], ids: dict[str, str]
+    ) -> None:
+        """An empty place is told, not passed over."""
+        for target in ({"area_id": "nowhere"}, {"device_id": []}):
+            with pytest.raises(ServiceValidationError) as caught:
+                await home.services.async_call(
+                    DOMAIN, "start_charging", target, blocking=True
+                )
+            assert caught.value.translation_key == "nobody_there"
+        with pytest.raises(vol.Invalid):
+            await home.services.async_call(DOMAIN, "start_charging", {}, blocking=True)
+
+    async def test_one_of_several_fails(
+        self, home: HomeAssistant, fake: type[FakeProvider], ids: dict[str, str]
+    ) -> None:
+        """Who asks for an answer finds the error there; others get it raised."""
+        data = {"device_id": [ids["c1"], ids["c4"]]}
+        answer = await home.services.async_call(
+            DOMAIN, "stop_charging", data, blocking=True, return_response=True
+        )
+        assert answer is not None
+        assert answer["devices"][ids["c1"]]["outcome"]
+        assert answer["devices"][ids["c4"]]["error"]
+        with pytest.raises(ServiceValidationError):
+            await home.services.async_call(DOMAIN, "stop_charging", data, blocking=True)
+        assert [command.device_id for command in fake.executed] == ["c1", "c1"]
+
+    async def test_money_goes_to_one(
+        self, home: HomeAssistant, ids: dict[str, str]
+    ) -> None:
+        """What moves money or rights is never asked of several at once."""
+        with pytest.raises(vol.Invalid):
+            await home.services.async_call(
+                DOMAIN,
+                "redeem_voucher",
+                {"device_id": [ids["c1"]], "code": "x"},
+                blocking=True,
+            )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from .commands import Command
+from .commands import Command, SetControl
 from .controls import Control, ControlState
 from .readings import NEVER_NEGATIVE, Reading, Value
 
@@ -91,6 +91,12 @@ class Device:
     def charging(self) -> bool:
         """Return whether energy flows now."""
         return self.readings.get(Reading.CHARGING) is True
+
+    def takes(self, command: Command) -> bool:
+        """Return whether this device offers a command, whatever its fields."""
+        if isinstance(command, SetControl):
+            return command.control in self.controls
+        return type(command) in self.commands
 
 
 type Fleet = Mapping[str, Device]
