@@ -1075,6 +1075,32 @@ async def test_one_odd_list_removes_nothing(
     assert not fleet["cp4022"].stale
 
 
+@pytest.mark.parametrize("resource", ["charge-points/v2.0", "evses/v2.1"])
+async def test_a_list_that_leads_nowhere_removes_nothing(
+    tenant: Tenant,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+    resource: str,
+) -> None:
+    """A full page that goes on, nobody knows where, is no complete list."""
+    provider = tenant.provider()
+    before = (await provider.poll()).fleet
+    page = {
+        "data": [{"id": key, "chargePointId": 1} for key in range(1, 101)],
+        "links": {"next": "https://tenant.example/x?token=abc"},
+    }
+    tenant.cloud.faults.add(
+        Fault(status=200, body=page, path=f"{resource}$", times=None)
+    )
+    fleet = await polls_later(provider, freezer)
+    assert before.keys() <= fleet.keys()
+    assert not fleet["cp4022"].stale
+    assert "no way to the next page" in caplog.text
+    tenant.cloud.faults.clear()
+    tenant.cloud.remove(tenant.station())
+    assert "cp4022" not in await polls_later(provider, freezer)
+
+
 async def test_one_refusal_of_the_evses_blinds_nobody_for_an_hour(
     tenant: Tenant,
 ) -> None:

@@ -15,7 +15,7 @@ from ...charging import (
 )
 from ..base import Context
 from ..transport import Limits, Transport, message_of
-from ..wire import items_of, number, segment, text
+from ..wire import items_of, number, once, segment, text
 from .wire import ActionResponse
 
 LIMITS = Limits(requests=60, period=60.0, concurrency=1, backoff=5.0)
@@ -37,6 +37,8 @@ type Page = list[Any]
 type Filters = Mapping[str, str]
 
 _NOTIFICATIONS = "/notifications/v2.0"
+POINTS = "charge-points/v2.0"
+EVSES = "evses/v2.1"
 # Where older tenants have what newer ones have elsewhere, with the same fields.
 _OLDER = {"users/v1.1": "users/v1.0"}
 _STATION_PARTS = ("lastBootNotification", "chargingProfile", "smartCharging")
@@ -82,6 +84,8 @@ class Client:
         )
         self._sleep = context.sleep
         self._older: set[str] = set()
+        # Lists that go on, nobody knows where: what they lack may be there.
+        self.broken_off: set[str] = set()
         self._first_cursor = "null"
         self.requests = 0
 
@@ -89,12 +93,12 @@ class Client:
 
     async def probe(self) -> Page:
         """GET charge-points/v2.0, at most one of them: proves the token."""
-        pages = self._pages("charge-points/v2.0", per_page=1, most=1)
+        pages = self._pages(POINTS, per_page=1, most=1)
         return [point async for page in pages for point in page]
 
     def charge_points(self, filters: Filters | None = None) -> AsyncIterator[Page]:
         """GET charge-points/v2.0: all, or those that pass the filters."""
-        return self._pages("charge-points/v2.0", filters, _STATION_PARTS)
+        return self._pages(POINTS, filters, _STATION_PARTS)
 
     async def charge_point(self, station: str) -> Any:
         """GET charge-points/v2.0/{chargePoint}."""
@@ -104,7 +108,7 @@ class Client:
 
     def evses(self, filters: Filters | None = None) -> AsyncIterator[Page]:
         """GET evses/v2.1: all, or those that pass the filters."""
-        return self._pages("evses/v2.1", filters, _EVSE_PARTS)
+        return self._pages(EVSES, filters, _EVSE_PARTS)
 
     def sessions(self, filters: Filters, most: int = MOST) -> AsyncIterator[Page]:
         """GET sessions/v1.0, at most so many pages; energy in Wh, power in kW."""
@@ -320,8 +324,25 @@ class Client:
             yield body["data"]
             following = self._next(body)
             if not body["data"] or following is None or following in seen:
+                self._note_end(resource, body, per_page, following)
                 return
             place = following
+
+    def _note_end(
+        self,
+        resource: str,
+        body: Mapping[str, Any],
+        per_page: int,
+        following: tuple[str, str] | None,
+    ) -> None:
+        """Note whether a list ended, or its next page could not be found."""
+        links = body.get("links")
+        leads_on = isinstance(links, Mapping) and bool(text(links.get("next")))
+        if following is None and leads_on and len(body["data"]) >= per_page:
+            once("AMPECO list", f"no way to the next page of {resource}")
+            self.broken_off.add(resource)
+        else:
+            self.broken_off.discard(resource)
 
     async def _page(
         self,

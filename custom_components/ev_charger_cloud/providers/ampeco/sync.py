@@ -20,7 +20,7 @@ from ..base import Context
 from ..ocpp import timestamp
 from ..schedule import Schedule
 from ..wire import text
-from .client import Client, Page
+from .client import EVSES, POINTS, Client, Page
 from .faults import Faults
 from .features import Feature, Rights
 from .meter_values import MeterValues
@@ -272,7 +272,7 @@ class ChargePointSync:
         whole = self._selection.everything or self._selection.groups
         if whole or len(chosen) > _NARROW:
             seen = await self._take_points(self._client.charge_points())
-            self._missing = self.points.keep_listed(seen)
+            self._missing = self._keep_listed(self.points, POINTS, seen)
             if self._missing and not seen:
                 # Where there were charge points, an empty list is a trouble.
                 raise UnusableAnswerError("no charge points", reason="empty_list")
@@ -319,7 +319,18 @@ class ChargePointSync:
             self._evses_failed = False
             self.evses.complete()
             if since is None:
-                self._missing |= self.evses.keep_listed(seen)
+                self._missing |= self._keep_listed(self.evses, EVSES, seen)
+
+    def _keep_listed(
+        self, records: ListedRecords[Any], resource: str, seen: set[str]
+    ) -> set[str]:
+        """Forget what a list lacks for long enough; return what is missing.
+
+        A list that broke off tells nothing of what it lacks.
+        """
+        if resource in self._client.broken_off:
+            return set()
+        return records.keep_listed(seen)
 
     async def _try_station(self, station: str) -> None:
         """Read a charge point; one that cannot be read keeps its last state."""
