@@ -1465,8 +1465,25 @@ async def test_reading_one_charge_point(tenant: Tenant) -> None:
         "GET charge-points/v2.0/4021",
         "GET evses/v2.1",
         "GET sessions/v1.0",
-        "GET sessions/v1.0",
     ]
+
+
+async def test_reading_a_charge_point_with_an_old_session(tenant: Tenant) -> None:
+    """One that has run for days is in the one list that is read, and its end too."""
+    provider = tenant.provider()
+    tenant.connector().plug_in()
+    tenant.connector().start()
+    await provider.poll()
+    tenant.step(3 * 86_400)
+    tenant.asked()
+    charger = (await provider.read("cp4022"))["cp4022"]
+    assert charger.readings[Reading.SESSION_STATUS] is SessionStatus.ACTIVE
+    tenant.connector().unplug()
+    charger = (await provider.read("cp4022"))["cp4022"]
+    assert charger.readings[Reading.SESSION_STATUS] is SessionStatus.FINISHED
+    assert tenant.asked().count("GET sessions/v1.0") == 2
+    # Nothing is left of what ended but the last.
+    assert len(provider.diagnostics()["sessions"]) <= 2
 
 
 async def test_reading_a_circuit_or_an_account(tenant: Tenant) -> None:

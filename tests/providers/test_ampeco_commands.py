@@ -377,6 +377,38 @@ async def test_stop_that_the_station_does_not_hear(
     assert charger.readings[Reading.STOP_REASON] is StopReason.REMOTE
 
 
+# What a command costs
+
+
+@pytest.mark.parametrize(
+    ("command", "most"),
+    [
+        (SetControl(device_id=ONE, control=Control.CURRENT_LIMIT, value=10.0), 4),
+        (SetControl(device_id=ONE, control=Control.AVAILABILITY, value=False), 4),
+        (ClearLimit(device_id=ONE), 4),
+        (Unlock(device_id=ONE), 4),
+        (StartCharging(device_id=ONE), 8),
+        (StopCharging(device_id=ONE), 8),
+    ],
+)
+async def test_requests_of_a_command(
+    tenant: Tenant, provider: AmpecoProvider, command: Command, most: int
+) -> None:
+    """Sent, read, and where it must be followed, followed and read again."""
+    tenant.connector().plug_in()
+    if isinstance(command, StopCharging):
+        tenant.connector().start()
+    await provider.poll()
+    tenant.asked()
+    result = await provider.execute(command)
+    await provider.read(ONE)
+    if provider.follows(result):
+        result = await provider.follow(ONE, result.id or "")
+        assert result.outcome is Outcome.COMPLETED
+        await provider.read(ONE)
+    assert len(tenant.asked()) <= most
+
+
 # Reservations
 
 

@@ -14,6 +14,7 @@ from .features import Feature, Rights
 from .records import ListedRecords
 from .wire import ChargingSession, Evse
 
+_RECENT = timedelta(days=1)
 _WHEN_IDLE = timedelta(minutes=2)
 _HISTORY_PAGES = 10
 _BY_ID = 10
@@ -106,7 +107,10 @@ class Sessions:
                 if not self._history_read:
                     await self._read_history()
                     self._history_read = True
-                await self._read_running(stations)
+                if asked:
+                    await self._read_recent(stations or ())
+                else:
+                    await self._read_running(stations)
                 known = True
                 if not asked:
                     self._schedule.done("sessions")
@@ -165,6 +169,32 @@ class Sessions:
             gone = [session for session in gone if session.id not in ended]
         for session in gone[:_BY_ID]:
             await self._settle(session)
+        self._keep_last()
+
+    async def _read_recent(self, stations: Collection[str]) -> None:
+        """Read what began at some charge points not long ago, and what runs there.
+
+        That is one list, of sessions to come, that run and that ended.
+        """
+        for station in stations:
+            running = [
+                session
+                for evse in self._running
+                if (session := self.running(evse))
+                and session.charge_point_id == station
+            ]
+            begins = [each.started_at for each in running if each.started_at]
+            since = min([self._context.now() - _RECENT, *begins])
+            found = await self._list(
+                {"chargePointId": station, "startedAfter": timestamp(since)}
+            )
+            for session in running:
+                if session.id not in found:
+                    await self._settle(session)
+        self._keep_last()
+
+    def _keep_last(self) -> None:
+        """Forget sessions that are neither running nor the last of their EVSE."""
         self._records.keep(
             {
                 *self._running.values(),
