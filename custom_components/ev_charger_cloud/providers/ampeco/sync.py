@@ -369,6 +369,8 @@ class ChargePointSync:
         sent_at, seen = self._context.monotonic(), set[str]()
         async for page in pages:
             seen.update(self.points.take_page(page, self._wanted, sent_at=sent_at))
+            # Page by page, so that the loop gets its turns in between.
+            self._index()
         return seen
 
     async def _take_evses(
@@ -384,6 +386,7 @@ class ChargePointSync:
             seen.update(
                 self.evses.take_page(page, self._of_wanted, at_home, sent_at=sent_at)
             )
+            self._index()
         return seen
 
     def _at_home(self, item: Any, station: str | None) -> Any:
