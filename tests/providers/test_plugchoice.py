@@ -867,12 +867,12 @@ async def test_requests_of_an_unchanged_poll_of_fifty(
     assert len(first.fleet) == 50
     assert not any(device.stale for device in first.fleet.values())
     # Two pages of chargers, the locations, two pages of states, and what fits in.
-    assert len(account.requests()) == 48
+    assert len(account.requests()) == 78
     poll = first
     while poll.interval < timedelta(seconds=30):
         account.step(poll.interval.total_seconds())
         poll = await provider.poll()
-        assert len(account.requests()) <= 48
+        assert len(account.requests()) <= 78
     again = await provider.poll()
     assert account.requests() == ["GET /sites/site/chargers"] * 2
     assert again.fleet == poll.fleet

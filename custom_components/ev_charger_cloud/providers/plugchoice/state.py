@@ -138,13 +138,17 @@ class ConnectorState:
             return
         if before == "Preparing" or self.in_session:
             self.started = self.started and replace(self.started, word=None)
-        schedule.forget("settings/socket-lock")
         if not self.in_session:
             self.ask(None)
         if before in IN_SESSION or self.in_session:
             schedule.forget(f"values/{self.number}")
         if (before in IN_SESSION) != self.in_session:
-            for what in ("active", "finished", f"granted/{self.number}"):
+            for what in (
+                "active",
+                "finished",
+                "settings/socket-lock",  # it holds the cable for a session
+                f"granted/{self.number}",
+            ):
                 schedule.forget(what)
             self.granted = None
             charger.settle()

@@ -31,7 +31,7 @@ from .wire import Card, Charger
 REQUESTS_PER_SECOND: Final = 5.5
 """At what pace the cloud is asked while there is more to ask than time."""
 
-_BUDGET: Final = 48  # requests of one poll
+_BUDGET: Final = 78  # requests of one poll
 _STATES_SHARE: Final = 0.1  # of the pace, for the lists of states
 _SINGLES: Final = 40  # chargers that are read one by one in a poll
 _AT_ONCE: Final = 50  # chargers that are gone through in one go
