@@ -35,7 +35,7 @@ from .proxy import FaultProxy
 PROVIDERS = ("clemap", "plugchoice", "podero")
 _BUILT_UP = 90.0  # s until all is as it should be, on a slow machine
 _STAYS = 8.0  # s for which it must stay so
-_MOMENTS = 2.5  # s within which the kill comes
+_MOMENTS = (0.02, 0.1, 0.5, 2.5)  # s within which the kill comes
 
 
 class KillError(Exception):
@@ -140,7 +140,7 @@ class Trial:
             asyncio.create_task(_switch(home, chargers, provider, self._random))
             for provider in PROVIDERS[1:]
         ]
-        moment = self._random.uniform(0, _MOMENTS)
+        moment = self._random.uniform(0, self._random.choice(_MOMENTS))
         await asyncio.sleep(moment)
         answered = asking[0].done() and not asking[0].exception()
         os.kill(pid, signal.SIGKILL)
