@@ -28,6 +28,7 @@ from custom_components.ev_charger_cloud.providers.wire import (
     integer,
     items_of,
     key,
+    link,
     mask,
     moment,
     number,
@@ -432,3 +433,20 @@ def test_segment_that_names_nothing(of: str) -> None:
     """A step to another path is no id."""
     with pytest.raises(NotFoundError):
         segment(of)
+
+
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        ("https://x.example/a?cursor=1", "x.example"),
+        ("http://[::1]:80/", "[::1]:80"),
+        ("http://[::1", None),
+        ("/a?cursor=1", ""),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_link(value: Any, host: str | None) -> None:
+    """An address may be relative, or none."""
+    address = link(value)
+    assert (None if address is None else address.netloc) == host

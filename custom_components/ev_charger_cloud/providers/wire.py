@@ -5,7 +5,7 @@ from dataclasses import field, fields
 from datetime import UTC, datetime
 import logging
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import SplitResult, quote, urlsplit
 
 from mashumaro import DataClassDictMixin, field_options
 from mashumaro.config import BaseConfig
@@ -84,6 +84,15 @@ def moment(value: Any) -> datetime | None:
     try:
         return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
     except OverflowError:  # the last hours of the year 9999
+        return None
+
+
+def link(value: Any) -> SplitResult | None:
+    """Read an address, also one that is relative; None when it is none."""
+    address = text(value)
+    try:
+        return None if address is None else urlsplit(address)
+    except ValueError:  # brackets that hold no IPv6 address
         return None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, override
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from ...charging import (
     ChargingError,
@@ -15,7 +15,7 @@ from ...charging import (
 )
 from ..base import Context
 from ..transport import Limits, Transport, message_of
-from ..wire import items_of, number, once, segment, text
+from ..wire import items_of, link, number, once, segment, text
 from .wire import ActionResponse
 
 LIMITS = Limits(requests=60, period=60.0, concurrency=1, backoff=5.0)
@@ -373,10 +373,10 @@ class Client:
         for name in ("next_cursor", "cursor"):
             if cursor := text(meta.get(name)):
                 return "cursor", cursor
-        if isinstance(url := links.get("next"), str):
+        if (url := link(links.get("next"))) is not None:
             # A tenant may know itself by another name. Where the link leads does not
             # matter: only its cursor is used, at the address that was typed in.
-            for name, values in parse_qs(urlsplit(url).query).items():
+            for name, values in parse_qs(url.query).items():
                 if name in {"cursor", "page"}:
                     return name, values[0]
         page, last = number(meta.get("current_page")), number(meta.get("last_page"))

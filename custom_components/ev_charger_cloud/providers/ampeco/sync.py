@@ -435,6 +435,8 @@ class ChargePointSync:
                 self._evses_of[station].remove(key)
                 self._by_status[status].discard(key)
                 self._timed.discard(key)
+        # All are taken out first: those that stay are sorted among each other.
+        for key in self.evses.changed:
             if evse := self.evses.items.get(key):
                 self._place(key, evse)
         self.evses.changed.clear()

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, override
-from urllib.parse import urlsplit
 
 from ...charging import (
     Command,
@@ -16,7 +15,7 @@ from ...charging import (
 )
 from ..base import Account, Candidate, Context, Poll, Provider, Selection
 from ..transport import redact
-from ..wire import oddities
+from ..wire import link, oddities
 from .client import PoderoClient
 from .commands import Commands
 from .devices import name_of, wh
@@ -137,7 +136,8 @@ class PoderoProvider(Provider):
     async def relink_url(self, device_id: str) -> str:
         """Have the cloud open a session in which the owner can log in to the maker."""
         address = (await self._client.auth_session(device_id)).authentication_url
-        if not address or urlsplit(address).scheme not in ("https", "http"):
+        known = link(address)
+        if not address or not known or known.scheme not in ("https", "http"):
             raise UnusableAnswerError("no address to link at", reason="no_address")
         return address
 
