@@ -133,6 +133,11 @@ class CommandQueue:
             self._coordinator.name_of(self._device(command.device_id)),
         )
 
+    @property
+    def pending_device_ids(self) -> set[str]:
+        """Return of which devices something pending is shown."""
+        return {device_id for device_id, _ in self._pending}
+
     def observe(self, device: Device, observed_at: float) -> None:
         """Drop pending values that an observation made after sending confirms."""
         for control, state in device.controls.items():

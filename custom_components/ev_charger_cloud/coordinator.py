@@ -173,9 +173,11 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._offer_listeners: list[OfferListener] = []
         # How many entities were handed to Home Assistant, taken or not.
         self.entities_made = 0
-        # When (monotonic) devices were seen, and when they were last read alone.
+        # When (monotonic) devices were last seen to change or read alone, and when all
+        # were seen but those that the last poll lacked.
         self._observed_at: dict[str, float] = {}
-        self._read_at: dict[str, float] = {}
+        self._polled_at = _NEVER
+        self._lacking: set[str] = set()
         self._absences = Absences(_monotonic)
         # Whether the registry has devices that this run has not seen.
         self._strangers = True
@@ -317,27 +319,43 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         """
         async with self._applying:
             known: Fleet = self.data or {}
-            fleet = {} if complete else dict(known)
+            fleet = dict(seen if complete else known)
             changed = []
-            async for part in self.loop_share.parts(seen.values(), _SEVERAL):
+            new = 0
+            # What a poll did not change is the same object: it costs nothing more.
+            looked_at = [
+                device
+                for device_id, device in seen.items()
+                if not complete or known.get(device_id) is not device
+            ]
+            async for part in self.loop_share.parts(looked_at, _SEVERAL):
                 for device in part:
                     old = known.get(device.id)
-                    if old is None and not complete:
-                        continue
+                    if old is None:
+                        if not complete:
+                            continue
+                        new += 1
                     # No answer is older than the poll or read that brought it.
                     observed_at = max(device.observed_at, sent_at)
-                    if old is not None and observed_at < self._observed_at[device.id]:
+                    if old is not None and observed_at < self.observed_at(device.id):
                         fleet[device.id] = old
                         continue
                     self._observed_at[device.id] = observed_at
                     fleet[device.id] = device
                     if old is not device and old != device:
                         changed.append(device)
-                    if not complete:
-                        self._read_at[device.id] = sent_at
-                    self.commands.observe(device, self.observed_at(device.id))
-            gone = self._surely_gone(known, fleet)
-            for device_id in known.keys() - fleet.keys() - gone:
+            gone: set[str] = set()
+            if complete:
+                lacking: set[str] = set()
+                if len(known) + new > len(fleet):
+                    lacking = known.keys() - fleet.keys()
+                gone = self._surely_gone(known, lacking)
+                self._polled_at = sent_at
+                self._lacking = lacking - gone
+            for device_id in self.commands.pending_device_ids.intersection(seen):
+                if device_id in fleet:
+                    self.commands.observe(fleet[device_id], self.observed_at(device_id))
+            for device_id in self._lacking if complete else ():
                 old = known[device_id]
                 fleet[device_id] = old if old.stale else replace(old, stale=True)
                 if not old.stale:
@@ -368,24 +386,28 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                     await listener(offering, gone)
                 self.count_entities()
             self._updated_device_ids = {device.id for device in changed} | gone
-            self._sampled_device_ids = self._charging_device_ids.intersection(seen)
+            self._sampled_device_ids = [
+                device_id
+                for device_id in self._charging_device_ids
+                if device_id in seen
+            ]
 
-    def _surely_gone(self, known: Fleet, fleet: Fleet) -> set[str]:
-        """Return which devices a poll has lacked for the last time.
+    def _surely_gone(self, known: Fleet, lacking: set[str]) -> set[str]:
+        """Return which of the devices that a poll lacks it has lacked for the last time.
 
         Which chargers are gone is the provider's to judge. What chargers merely tell
         of, like connectors and tariffs, may be lacking in one odd answer.
         """
-        for device_id in fleet:
+        for device_id in self._lacking - lacking:
             self._absences.seen(device_id)
         chargers = {
             device_id
-            for device_id in known.keys() - fleet.keys()
+            for device_id in lacking
             if known[device_id].kind is DeviceKind.CHARGER
         }
         return chargers | {
             device_id
-            for device_id in known.keys() - fleet.keys() - chargers
+            for device_id in lacking - chargers
             if known[device_id].parent in chargers or self._absences.missed(device_id)
         }
 
@@ -410,7 +432,6 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     def _forget(self, device_id: str) -> None:
         """Drop what is remembered of a device that is gone; it may return."""
         self._observed_at.pop(device_id, None)
-        self._read_at.pop(device_id, None)
         self._before_stale.pop(device_id, None)
         self._absences.seen(device_id)
         self._charging_device_ids.discard(device_id)
@@ -418,10 +439,10 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
 
     def observed_at(self, device_id: str) -> float:
         """Return when (monotonic) the last request that saw a device was sent."""
-        return max(
-            self._observed_at.get(device_id, _NEVER),
-            self._read_at.get(device_id, _NEVER),
-        )
+        observed_at = self._observed_at.get(device_id, _NEVER)
+        if device_id in self._lacking:
+            return observed_at
+        return max(observed_at, self._polled_at)
 
     async def apply_callback(self, received: Received, received_at: float) -> None:
         """Apply what a callback said; it was true when it came, at `received_at`."""

@@ -161,6 +161,35 @@ class TestPolls:
         assert after.last_reported > before
         assert after.last_updated < after.last_reported
 
+    async def test_unchanged_devices_are_not_looked_at(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """They are the same objects; that they were seen again is known all the same."""
+        coordinator = (await set_up()).runtime_data
+        looked_at = []
+
+        def compare(one: Device, other: object) -> bool:
+            looked_at.append(one.id)
+            return one is other
+
+        fleet = dict(coordinator.data)
+
+        async def poll(self: FakeProvider) -> Poll:
+            return Poll(fleet=fleet, interval=timedelta(seconds=60))
+
+        seen_at = coordinator.observed_at("c1")
+        with patch.object(Device, "__eq__", compare), patch.object(fake, "poll", poll):
+            await tick(home, freezer, 61)
+            assert looked_at == []
+            fleet["c2"] = replace(fleet["c2"], model="Other")
+            await tick(home, freezer, 61)
+            assert set(looked_at) == {"c2"}
+        assert coordinator.observed_at("c1") >= seen_at + 122
+
     async def test_only_what_is_sampled_is_woken_while_a_charging_one_is_unchanged(
         self,
         home: HomeAssistant,
