@@ -153,7 +153,7 @@ async def watched_wire() -> AsyncGenerator[Wire]:
 
     with (
         patch.object(ClientSession, "_request", request),
-        patch.object(AsyncLimiter, "has_capacity", return_value=True),
+        patch.object(AsyncLimiter, "has_capacity", lambda limiter, amount=1: True),
     ):
         try:
             yield wire
