@@ -5,9 +5,10 @@ connector remembers since when its present power flows, and every change (a limi
 a plug, a full battery) first books the energy until then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,31 @@ class Session:
     stopped_at: datetime | None = None
     meter_stop_wh: float | None = None
     reason: str | None = None
+    booked: list[tuple[datetime, float]] = field(default_factory=list, repr=False)
+    """When power changed, and what the meter showed then."""
+
+    def meter_at(self, when: datetime) -> float:
+        """Return what the meter showed at a time, which is that of the session."""
+        stop = self.meter_stop_wh
+        points = [
+            (self.started_at, self.meter_start_wh),
+            *self.booked,
+            (
+                self.stopped_at or self.connector.world.now,
+                self.connector.meter_wh if stop is None else stop,
+            ),
+        ]
+        for (since, before), (until, after) in pairwise(points):
+            if when <= since:
+                return before
+            if when < until:
+                return before + (after - before) * ((when - since) / (until - since))
+        return points[-1][1]
+
+    def register_at(self, when: datetime) -> float:
+        """Return the register at a time: it begins at zero when a meter is new."""
+        replaced = [wh for at, wh in self.connector.replaced if at <= when]
+        return self.meter_at(when) - (replaced[-1] if replaced else 0.0)
 
     @property
     def running(self) -> bool:
@@ -73,6 +99,7 @@ class Connector:
         self.car: Car | None = None
         self.session: Session | None = None
         self.sessions: list[Session] = []
+        self.replaced: list[tuple[datetime, float]] = []
         self.fault: str | None = None
         self.operative = True
         self.reserved_for: str | None = None
@@ -186,6 +213,11 @@ class Connector:
     def meter_wh(self) -> float:
         """Return the lifetime energy."""
         return self._meter_wh + self.pending_wh
+
+    @property
+    def register_wh(self) -> float:
+        """Return what the meter shows that is in place now."""
+        return self.meter_wh - (self.replaced[-1][1] if self.replaced else 0.0)
 
     @property
     def pending_wh(self) -> float:
@@ -341,8 +373,12 @@ class Connector:
         energy_wh: float,
         id_token: str | None = None,
         reason: str = "EVDisconnected",
+        steps: Sequence[tuple[datetime, float]] = (),
     ) -> Session:
-        """Add a finished session to the past; oldest first, before any live one."""
+        """Add a finished session to the past; oldest first, before any live one.
+
+        Energy flowed evenly, but for the `steps`: what there was until a time.
+        """
         self.settle()
         start = self.meter_wh
         self._meter_wh += energy_wh
@@ -355,9 +391,15 @@ class Connector:
             stopped_at,
             start + energy_wh,
             reason,
+            [(at, start + wh) for at, wh in steps],
         )
         self.sessions.append(session)
         return session
+
+    def replace_meter(self, at: datetime | None = None) -> None:
+        """Put a new meter in, which begins at zero."""
+        self.settle()
+        self.replaced.append((at or self.world.now, self.meter_wh))
 
     # How it works
 
@@ -485,6 +527,8 @@ class Connector:
         self._meter_wh += energy
         if self.car and energy:
             self.car.charge(energy)
+        if self.session:
+            self.session.booked.append((self.world.now, self._meter_wh))
 
     def _forget_authorization(self) -> None:
         if self._authorization:

@@ -9,6 +9,7 @@ from homeassistant.helpers.typing import ConfigType
 from .const import CONF_PROVIDER, DOMAIN, PLATFORMS
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
 from .issues import async_update_entities_issue, async_update_issues
+from .ledger import Ledger
 from .lovelace_resource import (
     async_add_resource,
     async_remove_resource,
@@ -34,7 +35,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> b
     await async_add_resource(hass)
     await async_import_provider(hass, entry.data[CONF_PROVIDER])
     store = await AccountStore.load(hass, entry)
-    coordinator = ChargingCoordinator(hass, entry, store)
+    ledger = await Ledger.load(hass, entry)
+    coordinator = ChargingCoordinator(hass, entry, store, ledger)
     coordinator.push.async_register()
     try:
         await coordinator.async_config_entry_first_refresh()
@@ -52,6 +54,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> b
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, close))
     coordinator.push.async_start()
+    coordinator.history.async_start()
     return True
 
 
@@ -68,6 +71,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
     store = await AccountStore.load(hass, entry)
     await async_end_push(hass, entry, store)
     await store.remove()
+    await (await Ledger.load(hass, entry)).remove()
     async_update_issues(hass, entry, ())
     async_update_entities_issue(hass, entry, 0)
     if not hass.config_entries.async_entries(DOMAIN):

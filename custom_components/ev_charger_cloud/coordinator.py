@@ -63,12 +63,14 @@ from .error_translation import (
     uncertain,
 )
 from .issues import async_update_entities_issue, async_update_issues
+from .ledger import Ledger
 from .loop_share import LoopShare
 from .providers import PROVIDERS
 from .providers.base import Context, Received, Selection
 from .providers.records import Absences
 from .providers.transport import command_lane
 from .push import PushReceiver
+from .session_history import SessionHistory
 from .store import AccountStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -132,6 +134,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         hass: HomeAssistant,
         entry: ChargerConfigEntry,
         store: AccountStore,
+        ledger: Ledger,
     ) -> None:
         """Prepare the provider of an entry."""
         super().__init__(
@@ -189,6 +192,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._event_listeners: dict[str, list[Callable[[Event], None]]] = {}
         self._unloaded = False
         self.commands = CommandQueue(hass, self)
+        self.history = SessionHistory(hass, entry, self, ledger)
         self.push = PushReceiver(hass, entry, self)
 
     async def async_close(self) -> None:
@@ -201,6 +205,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         for _, task in self._reads.values():
             task.cancel()
         await self.provider.close()
+        await self.history.close()
         await self.store.flush()
 
     # The life of a poll.
@@ -356,6 +361,12 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 if device_id in fleet:
                     self.commands.observe(fleet[device_id], self.observed_at(device_id))
             for device_id in self._lacking if complete else ():
+                if not complete:
+                    self._read_at[device.id] = sent_at
+                self.commands.observe(device, self.observed_at(device.id))
+                self.history.observe(device)
+            gone = self._surely_gone(known, fleet)
+            for device_id in known.keys() - fleet.keys() - gone:
                 old = known[device_id]
                 fleet[device_id] = old if old.stale else replace(old, stale=True)
                 if not old.stale:
@@ -469,6 +480,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     def report_events(self, events: Iterable[Event]) -> None:
         """Tell Home Assistant what happened, each thing once."""
         for event in self._event_log.fresh(events):
+            self.history.happened(event)
             entry = self.devices.entry_of(event.device_id)
             self.hass.bus.async_fire(
                 EVENT_CHARGING,

@@ -36,6 +36,16 @@ from .commands import (
 )
 from .controls import Control, ControlState, ControlValue
 from .device import Device, DeviceKind, Fleet, Name, Notice, NoticeKind
+from .energy_hours import (
+    EnergyCurve,
+    EnergyHour,
+    EnergyHours,
+    EnergyInterval,
+    EnergyPoint,
+    HourSource,
+    ObservedEnergy,
+    energy_hours,
+)
 from .errors import (
     AuthenticationError,
     ChargingError,
@@ -112,6 +122,11 @@ __all__ = [
     "ControlValue",
     "Device",
     "DeviceKind",
+    "EnergyCurve",
+    "EnergyHour",
+    "EnergyHours",
+    "EnergyInterval",
+    "EnergyPoint",
     "ErrorCode",
     "Event",
     "EventKind",
@@ -119,6 +134,7 @@ __all__ = [
     "Fleet",
     "HardReset",
     "Health",
+    "HourSource",
     "LimitCheck",
     "Money",
     "Name",
@@ -126,6 +142,7 @@ __all__ = [
     "NotSupportedError",
     "Notice",
     "NoticeKind",
+    "ObservedEnergy",
     "Obstacle",
     "Outcome",
     "Pause",
@@ -170,6 +187,7 @@ __all__ = [
     "UnusableAnswerError",
     "Value",
     "Verb",
+    "energy_hours",
     "events_between",
     "limit_check",
     "stalled",

@@ -304,7 +304,9 @@ def segments_of(points: Sequence[EnergyPoint]) -> Iterator[list[EnergyPoint]]:
         if not following or _follows(segment[-1], following[0]):
             continue
         yield segment
-        segment = [point]
+        # A new meter begins at zero.
+        zero = EnergyPoint(at=segment[-1].at, energy=0.0)
+        segment = [zero, point] if _follows(zero, point) else [point]
     if segment:
         yield segment
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 
+from .energy_hours import EnergyInterval
 from .readings import Money, PaymentStatus, ReservationStatus, SessionStatus, StopReason
 
 
@@ -13,7 +14,8 @@ class Session:
 
     `connector` is the number that people read on the charger, `meter_start` and
     `meter_stop` are the meter's register, `user_id` the cloud's own id of a driver and
-    `key` what the session was given at its start from here.
+    `key` what the session was given at its start from here. `hours` are what the cloud
+    itself says of each hour, where it does.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Session:
     meter_stop: float | None = None
     payment_status: PaymentStatus | None = None
     key: str | None = None
+    hours: tuple[EnergyInterval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum, unique
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import ClientSession
 
@@ -15,6 +15,7 @@ from ..charging import (
     ChargingProfile,
     Command,
     CommandResult,
+    EnergyCurve,
     Event,
     Fleet,
     Name,
@@ -199,8 +200,10 @@ class Provider(ABC):
 
     Every method may raise a ChargingError, and nothing else. `start` is called before
     the first poll and `close` when the account is unloaded: a task that a provider
-    runs ends there.
+    runs ends there. `keeps_sessions` says that `sessions` lists all there were.
     """
+
+    keeps_sessions: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:
         """Keep the context; no request is made before a method is called."""
@@ -275,6 +278,13 @@ class Provider(ABC):
         such session.
         """
         raise NotSupportedError
+
+    async def energy_curve(self, session: Session) -> EnergyCurve | None:
+        """Read what the meter showed during a finished session.
+
+        None where the cloud does not keep that, or has told `Session.hours`.
+        """
+        return None
 
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
         """Read back the charging profiles that the cloud knows of."""

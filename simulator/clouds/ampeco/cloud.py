@@ -26,6 +26,7 @@ from .present import (
     show_log,
     show_outlet,
     show_point,
+    show_points,
 )
 from .query import Filter, Invalid, after, before, equals, includes_of, paginate, select
 from .reach import Missing, Reach, read_body
@@ -58,6 +59,16 @@ async def _sent(request: web.Request) -> Any:
     with suppress(ValueError):
         return json.loads(await request.read())
     return None
+
+
+def _interval(request: web.Request) -> timedelta | None:
+    """Return the intervals that a request wants sessions divided into."""
+    if request.query.get("withClockAlignedEnergyConsumption") != "true":
+        return None
+    minutes = request.query.get("clockAlignedInterval", "15")
+    if minutes not in ("15", "30", "60"):
+        raise Invalid(clockAlignedInterval="The selected interval is invalid.")
+    return timedelta(minutes=int(minutes))
 
 
 class Ampeco(Cloud):
@@ -100,6 +111,9 @@ class Ampeco(Cloud):
         "users_version": "both",
         # How sessions tell their power: "both" ways, or "power" or "powerKw" alone.
         "session_power": "both",
+        # Whether sessions tell what they drew by intervals of the clock, and in points.
+        "clock_aligned": True,
+        "consumption_stats": True,
         # How callbacks are signed ("hex", "base64", "prefix" or "bad"), how late (s),
         # whether doubled, whether they get lost, when (s) they are tried again, and
         # whether the tenant knows the older names of kinds alone.
@@ -383,6 +397,12 @@ class Ampeco(Cloud):
         )
         yield "GET", f"{RESOURCES}/sessions/v1.0", "sessions", self._charges
         yield "GET", f"{RESOURCES}/sessions/v1.0/{{charge}}", "sessions", self._charge
+        yield (
+            "GET",
+            f"{RESOURCES}/sessions/v1.0/{{charge}}/consumption-stats",
+            "sessions",
+            self._points_of_charge,
+        )
         yield "GET", f"{RESOURCES}/reservations/v1.0", "reservations", self._bookings
         yield (
             "GET",
@@ -650,13 +670,22 @@ class Ampeco(Cloud):
             charges,
             filters,
             lambda c: c.id,
-            lambda c: show_charge(self.tenant, c),
+            lambda c: show_charge(self.tenant, c, _interval(request)),
             old=True,
         )
 
     async def _charge(self, request: web.Request, access: Access) -> web.Response:
         charge = self.reach.charge(request, access)
-        return self.json({"data": show_charge(self.tenant, charge)})
+        shown = show_charge(self.tenant, charge, _interval(request))
+        return self.json({"data": shown})
+
+    async def _points_of_charge(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        charge = self.reach.charge(request, access)
+        if not self.quirks["consumption_stats"]:
+            raise Missing
+        return self.json({"data": show_points(self.tenant, charge)})
 
     async def _bookings(self, request: web.Request, access: Access) -> web.Response:
         bookings = (

@@ -137,6 +137,8 @@ class Charge:
     reason: str | None = None
     external: str | None = None
     physical: Session | None = None
+    net: float | None = None
+    """What it costs without tax, when somebody has set another price."""
     frozen: dict[str, Any] | None = None
     """The meter when it was last heard of, once it cannot be heard any more."""
 

@@ -1,6 +1,6 @@
 """How the tenant's records look from outside."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from .model import VENDOR_CODES, Booking, Charge, Circuit, Outlet, Point
@@ -127,11 +127,15 @@ def show_outlet(tenant: Tenant, outlet: Outlet, include: set[str]) -> dict[str, 
     return _odd(tenant, shown | outlet.changes, "hardwareStatus")
 
 
-def show_charge(tenant: Tenant, charge: Charge) -> dict[str, Any]:
-    """Return a session; what it has drawn is in Wh."""
+def show_charge(
+    tenant: Tenant, charge: Charge, interval: timedelta | None = None
+) -> dict[str, Any]:
+    """Return a session; what it has drawn is in Wh, also by intervals of the clock."""
     meter = charge.meter()
     energy = round(meter["energy"])
     net = round(energy / 1000 * PRICE_PER_KWH, 2)
+    if charge.net is not None:
+        net = charge.net
     gross = round(net * (1 + TAX / 100), 2)
     soc = meter["soc"] if tenant.quirks["state_of_charge"] else None
     active = charge.status == "active"
@@ -180,12 +184,69 @@ def show_charge(tenant: Tenant, charge: Charge) -> dict[str, Any]:
         "paymentType": "balance" if charge.user else None,
     }
     shown |= {key: value for key, value in optional.items() if value is not None}
+    if interval is not None and tenant.quirks["clock_aligned"]:
+        shown["clockAlignedEnergyConsumption"] = _clock_aligned(charge, interval, net)
     match tenant.quirks["session_power"]:
         case "power":
             del shown["powerKw"]
         case "powerKw":
             del shown["power"]
     return _odd(tenant, shown, "status")
+
+
+def _clock_aligned(
+    charge: Charge, interval: timedelta, net: float
+) -> list[dict[str, Any]]:
+    """Return what was drawn in each interval; the first begins with the session."""
+    physical = charge.physical
+    if physical is None:
+        return []
+    stop = physical.stopped_at or charge.outlet.connector.world.now
+    shown = []
+    begin, before = physical.started_at, 0
+    while begin < stop:
+        passed = (begin - begin.replace(minute=0, second=0, microsecond=0)) // interval
+        hour = begin.replace(minute=0, second=0, microsecond=0)
+        end = min(hour + (passed + 1) * interval, stop)
+        drawn = round(physical.meter_at(end) - physical.meter_start_wh)
+        energy = drawn - before
+        cost = net * energy / max(physical.energy_wh, 1)
+        shown.append(
+            {
+                "start": iso(begin),
+                "end": iso(end),
+                "energyConsumed": energy,
+                "energyConsumption": {"total": energy, "grid": energy},
+                "totalCost": {
+                    "withTax": round(cost * (1 + TAX / 100), 4),
+                    "withoutTax": round(cost, 4),
+                },
+            }
+        )
+        begin, before = end, drawn
+    return shown
+
+
+def show_points(tenant: Tenant, charge: Charge) -> list[dict[str, Any]]:
+    """Return the energy of a session so far at several times, at most 300."""
+    physical = charge.physical
+    if physical is None:
+        return []
+    span = (physical.stopped_at or tenant.world.now) - physical.started_at
+    count = min(int(span.total_seconds() // 60), 300)
+    shown = []
+    for number in range(1, count + 1):
+        at = physical.started_at + span * number / (count + 1)
+        energy = physical.meter_at(at) - physical.meter_start_wh
+        shown.append(
+            {
+                "timestamp": iso(at),
+                # Not every station tells every time.
+                "energy": None if number % 50 == 49 else round(energy),
+                "power": round(energy / max(number, 1)),
+            }
+        )
+    return shown
 
 
 def show_booking(booking: Booking) -> dict[str, Any]:

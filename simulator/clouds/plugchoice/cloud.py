@@ -61,6 +61,7 @@ class Plugchoice(Cloud):
             "Current.Import",
             "Voltage",
         ],
+        "bad_reading": None,  # which reading of the history is nonsense
         "kilo": False,  # kWh and kW instead of Wh and W
         "phase_to_neutral": False,  # voltages of L1-N instead of L1
         "bare_register": False,  # the register without what OCPP has defaults for
@@ -502,7 +503,7 @@ class Plugchoice(Cloud):
 
     async def _meter_history(self, request: web.Request) -> web.Response:
         charger, page = self._find(request), int(request.query.get("page", "1"))
-        items = meter_history(charger, request.query, self.world.now)
+        items = meter_history(charger, request.query, self.world.now, self.quirks)
         last = max(ceil(len(items) / _PAGE), 1)
         path = self.base_url + self.path(request)
         links = {

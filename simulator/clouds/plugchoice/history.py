@@ -20,12 +20,12 @@ _log_ids = count(880_001)
 
 
 def meter_history(
-    charger: Charger, query: Mapping[str, str], now: datetime
+    charger: Charger,
+    query: Mapping[str, str],
+    now: datetime,
+    quirks: Mapping[str, Any],
 ) -> list[Json]:
-    """Return the register of a charger between two times, every fifteen minutes.
-
-    Between the ends of a session it rises evenly.
-    """
+    """Return the register of a charger between two times, every fifteen minutes."""
     begin = _time(query, "date_from", required=True)
     end = _time(query, "date_to", required=True)
     limit = validate(dict(query), limit=("number", False, 10_000))["limit"]
@@ -33,7 +33,7 @@ def meter_history(
         item
         for connector in charger.station.connectors
         for session in connector.sessions
-        for item in _values(charger, connector, session, now)
+        for item in _values(charger, connector, session, now, quirks)
         if begin <= item["timestamp"] <= end
         and all(query.get(key) in (None, item[key]) for key in _FILTERS)
     ]
@@ -57,26 +57,32 @@ def _time(query: Mapping[str, str], name: str, *, required: bool = False) -> str
 
 
 def _values(
-    charger: Charger, connector: Connector, session: Session, now: datetime
+    charger: Charger,
+    connector: Connector,
+    session: Session,
+    now: datetime,
+    quirks: Mapping[str, Any],
 ) -> Iterator[Json]:
     """Yield the register during one session."""
     stop = session.stopped_at or now
-    span = max((stop - session.started_at).total_seconds(), 1.0)
     at, context = session.started_at, "Transaction.Begin"
-    while True:
-        share = min((at - session.started_at).total_seconds() / span, 1.0)
+    kilo = quirks["kilo"]
+    for number in count():
+        register = session.register_at(at)
+        if number == quirks["bad_reading"]:
+            register *= 1000
         yield {
             "id": None,
             "charger_id": charger.id,
             "connector_id": connector.number,
             "transaction_id": session.id,
             "timestamp": stamp(at),
-            "value": f"{session.meter_start_wh + share * session.energy_wh:.0f}",
+            "value": f"{register / 1000:.3f}" if kilo else f"{register:.0f}",
             "context": context,
             "measurand": _REGISTER,
             "phase": None,
             "location": "Outlet",
-            "unit": "Wh",
+            "unit": "kWh" if kilo else "Wh",
             "charger_connector_id": charger.connector_ids[connector.number],
             "charger_transaction_id": session.id,
             "format": "Raw",

@@ -36,7 +36,9 @@ class Samples:
         """Take the closing sample, which still shows the current that flowed."""
         last, now = self._last.get(connector), connector.world.now
         if last and connector.station.online:
-            self._last[connector] = replace(last, at=now, meter_wh=connector.meter_wh)
+            self._last[connector] = replace(
+                last, at=now, meter_wh=connector.register_wh
+            )
 
     def latest(self, connector: Connector) -> Sample | None:
         """Return the last sample that reached the cloud."""
@@ -71,7 +73,7 @@ class Samples:
             currents=connector.currents,
             power_w=connector.power_w,
             offered=connector.limit,
-            meter_wh=connector.meter_wh,
+            meter_wh=connector.register_wh,
             soc=connector.car.soc if connector.car else None,
         )
 

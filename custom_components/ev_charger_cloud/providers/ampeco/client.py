@@ -29,6 +29,12 @@ PAGE = 100
 MOST = 1000
 """How many pages a list may have; more can only be a cloud that goes in circles."""
 
+# What asks for the energy of sessions by the hours of the clock.
+_HOURS = (
+    ("withClockAlignedEnergyConsumption", "true"),
+    ("clockAlignedInterval", "60"),
+)
+
 # How long (s) a list waits in its middle: when nobody says, and at most.
 _PAUSE = 30.0
 _LONGEST_PAUSE = 120.0
@@ -110,13 +116,25 @@ class Client:
         """GET evses/v2.1: all, or those that pass the filters."""
         return self._pages(EVSES, filters, _EVSE_PARTS)
 
-    def sessions(self, filters: Filters, most: int = MOST) -> AsyncIterator[Page]:
-        """GET sessions/v1.0, at most so many pages; energy in Wh, power in kW."""
-        return self._pages("sessions/v1.0", filters, most=most)
+    def sessions(
+        self, filters: Filters, most: int = MOST, *, hours: bool = False
+    ) -> AsyncIterator[Page]:
+        """GET sessions/v1.0, at most so many pages; energy in Wh, power in kW.
 
-    async def session(self, session: str) -> Any:
+        With `hours` each tells what it drew in each hour, on tenants that know.
+        """
+        return self._pages(
+            "sessions/v1.0", filters, most=most, others=_HOURS if hours else ()
+        )
+
+    async def session(self, session: str, *, hours: bool = False) -> Any:
         """GET sessions/v1.0/{session}."""
-        return await self._object(f"sessions/v1.0/{segment(session)}")
+        place = f"sessions/v1.0/{segment(session)}"
+        return _unwrap(await self._get(place, _HOURS if hours else ()))
+
+    async def consumption(self, session: str) -> Any:
+        """GET …/consumption-stats: energy (Wh) of a session so far, at most 300."""
+        return await self._object(f"sessions/v1.0/{segment(session)}/consumption-stats")
 
     def locations(self) -> AsyncIterator[Page]:
         """GET locations/v2.0."""
@@ -306,9 +324,10 @@ class Client:
         *,
         per_page: int = PAGE,
         most: int = MOST,
+        others: Sequence[tuple[str, str]] = (),
     ) -> AsyncIterator[Page]:
         """Yield a list page by page: by cursors, or numbers on older tenants."""
-        query = _query(filters or {}, include, per_page)
+        query = [*_query(filters or {}, include, per_page), *others]
         place = self._first_place
         seen = set[tuple[str, str]]()
         while len(seen) < most:

@@ -1,10 +1,10 @@
 """AMPECO: an operator's charge points, translated into the vocabulary of charging."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, override
+from typing import Any, ClassVar, override
 from urllib.parse import urlsplit
 
 from ...charging import (
@@ -14,7 +14,11 @@ from ...charging import (
     Command,
     CommandResult,
     Device,
+    EnergyCurve,
+    EnergyInterval,
+    EnergyPoint,
     Fleet,
+    HourSource,
     Name,
     NotFoundError,
     Notice,
@@ -64,7 +68,7 @@ from .state import (
 )
 from .subscription import NotificationSubscription
 from .sync import ChargePointSync
-from .wire import ChargePoint, ChargingSession, Location
+from .wire import ChargePoint, ChargingSession, ConsumptionPoint, Location
 
 _BUSY = timedelta(seconds=30)
 _IDLE = timedelta(seconds=60)
@@ -114,6 +118,8 @@ _SECRETS = frozenset(
 
 class AmpecoProvider(Provider):
     """One tenant, as one API token sees it."""
+
+    keeps_sessions: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         """Prepare the tenant; no request is made yet."""
@@ -325,7 +331,8 @@ class AmpecoProvider(Provider):
                 "startedAfter": timestamp(since),
                 "startedBefore": timestamp(until),
             }
-            async for page in self._client.sessions(filters | place):
+            pages = self._client.sessions(filters | place, hours=True)
+            async for page in pages:
                 for item in ChargingSession.decode_all(page):
                     if item.id:
                         found[item.id] = self._session(item, device_id)
@@ -340,12 +347,32 @@ class AmpecoProvider(Provider):
         """Read one session of a charge point, or of one of its EVSEs."""
         station, evse = self._sync.find(device_id)
         try:
-            item = ChargingSession.decode(await self._client.session(session_id))
+            answer = await self._client.session(session_id, hours=True)
+            item = ChargingSession.decode(answer)
         except NotFoundError as err:
             raise NotFoundError(err.message, reason=Refusal.UNKNOWN_SESSION) from err
         if item.charge_point_id != station or (evse and item.evse_id != evse):
             raise NotFoundError(reason=Refusal.UNKNOWN_SESSION)
         return self._session(item, device_id)
+
+    @override
+    async def energy_curve(self, session: Session) -> EnergyCurve | None:
+        """Read the curve of a session whose hours the tenant did not tell."""
+        if session.hours:
+            return None
+        try:
+            answer = await self._client.consumption(session.id)
+        except NotFoundError:
+            return None
+        points = ConsumptionPoint.decode_all(answer)
+        return EnergyCurve(
+            source=HourSource.POINTS,
+            points=[
+                EnergyPoint(at=each.timestamp, energy=each.energy)
+                for each in points
+                if each.timestamp and each.energy is not None
+            ],
+        )
 
     @override
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
@@ -424,6 +451,7 @@ class AmpecoProvider(Provider):
                 PAYMENT_STATUS, session.payment_status, of="AMPECO payment status"
             ),
             key=session.external_session_id,
+            hours=tuple(_hours(session)),
         )
 
     # Devices
@@ -535,3 +563,22 @@ DESCRIPTION = ProviderDescription(
     portal="https://developers.ampeco.com",
     normalise=normalise,
 )
+
+
+def _hours(session: ChargingSession) -> Iterator[EnergyInterval]:
+    """Yield what a session drew in each hour, unless something is missing in one."""
+    told = session.clock_aligned_energy_consumption
+    for each in told:
+        drawn = each.energy_consumption
+        energy = drawn.total if drawn and drawn.total is not None else None
+        if energy is None:
+            energy = each.energy_consumed
+        if each.start is None or each.end is None or energy is None:
+            return
+        cost = each.total_cost
+        yield EnergyInterval(
+            start=each.start,
+            end=each.end,
+            energy=energy,
+            cost=cost.with_tax if cost else None,
+        )

@@ -166,6 +166,32 @@ class SessionPower(CamelCaseWire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalConsumption(CamelCaseWire):
+    """What was drawn (Wh) in an interval, from all sources of energy."""
+
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockAlignedConsumption(CamelCaseWire):
+    """What a session drew in an interval of the clock; `energy_consumed` is older."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    energy_consumption: IntervalConsumption | None = part(IntervalConsumption)
+    energy_consumed: float | None = None
+    total_cost: TotalAmount | None = part(TotalAmount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumptionPoint(CamelCaseWire):
+    """The energy (Wh) of a session so far."""
+
+    timestamp: datetime | None = None
+    energy: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingSession(CamelCaseWire):
     """A session; `energy` is in Wh, the deprecated `power_kw` in kW."""
 
@@ -188,6 +214,9 @@ class ChargingSession(CamelCaseWire):
     id_tag: str | None = None
     external_session_id: str | None = None
     last_updated_at: datetime | None = None
+    clock_aligned_energy_consumption: tuple[ClockAlignedConsumption, ...] = parts(
+        ClockAlignedConsumption
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Reference: developer.plugchoice.com/api-reference.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any, override
 from urllib.parse import parse_qsl
@@ -25,6 +25,7 @@ from .wire import (
     Charger,
     CompositeSchedule,
     LatestMeterValue,
+    MeterReading,
     PlugCharge,
     PowerUsage,
     SitePayload,
@@ -37,6 +38,9 @@ _ACTION_TIMEOUT = 35.0
 _MAX_PAGES = 200
 _MAX_TRANSACTIONS = 10_000
 _SINCE = "filter[started_from]"
+_UNTIL = "filter[stopped_until]"
+_TIMES = (_SINCE, _UNTIL, "date_from", "date_to")
+_TIME = "%Y-%m-%d %H:%M:%S"  # in UTC
 
 
 class PlugchoiceTransport(Transport):
@@ -127,19 +131,39 @@ class PlugchoiceClient:
             LatestMeterValue, "latest-metervalue", charger, connector
         )
 
+    async def meter_values(
+        self, charger: str, start: datetime, end: datetime
+    ) -> Sequence[MeterReading]:
+        """`GET /chargers/{charger}/metervalues`: the register between two times."""
+        params = {
+            "date_from": start.astimezone(UTC).strftime(_TIME),
+            "date_to": end.astimezone(UTC).strftime(_TIME),
+            "measurand": "Energy.Active.Import.Register",
+            "order_by": "asc",
+        }
+        endpoint = "/chargers/{charger}/metervalues"
+        return (await self._all(MeterReading, endpoint, params, charger=charger))[0]
+
     async def transactions(
-        self, charger: str, *, status: str | None = None, since: date | None = None
+        self,
+        charger: str,
+        *,
+        status: str | None = None,
+        since: date | None = None,
+        until: date | None = None,
     ) -> Sequence[Transaction]:
         """`GET /chargers/{charger}/transactions`: sessions in no promised order.
 
         `status` is `active` or `finished`, `since` the day they began at the
-        earliest.
+        earliest, `until` the day they stopped at the latest.
         """
         params = {"limit": str(_MAX_TRANSACTIONS)}
         if status:
             params["filter[status]"] = status
         if since:
             params[_SINCE] = since.isoformat()
+        if until:
+            params[_UNTIL] = until.isoformat()
         endpoint = "/chargers/{charger}/transactions"
         return (await self._all(Transaction, endpoint, params, charger=charger))[0]
 
@@ -258,8 +282,8 @@ class PlugchoiceClient:
         """Send a GET request, and return the answer and what it was asked for."""
         path = endpoint.format(**{k: segment(str(v)) for k, v in where.items()})
         body = await self._transport.get(path, params=params or None)
-        # Not the day, or there would be one more answer every day.
-        query = [v for k, v in (params or {}).items() if k != _SINCE]
+        # Not the times, or there would be one more answer every day.
+        query = [v for k, v in (params or {}).items() if k not in _TIMES]
         asked = "&".join(map(str, [*where.values(), *query]))
         self.answers.setdefault(endpoint, {})[asked] = body
         return body, asked

@@ -1,12 +1,12 @@
 """What Plugchoice's two kinds of samples mean in the vocabulary, and for how long."""
 
-from collections.abc import Iterable, Set as AbstractSet
+from collections.abc import Iterable, Iterator, Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ...charging import CURRENTS, VOLTAGES, Reading
 from ..wire import once
-from .wire import LatestMeterValue, PowerUsage, SampledValue, Transaction
+from .wire import LatestMeterValue, MeterReading, PowerUsage, SampledValue, Transaction
 
 # The cloud keeps answering with the last sample it got, hours after a session and
 # while a charger is offline. Chargers send one every 10 s to 15 minutes. A sample is
@@ -270,7 +270,29 @@ def _translate(samples: Iterable[SampledValue]) -> dict[Reading, float]:
     return values
 
 
-def _convert(sample: SampledValue, units: _Units) -> float | None:
+def register_of(
+    readings: Iterable[MeterReading], connector: str | None, *, alone: bool
+) -> Iterator[tuple[datetime, float]]:
+    """Yield when the register of a connector showed what (Wh).
+
+    A reading with a phase is a part of it. Of several places where is measured, the
+    outlet counts, which is OCPP's default.
+    """
+    places: dict[str, list[tuple[datetime, float]]] = {}
+    for each in readings:
+        number = each.connector_id
+        if each.measurand not in (None, _REGISTER) or each.phase is not None:
+            continue
+        if str(number) != connector and not (alone and number in (None, 0)):
+            continue
+        energy = _convert(each, _ENERGY)
+        if each.timestamp is not None and energy is not None:
+            place = places.setdefault(each.location or "Outlet", [])
+            place.append((each.timestamp, energy))
+    yield from places.get("Outlet") or next(iter(places.values()), ())
+
+
+def _convert(sample: SampledValue | MeterReading, units: _Units) -> float | None:
     """Convert a value by its unit; None when there is none or nobody knows it."""
     if sample.value is None:
         return None

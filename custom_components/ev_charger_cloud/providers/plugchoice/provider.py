@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final, override
+from typing import Any, ClassVar, Final, override
 
 from ...charging import (
     ChargingProfile,
     Command,
     CommandResult,
+    EnergyCurve,
+    EnergyPoint,
     Fleet,
+    HourSource,
     NotFoundError,
     Notice,
     NoticeKind,
@@ -20,6 +23,7 @@ from ..transport import Limits, redact
 from ..wire import oddities
 from .client import PlugchoiceClient, PlugchoiceTransport
 from .commands import Commands
+from .meter import register_of
 from .sessions import belongs, session_of
 from .state import ChargerState
 from .sync import REQUESTS_PER_SECOND, PlugchoiceSync
@@ -32,6 +36,8 @@ _IDLE = timedelta(seconds=30)
 _IN_SESSION = timedelta(seconds=15)
 _COMMANDED = timedelta(seconds=10)
 _COMMANDED_FOR = 60.0
+_LONGEST_SESSION = timedelta(days=31)
+_ROUNDING = timedelta(seconds=1)
 
 _PRIVATE: Final = frozenset(
     {
@@ -70,6 +76,8 @@ _PRIVATE: Final = frozenset(
 
 class PlugchoiceProvider(Provider):
     """One Plugchoice account."""
+
+    keeps_sessions: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         """Prepare the way to the cloud; nothing is sent yet."""
@@ -187,7 +195,9 @@ class PlugchoiceProvider(Provider):
         since = (start - timedelta(days=1)).date()
         sessions = [
             session
-            for session in await self._sessions(device_id, since)
+            for session in await self._sessions(
+                device_id, since, (end + _LONGEST_SESSION).date()
+            )
             if session.started_at and start <= session.started_at < end
         ]
         sessions.sort(key=lambda session: session.started_at or start, reverse=True)
@@ -202,17 +212,40 @@ class PlugchoiceProvider(Provider):
         raise NotFoundError("no such session", reason=Refusal.UNKNOWN_SESSION)
 
     async def _sessions(
-        self, device_id: str, since: date | None = None
+        self, device_id: str, since: date | None = None, until: date | None = None
     ) -> list[Session]:
         """Read the sessions of a charger or a connector, in no order."""
         station, number = self._find(device_id)
         return [
             session_of(item, each.device_id, each.payload)
-            for item in await self._client.transactions(station.uuid, since=since)
+            for item in await self._client.transactions(
+                station.uuid, since=since, until=until
+            )
             for each in station.connectors.values()
             if number in (None, each.number)
             and belongs(item, each.payload, alone=station.alone)
         ]
+
+    @override
+    async def energy_curve(self, session: Session) -> EnergyCurve | None:
+        """Read the register during a session, with what it was at the ends."""
+        start, end = session.started_at, session.ended_at
+        if start is None or end is None or end - start > _LONGEST_SESSION:
+            return None
+        station, _ = self._find(session.device_id)
+        readings = await self._client.meter_values(
+            station.uuid, start - _ROUNDING, end + _ROUNDING
+        )
+        ends = [(start, session.meter_start), (end, session.meter_stop)]
+        points = [
+            EnergyPoint(at=at, energy=energy)
+            for at, energy in [
+                *ends,
+                *register_of(readings, session.connector, alone=station.alone),
+            ]
+            if energy is not None
+        ]
+        return EnergyCurve(source=HourSource.REGISTER, points=points)
 
     @override
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:

@@ -133,6 +133,19 @@ class SampledValue(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeterReading(Wire):
+    """A meter value of the past; `connector_id` is an OCPP number."""
+
+    connector_id: int | None = None
+    timestamp: datetime | None = None
+    value: float | None = None
+    measurand: str | None = None
+    phase: str | None = None
+    location: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterValue(CamelCaseWire):
     """An OCPP MeterValue."""
 

@@ -1,0 +1,415 @@
+"""How sessions get into the ledger: from the cloud, or from what is seen here.
+
+A cloud that keeps sessions is asked for them when one has ended, once a day for what it
+corrected, and at first for all there ever were: month by month, the newest first, in the
+background and slowly. At the others a session is what was seen of plug and power.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+import logging
+from typing import TYPE_CHECKING, Any, Self
+
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
+
+from .charging import (
+    ChargingError,
+    Device,
+    DeviceKind,
+    EnergyCurve,
+    Event,
+    EventKind,
+    HourSource,
+    NotFoundError,
+    NotSupportedError,
+    ObservedEnergy,
+    PermissionDeniedError,
+    RateLimitedError,
+    Reading,
+    Session,
+    energy_hours,
+)
+from .ledger import KEPT, Ledger, SessionRecord, is_sound
+
+if TYPE_CHECKING:
+    from .coordinator import ChargerConfigEntry, ChargingCoordinator
+
+_LOGGER = logging.getLogger(__name__)
+
+# The share of a cloud's allowance that reading the past takes: ten requests a minute.
+# Polls and commands pass in between.
+PAUSE = 6.0  # s
+
+_WINDOW = timedelta(days=30)
+_MOST = 10_000
+# So many months without a session end the search for older ones.
+_EMPTY_WINDOWS = 13
+
+# A cloud may need a while to write a session up, and bills it later.
+_AFTER_A_SESSION = (30, 600)  # s
+_RECENT = timedelta(days=3)
+_DAILY = 86_400.0  # s
+_AFTER_A_FAILURE = 300.0  # s
+_AHEAD = timedelta(hours=1)
+_CORRECTED_WITHIN = timedelta(days=35)
+
+# How long a vehicle that tells no plug may pause within one session.
+_LONGEST_PAUSE = timedelta(minutes=15)
+
+# What no later attempt changes.
+_FINAL = (NotFoundError, NotSupportedError, PermissionDeniedError)
+
+# Sources that say the same whenever they are asked.
+_MEASURED = (HourSource.REGISTER, HourSource.CLOUD, HourSource.POINTS)
+
+
+@dataclass(slots=True, kw_only=True)
+class Observation:
+    """What is being seen at a device; `since` is the start of a session that runs."""
+
+    energy: ObservedEnergy = field(default_factory=ObservedEnergy)
+    since: datetime | None = None
+    charged_at: datetime | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as it is stored."""
+        return {
+            "hours": [
+                [hour.timestamp(), round(energy, 1), round(seconds)]
+                for hour, (energy, seconds) in self.energy.hours.items()
+            ],
+            "since": self.since and self.since.timestamp(),
+            "charged_at": self.charged_at and self.charged_at.timestamp(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return what was stored; what flowed meanwhile is not known."""
+
+        def moment(value: float | None) -> datetime | None:
+            return None if value is None else datetime.fromtimestamp(value, UTC)
+
+        return cls(
+            energy=ObservedEnergy(
+                hours={
+                    datetime.fromtimestamp(hour, UTC): (energy, seconds)
+                    for hour, energy, seconds in stored["hours"]
+                }
+            ),
+            since=moment(stored["since"]),
+            charged_at=moment(stored["charged_at"]),
+        )
+
+
+class SessionHistory:
+    """Fills the ledger of an account."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ChargerConfigEntry,
+        coordinator: ChargingCoordinator,
+        ledger: Ledger,
+    ) -> None:
+        """Recall what was being seen."""
+        self._hass = hass
+        self._entry = entry
+        self._coordinator = coordinator
+        self.ledger = ledger
+        self._observations = {
+            device_id: Observation.from_json(stored)
+            for device_id, stored in ledger.observations.items()
+        }
+        self._timers: set[CALLBACK_TYPE] = set()
+        self._steps = self._catch_up()
+        self._closed = False
+
+    @property
+    def _keeps_sessions(self) -> bool:
+        """Return whether the cloud keeps sessions."""
+        return self._coordinator.provider.keeps_sessions
+
+    @callback
+    def async_start(self) -> None:
+        """Begin to read what there was."""
+        if self._keeps_sessions:
+            self._advance_in(PAUSE)
+
+    @callback
+    def _advance_in(self, seconds: float) -> None:
+        """Go on reading after a while."""
+        self._later(seconds, self._advance)
+
+    async def _advance(self) -> None:
+        """Make one more request for the past."""
+        wait = await anext(self._steps)
+        if not self._closed:
+            self._advance_in(wait)
+
+    async def close(self) -> None:
+        """Write what must not be forgotten."""
+        self._closed = True
+        for cancel in list(self._timers):
+            cancel()
+        with suppress(RuntimeError):  # it is at it: its next step is none
+            await self._steps.aclose()
+        for device_id, observation in self._observations.items():
+            self.ledger.observations[device_id] = observation.to_json()
+            self.ledger.save()
+        await self.ledger.flush()
+
+    # What is seen here.
+
+    @callback
+    def observe(self, device: Device) -> None:
+        """Take a sample of a device."""
+        observation = self._observations.get(device.id)
+        if observation is None:
+            if not device.charging or Reading.POWER not in device.readings:
+                return
+            observation = self._observations[device.id] = Observation()
+        now = dt_util.utcnow()
+        power = device.readings.get(Reading.POWER)
+        live = not (device.stale or device.online is False)
+        observation.energy.add(
+            now, power if live and isinstance(power, float | int) else None
+        )
+        if not device.charging:
+            # What flows from now on is another session's.
+            observation.energy.last = None
+        if self._keeps_sessions:
+            self._forget_old_hours(observation, now)
+        else:
+            self._follow(device, observation, now)
+
+    @callback
+    def _forget_old_hours(self, observation: Observation, now: datetime) -> None:
+        """Keep the hours of sessions that may still have to be divided."""
+        hours = observation.energy.hours
+        oldest = now - _CORRECTED_WITHIN
+        while hours and (first := next(iter(hours))) < oldest:
+            del hours[first]
+
+    @callback
+    def _follow(self, device: Device, observation: Observation, now: datetime) -> None:
+        """Begin or end a session by what is seen."""
+        if device.stale or device.online is False:
+            return
+        if device.charging:
+            if observation.since is None:
+                observation.since = now
+                self.ledger.observations[device.id] = observation.to_json()
+                self.ledger.save()
+            observation.charged_at = now
+            return
+        plugged = device.readings.get(Reading.PLUG)
+        last = observation.charged_at
+        if last is None or plugged is True:
+            return
+        if plugged is False or now - last > _LONGEST_PAUSE:
+            self._end(device.id, observation, now if plugged is False else last)
+
+    @callback
+    def _end(self, device_id: str, observation: Observation, end: datetime) -> None:
+        """Keep a session that was seen to end."""
+        del self._observations[device_id]
+        self.ledger.observations.pop(device_id, None)
+        since, energy = observation.since, observation.energy.energy
+        if since is None:
+            return
+        hours = energy_hours(since, end, energy, observed=observation.energy)
+        self.ledger.record(
+            SessionRecord(
+                id=f"observed-{since.timestamp():.0f}",
+                device_id=device_id,
+                start=since,
+                end=end,
+                energy=float(hours.energy),
+                hours=hours.hours,
+                source=HourSource.POWER,
+                observed=True,
+            ),
+            dt_util.utcnow(),
+        )
+
+    # What the cloud keeps.
+
+    @callback
+    def happened(self, event: Event) -> None:
+        """Read the sessions of a charger when one has ended there."""
+        if event.kind is not EventKind.SESSION_FINISHED or not self._keeps_sessions:
+            return
+        device_id = event.device_id
+
+        async def read() -> None:
+            if device_id in self._coordinator.data:
+                async for _ in self._read_since(device_id, _RECENT):
+                    pass
+
+        for seconds in _AFTER_A_SESSION:
+            self._later(seconds, read)
+
+    @callback
+    def _later(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        """Do something after a while, unless the account is unloaded before."""
+
+        async def act(_: datetime) -> None:
+            self._timers.discard(cancel)
+            await action()
+
+        cancel = async_call_later(
+            self._hass, seconds, HassJob(act, cancel_on_shutdown=True)
+        )
+        self._timers.add(cancel)
+
+    def _chargers(self) -> list[str]:
+        """Return the chargers: their sessions come with all their connectors."""
+        return [
+            device.id
+            for device in self._coordinator.data.values()
+            if device.kind is DeviceKind.CHARGER
+        ]
+
+    async def _read_since(
+        self, device_id: str, span: timedelta
+    ) -> AsyncIterator[float]:
+        """Read the sessions of the last time; another reading comes if that fails."""
+        now = dt_util.utcnow()
+        try:
+            async for wait in self._read(device_id, now - span, now + _AHEAD):
+                yield wait
+        except ChargingError as err:
+            _LOGGER.debug("Reading sessions failed: %s", err.reason)
+
+    async def _read(
+        self, device_id: str, start: datetime, end: datetime
+    ) -> AsyncIterator[float]:
+        """Read the sessions of a span of time; yield how long to wait at each request."""
+        progress = self.ledger.progress.setdefault(device_id, {})
+        provider = self._coordinator.provider
+        sessions = await provider.sessions(device_id, start, end, _MOST)
+        for session in sessions:
+            if await self._take(session):
+                yield PAUSE
+        now = dt_util.utcnow()
+        if now < end:
+            progress["checked"] = now.timestamp()
+        progress["found"] = len(sessions)
+        self.ledger.save()
+
+    async def _take(self, session: Session) -> bool:
+        """Keep a session that is over; return whether that took a request."""
+        start, end = session.started_at, session.ended_at
+        if start is None or end is None:
+            return False
+        asked = False
+        now = dt_util.utcnow()
+        record = SessionRecord(
+            id=session.id,
+            device_id=session.device_id,
+            start=start,
+            end=end,
+            energy=session.energy,
+            cost=None if session.cost is None else session.cost.amount,
+            currency=None if session.cost is None else session.cost.currency,
+            id_token=session.id_token,
+            user_id=session.user_id,
+            stop_reason=session.stop_reason,
+            meter_start=session.meter_start,
+            meter_stop=session.meter_stop,
+            connector=session.connector,
+            sound=is_sound(start, end, now),
+        )
+        if record.sound and session.energy and end >= now - KEPT:
+            observation = self._observations.get(session.device_id)
+            asked = not self._measured(record)
+            hours = energy_hours(
+                start,
+                end,
+                session.energy,
+                intervals=session.hours,
+                curve=await self._curve(session) if asked else None,
+                observed=observation.energy if observation else None,
+            )
+            record = replace(record, hours=hours.hours, source=hours.source)
+        self.ledger.record(record, now)
+        return asked
+
+    def _measured(self, record: SessionRecord) -> bool:
+        """Return whether it is known what the meter showed during a session."""
+        known = self.ledger.find(record.device_id, record.id)
+        return (
+            known is not None
+            and known.source in _MEASURED
+            and known.sound
+            and known.energy == record.energy
+        )
+
+    async def _curve(self, session: Session) -> EnergyCurve | None:
+        """Ask what the meter showed."""
+        try:
+            return await self._coordinator.provider.energy_curve(session)
+        except _FINAL:
+            return None
+
+    # What there ever was.
+
+    async def _catch_up(self) -> AsyncGenerator[float]:
+        """Read what is new or corrected, and then what there ever was; once a day.
+
+        Each month of all chargers comes before the next. An earlier run that was
+        interrupted is gone on with. Yields how long to wait before the next request.
+        """
+        while True:
+            self.ledger.prune(dt_util.utcnow())
+            for device_id in self._chargers():
+                if self._reached(device_id) < float("inf"):
+                    async for wait in self._read_since(device_id, _CORRECTED_WITHIN):
+                        yield wait
+                    yield PAUSE
+            while unread := [
+                device_id
+                for device_id in self._chargers()
+                if not self._progress(device_id).get("done")
+            ]:
+                device_id = max(unread, key=self._reached)
+                try:
+                    async for wait in self._import_month(device_id):
+                        yield wait
+                except ChargingError as err:
+                    _LOGGER.debug("Reading the history failed: %s", err.reason)
+                    if isinstance(err, _FINAL):
+                        self._progress(device_id)["done"] = True
+                        continue
+                    told = err.retry_after if isinstance(err, RateLimitedError) else 0
+                    yield max(_AFTER_A_FAILURE, told or 0)
+                yield PAUSE
+            yield _DAILY
+
+    def _progress(self, device_id: str) -> dict[str, Any]:
+        """Return how far the history of a charger was read."""
+        return self.ledger.progress.setdefault(device_id, {})
+
+    def _reached(self, device_id: str) -> float:
+        """Return since when the history of a charger is known."""
+        reached: float = self._progress(device_id).get("since", float("inf"))
+        return reached
+
+    async def _import_month(self, device_id: str) -> AsyncIterator[float]:
+        """Read one more month of a charger."""
+        progress = self._progress(device_id)
+        now = dt_util.utcnow()
+        since = progress.get("since")
+        end = now + _AHEAD if since is None else datetime.fromtimestamp(since, UTC)
+        start = end - _WINDOW
+        async for wait in self._read(device_id, start, end):
+            yield wait
+        progress["since"] = start.timestamp()
+        progress["empty"] = 0 if progress["found"] else progress.get("empty", 0) + 1
+        if progress["empty"] >= _EMPTY_WINDOWS or start < now - KEPT:
+            progress["done"] = True
+        self.ledger.save()
