@@ -55,6 +55,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> b
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, close))
     coordinator.push.async_start()
     coordinator.history.async_start()
+    coordinator.statistics.async_start()
     return True
 
 

@@ -71,6 +71,7 @@ from .providers.records import Absences
 from .providers.transport import command_lane
 from .push import PushReceiver
 from .session_history import SessionHistory
+from .statistics import SessionStatistics
 from .store import AccountStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -193,6 +194,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._unloaded = False
         self.commands = CommandQueue(hass, self)
         self.history = SessionHistory(hass, entry, self, ledger)
+        self.statistics = SessionStatistics(hass, self, ledger)
         self.push = PushReceiver(hass, entry, self)
 
     async def async_close(self) -> None:
@@ -205,6 +207,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         for _, task in self._reads.values():
             task.cancel()
         await self.provider.close()
+        self.statistics.close()
         await self.history.close()
         await self.store.flush()
 

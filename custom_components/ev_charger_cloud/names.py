@@ -11,6 +11,7 @@ from .const import DOMAIN
 
 # Hassfest knows no section for these: they are options of a selector without a form.
 _FEATURE = f"component.{DOMAIN}.selector.feature.options."
+_STATISTIC = f"component.{DOMAIN}.selector.statistic.options."
 _PUSH = f"component.{DOMAIN}.selector.push_state.options."
 
 
@@ -34,6 +35,13 @@ def async_feature_name(hass: HomeAssistant, name: Name) -> str | None:
     """Return the name of a feature of a cloud, None if there is no such feature."""
     text = _texts(hass, "selector").get(f"{_FEATURE}{name.key}")
     return None if text is None else _filled(text, name.placeholders)
+
+
+@callback
+def async_statistic_name(hass: HomeAssistant, key: str, charger: str) -> str:
+    """Return what a statistic of a charger is called."""
+    text = _texts(hass, "selector").get(f"{_STATISTIC}{key}", "{charger}")
+    return _filled(text, {"charger": charger})
 
 
 @callback

@@ -387,7 +387,8 @@ class SessionHistory:
                         continue
                     told = err.retry_after if isinstance(err, RateLimitedError) else 0
                     yield max(_AFTER_A_FAILURE, told or 0)
-                yield PAUSE
+                else:
+                    yield PAUSE
             yield _DAILY
 
     def _progress(self, device_id: str) -> dict[str, Any]:

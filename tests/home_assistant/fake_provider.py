@@ -16,6 +16,7 @@ from custom_components.ev_charger_cloud.charging import (
     Control,
     ControlState,
     Device,
+    EnergyCurve,
     Event,
     Fleet,
     Notice,
@@ -80,6 +81,11 @@ class FakeProvider(Provider):
     unsubscribed: list[str]
     subscription: bool | ChargingError
     received: Received | Exception
+    # What its cloud keeps of the past, None for one session of any time.
+    past: Sequence[Session] | None
+    curves: Mapping[str, EnergyCurve]
+    asked_spans: list[tuple[str, datetime, datetime]]
+    asked_curves: list[str]
 
     @classmethod
     def reset(cls) -> None:
@@ -111,6 +117,11 @@ class FakeProvider(Provider):
         cls.unsubscribed = []
         cls.subscription = True
         cls.received = Received(kind="nothing")
+        cls.keeps_sessions = False
+        cls.past = None
+        cls.curves = {}
+        cls.asked_spans = []
+        cls.asked_curves = []
 
     def __init__(self, context: Context) -> None:
         """Remember what it was given."""
@@ -280,6 +291,15 @@ class FakeProvider(Provider):
     ) -> Sequence[Session]:
         if self.failure:
             raise self.failure
+        if self.past is not None:
+            self.asked_spans.append((device_id, start, end))
+            return [
+                each
+                for each in self.past
+                if each.device_id == device_id
+                and each.started_at
+                and start <= each.started_at < end
+            ]
         return [
             Session(
                 id="s1",
@@ -290,6 +310,11 @@ class FakeProvider(Provider):
                 id_token="…C3D4",
             )
         ][:limit]
+
+    @override
+    async def energy_curve(self, session: Session) -> EnergyCurve | None:
+        self.asked_curves.append(session.id)
+        return self.curves.get(session.id)
 
     @override
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
