@@ -364,12 +364,6 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 if device_id in fleet:
                     self.commands.observe(fleet[device_id], self.observed_at(device_id))
             for device_id in self._lacking if complete else ():
-                if not complete:
-                    self._read_at[device.id] = sent_at
-                self.commands.observe(device, self.observed_at(device.id))
-                self.history.observe(device)
-            gone = self._surely_gone(known, fleet)
-            for device_id in known.keys() - fleet.keys() - gone:
                 old = known[device_id]
                 fleet[device_id] = old if old.stale else replace(old, stale=True)
                 if not old.stale:
@@ -383,6 +377,10 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 self._forget(device_id)
             polled = self.has_polled
             self.data = fleet
+            charging = self._charging_device_ids.intersection(seen)
+            for device_id in charging.union(device.id for device in changed):
+                if device_id in fleet:
+                    self.history.observe(fleet[device_id])
             offering = []
             async for part in self.loop_share.parts(changed, _SEVERAL):
                 for device in part:
