@@ -135,6 +135,16 @@ class House:
         self.connector.world.settle()
         self.measure()
 
+    async def charge_once(self) -> None:
+        """Have somebody charge for a minute and leave."""
+        self.connector.plug_in(Car())
+        await self.until(lambda: self.state("binary_sensor", "plug") == "on")
+        switch = {"entity_id": self.entity("switch", "charging")}
+        await self.home.services.async_call("switch", "turn_on", switch, blocking=True)
+        await self.until(lambda: bool(self.all_of("sensor", "session_energy")))
+        self.connector.unplug()
+        await self.until(lambda: self.state("binary_sensor", "plug") == "off")
+
     async def _block_till_waiting(self) -> None:
         """Wait until nobody has anything to do but wait for a trigger."""
         quiet = 0
@@ -198,7 +208,7 @@ async def house(
     shutil.copytree(BLUEPRINTS, tmp_path / "blueprints" / "automation" / DOMAIN)
     freezer.move_to(
         (dt_util.utcnow() + timedelta(days=1)).replace(
-            hour=18, minute=0, second=0, microsecond=0
+            hour=17, minute=45, second=0, microsecond=0
         )
     )
     async with Simulator([kind], seed=False) as simulator:
@@ -220,6 +230,12 @@ async def house(
         connectors = [each.connectors[0] for each in cloud.stations.values()]
         house = House(home, freezer, entry, connectors)
         await house.pass_time(minutes=2)
+        if kind is Ampeco:
+            # What tells of sessions is there from the first session on.
+            await house.charge_once()
+        step, house.step = house.step, 60
+        await house.pass_time(until=dt_util.utcnow().replace(hour=18, minute=2))
+        house.step = step
         yield house
         if "automation.it" in home.states.async_entity_ids("automation"):
             await home.services.async_call(
