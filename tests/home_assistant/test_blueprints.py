@@ -234,7 +234,9 @@ async def house(
             # What tells of sessions is there from the first session on.
             await house.charge_once()
         step, house.step = house.step, 60
-        await house.pass_time(until=dt_util.utcnow().replace(hour=18, minute=2))
+        await house.pass_time(
+            until=dt_util.utcnow().replace(hour=18, minute=2, second=0)
+        )
         house.step = step
         yield house
         if "automation.it" in home.states.async_entity_ids("automation"):
@@ -571,7 +573,7 @@ class TestCheapestHours:
     def midnight(self, house: House) -> datetime:
         """Return the beginning of the day; time may pass in big steps."""
         house.step = 150
-        return dt_util.utcnow().replace(hour=0, minute=0)
+        return dt_util.utcnow().replace(hour=0, minute=0, second=0)
 
     async def automate(self, house: House, **inputs: Any) -> None:
         """Have the charger wait for low prices."""
