@@ -139,7 +139,9 @@ class TestReceiving:
         fake.received = Received(kind="changed", reread=frozenset({"c1", "gone"}))
         for _ in range(20):
             assert await post() == 202
-        await asyncio.sleep(0.6)
+        async with asyncio.timeout(10):
+            while not fake.reads:
+                await asyncio.sleep(0.05)
         await home.async_block_till_done(wait_background_tasks=True)
         assert fake.reads == ["c1"]
         assert power(home) == "7.2"
