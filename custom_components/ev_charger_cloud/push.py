@@ -20,10 +20,10 @@ from aiohttp.web import Request, Response
 
 from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
-from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.event import async_call_later, async_track_time_interval
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.util import dt as dt_util
 
@@ -82,6 +82,7 @@ class PushReceiver:
         self._subscribing: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._gathering: CALLBACK_TYPE | None = None
         self._due: set[str] = set()
         self.state = PushState.OFF
         self.address: str | None = None
@@ -117,6 +118,8 @@ class PushReceiver:
         """Answer no more."""
         if self._webhook_id is not None:
             webhook.async_unregister(self._hass, self._webhook_id)
+        if self._gathering is not None:
+            self._gathering()
         for task in (self._subscribing, self._refreshing, self._reading):
             if task is not None:
                 task.cancel()
@@ -229,20 +232,24 @@ class PushReceiver:
             for device_id in device_ids
             if (device := fleet.get(device_id)) is not None
         }
-        if self._due and (self._reading is None or self._reading.done()):
-            self._reading = self._entry.async_create_background_task(
-                self._hass, self._read_due(), f"{DOMAIN} read after callbacks"
-            )
+        if self._due and self._gathering is None:
+            self._gathering = async_call_later(self._hass, _GATHER, self._read_gathered)
 
-    async def _read_due(self) -> None:
+    @callback
+    def _read_gathered(self, _: datetime) -> None:
+        """Read what was gathered."""
+        self._gathering = None
+        due, self._due = self._due, set()
+        self._reading = self._entry.async_create_background_task(
+            self._hass, self._read(due), f"{DOMAIN} read after callbacks"
+        )
+
+    async def _read(self, due: Iterable[str]) -> None:
         """Read what callbacks told of, one after the other."""
-        while self._due:
-            await asyncio.sleep(_GATHER)
-            due, self._due = self._due, set()
-            for device_id in sorted(due):
-                await self._coordinator.read(
-                    device_id, since=time.monotonic(), urgent=False
-                )
+        for device_id in sorted(due):
+            await self._coordinator.read(
+                device_id, since=time.monotonic(), urgent=False
+            )
 
     def diagnostics(self) -> dict[str, Any]:
         """Return what came, without a word of it."""

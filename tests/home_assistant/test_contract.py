@@ -16,6 +16,7 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.providers import PROVIDERS, transport
@@ -23,6 +24,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 from simulator.cloud import Cloud
 from simulator.clouds.clemap import Clemap
 from simulator.clouds.podero import Podero
@@ -40,6 +42,7 @@ class Account:
     limit: str = "charging_current"  # or maximum_power, for clouds that know no ampere
     tells_fault: bool = True
     tells_offline: bool = True
+    pushed: bool = False  # by callbacks alone: nobody polls
 
 
 ACCOUNTS = (
@@ -49,6 +52,7 @@ ACCOUNTS = (
         tells_fault=False,  # its states know free and charging, no fault
     ),
     Account(provider="ampeco"),
+    Account(provider="ampeco", pushed=True),
     Account(provider="clemap", options={"allow_pause": True}),
     Account(provider="plugchoice"),
     Account(
@@ -59,12 +63,16 @@ ACCOUNTS = (
 )
 
 
-@pytest.fixture(params=[account.provider for account in ACCOUNTS])
+@pytest.fixture(
+    params=ACCOUNTS,
+    ids=lambda each: f"{each.provider}-pushed" if each.pushed else each.provider,
+)
 def account(request: pytest.FixtureRequest) -> Account:
     """Return one account after the other."""
-    if request.param not in PROVIDERS:
-        pytest.fail(f"{request.param} is not registered")
-    return next(each for each in ACCOUNTS if each.provider == request.param)
+    account: Account = request.param
+    if account.provider not in PROVIDERS:
+        pytest.fail(f"{account.provider} is not registered")
+    return account
 
 
 @pytest.fixture
@@ -158,9 +166,17 @@ def no_real_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def story(
-    home: HomeAssistant, freezer: FrozenDateTimeFactory, cloud: Cloud, account: Account
+    home: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    cloud: Cloud,
+    account: Account,
+    hass_client_no_auth: ClientSessionGenerator,
 ) -> AsyncGenerator[Story]:
     """Set up the account and choose a charger."""
+    if account.pushed:
+        assert await async_setup_component(home, "webhook", {})
+        client = await hass_client_no_auth()
+        await home.config.async_update(internal_url=str(client.make_url("/"))[:-1])
     entry = MockConfigEntry(
         domain=DOMAIN,
         title=account.provider,
@@ -176,6 +192,12 @@ async def story(
     assert await home.config_entries.async_setup(entry.entry_id)
     await home.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED
+    if account.pushed:
+        assert entry.runtime_data.push.state == "active"
+        entry.runtime_data.update_interval = None
+        await entry.runtime_data.async_refresh()
+        entry.runtime_data.update_interval = None
+        entry.runtime_data._unschedule_refresh()
     station = next(iter(cloud.stations.values()))
     yield Story(home, freezer, entry, station.connectors[0])
     await home.config_entries.async_unload(entry.entry_id)
