@@ -397,9 +397,10 @@ class Connector:
         return session
 
     def replace_meter(self, at: datetime | None = None) -> None:
-        """Put a new meter in, which begins at zero."""
+        """Put a new meter in, which begins at zero; also during the last session."""
         self.settle()
-        self.replaced.append((at or self.world.now, self.meter_wh))
+        shown = self.meter_wh if at is None else self.sessions[-1].meter_at(at)
+        self.replaced.append((at or self.world.now, shown))
 
     # How it works
 

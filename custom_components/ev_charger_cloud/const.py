@@ -9,6 +9,7 @@ DOMAIN = "ev_charger_cloud"
 PLATFORMS = [
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
+    Platform.CALENDAR,
     Platform.DATETIME,
     Platform.EVENT,
     Platform.LOCK,

@@ -602,6 +602,17 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             return device.id
         return parent.id
 
+    def parts_of(self, device: Device) -> list[str]:
+        """Return the ids of a device and of its connectors."""
+        return [
+            device.id,
+            *(
+                each.id
+                for each in self.data.values()
+                if each.parent == device.id and each.kind is DeviceKind.CONNECTOR
+            ),
+        ]
+
     # What is asked of the provider beside polls.
 
     async def ask[T](self, device: Device, answer: Awaitable[T]) -> T:

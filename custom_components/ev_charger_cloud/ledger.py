@@ -59,6 +59,8 @@ class SessionRecord:
     meter_start: float | None = None
     meter_stop: float | None = None
     connector: str | None = None
+    payment_status: str | None = None
+    key: str | None = None
     observed: bool = False
     sound: bool = True
     recorded_at: datetime = field(
@@ -124,6 +126,8 @@ class SessionRecord:
             self.meter_start,
             self.meter_stop,
             self.connector,
+            self.payment_status,
+            self.key,
             self.observed,
             self.sound,
             round(self.recorded_at.timestamp()),
@@ -151,6 +155,8 @@ class SessionRecord:
             meter_start,
             meter_stop,
             connector,
+            payment_status,
+            key,
             observed,
             sound,
             recorded_at,
@@ -182,6 +188,8 @@ class SessionRecord:
             meter_start=meter_start,
             meter_stop=meter_stop,
             connector=connector,
+            payment_status=payment_status,
+            key=key,
             observed=observed,
             sound=sound,
             recorded_at=_moment(recorded_at),

@@ -11,6 +11,8 @@ from .const import DOMAIN
 
 # Hassfest knows no section for these: they are options of a selector without a form.
 _FEATURE = f"component.{DOMAIN}.selector.feature.options."
+_EXPORT = f"component.{DOMAIN}.selector.export.options."
+_SESSION = f"component.{DOMAIN}.selector.session.options."
 _STATISTIC = f"component.{DOMAIN}.selector.statistic.options."
 _PUSH = f"component.{DOMAIN}.selector.push_state.options."
 
@@ -42,6 +44,24 @@ def async_statistic_name(hass: HomeAssistant, key: str, charger: str) -> str:
     """Return what a statistic of a charger is called."""
     text = _texts(hass, "selector").get(f"{_STATISTIC}{key}", "{charger}")
     return _filled(text, {"charger": charger})
+
+
+@callback
+def async_export_titles(hass: HomeAssistant) -> dict[str, str]:
+    """Return the titles of the columns of an export."""
+    return {
+        key.removeprefix(_EXPORT): text
+        for key, text in _texts(hass, "selector").items()
+        if key.startswith(_EXPORT)
+    }
+
+
+@callback
+def async_session_text(
+    hass: HomeAssistant, key: str, placeholders: Mapping[str, str]
+) -> str:
+    """Return what a session is called in a calendar."""
+    return _filled(_texts(hass, "selector").get(f"{_SESSION}{key}", ""), placeholders)
 
 
 @callback

@@ -28,6 +28,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .charging import Device, Money, Reading, Unit
 from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
+from .session_sensor import ESTIMATED_ENERGY, MONTH, EstimatedEnergySensor, MonthSensor
 
 PARALLEL_UPDATES = 0
 
@@ -262,6 +263,10 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors of an account."""
     await async_add_offered(entry, async_add_entities, SENSORS, ChargerSensor)
+    await async_add_offered(
+        entry, async_add_entities, ESTIMATED_ENERGY, EstimatedEnergySensor
+    )
+    await async_add_offered(entry, async_add_entities, MONTH, MonthSensor)
 
 
 class ChargerSensor(ChargerEntity, SensorEntity):

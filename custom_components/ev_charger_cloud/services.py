@@ -1,8 +1,10 @@
 """Actions: what needs more words than an entity has."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import voluptuous as vol
@@ -24,6 +26,7 @@ from homeassistant.core import (
 )
 from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.json import json_dumps
 from homeassistant.helpers.service import (
     async_get_config_entry,
     async_get_device_and_config_entry,
@@ -41,22 +44,30 @@ from .charging import (
     CommandResult,
     Device,
     Money,
+    NotSupportedError,
     Reading,
     ResourceRequest,
     Session,
+    SessionStatus,
     Verb,
 )
 from .command_queue import raise_for
 from .const import DOMAIN
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
 from .error_translation import invalid
+from .ledger import SessionRecord
+from .names import async_export_titles, async_load_names
 from .service_commands import (
     ATTR_ACTION_ID,
     ATTR_CONFIG_ENTRY_ID,
+    ATTR_DATE_STYLE,
+    ATTR_DECIMAL,
     ATTR_DURATION,
     ATTR_END,
     ATTR_FIELDS,
+    ATTR_FILE_NAME,
     ATTR_FILTERS,
+    ATTR_FORMAT,
     ATTR_INCLUDE,
     ATTR_KIND,
     ATTR_LIMIT,
@@ -65,6 +76,7 @@ from .service_commands import (
     ATTR_PAGE,
     ATTR_PARENT_ID,
     ATTR_PERIODS,
+    ATTR_PRICE,
     ATTR_PROFILE_ID,
     ATTR_PURPOSE,
     ATTR_RATE_UNIT,
@@ -84,6 +96,20 @@ from .service_commands import (
     RATE_UNITS,
     utc,
 )
+from .session_export import (
+    DATE_STYLES,
+    DECIMALS,
+    FORMATS,
+    ExportView,
+    Line,
+    as_csv,
+    as_json,
+    async_link,
+    file_name,
+    lines_of,
+    totals_of,
+    write,
+)
 
 _HISTORY = timedelta(days=30)
 
@@ -95,6 +121,20 @@ SESSIONS_SCHEMA = vol.Schema(
         vol.Optional(ATTR_LIMIT, default=50): vol.All(
             vol.Coerce(int), vol.Range(min=1, max=500)
         ),
+    }
+)
+EXPORT_SCHEMA = vol.Schema(
+    {
+        vol.Required(ATTR_DEVICE_ID): vol.All(
+            cv.ensure_list, [cv.string], vol.Length(min=1)
+        ),
+        vol.Optional(ATTR_START): cv.datetime,
+        vol.Optional(ATTR_END): cv.datetime,
+        vol.Optional(ATTR_FORMAT, default=FORMATS[0]): vol.In(FORMATS),
+        vol.Optional(ATTR_DECIMAL, default=DECIMALS[0]): vol.In(DECIMALS),
+        vol.Optional(ATTR_DATE_STYLE, default=DATE_STYLES[0]): vol.In(DATE_STYLES),
+        vol.Optional(ATTR_PRICE): vol.All(vol.Coerce(float), vol.Range(0, 1000)),
+        vol.Optional(ATTR_FILE_NAME): vol.All(cv.string, vol.Length(1, 100)),
     }
 )
 SESSION_SCHEMA = vol.Schema(
@@ -194,21 +234,6 @@ def async_setup_services(hass: HomeAssistant) -> None:
             raise_for(result, coordinator.name_of(device))
         return _result(result) | _balance(coordinator.data.get(device.id))
 
-    async def get_sessions(call: ServiceCall) -> ServiceResponse:
-        """Return the sessions of a charger."""
-        coordinator, device = await _target(
-            hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
-        )
-        end = utc(call.data.get(ATTR_END)) or dt_util.utcnow()
-        start = utc(call.data.get(ATTR_START)) or end - _HISTORY
-        if start >= end:
-            raise invalid("span_reversed")
-        sessions = await coordinator.ask(
-            device,
-            coordinator.provider.sessions(device.id, start, end, call.data[ATTR_LIMIT]),
-        )
-        return {"sessions": [_session(session) for session in sessions]}
-
     async def get_session(call: ServiceCall) -> ServiceResponse:
         """Return one session of a charger."""
         coordinator, device = await _target(
@@ -300,8 +325,10 @@ def async_setup_services(hass: HomeAssistant) -> None:
                 schema=schema,
                 supports_response=SupportsResponse.OPTIONAL,
             )
+    hass.http.register_view(ExportView)
     for name, answer, schema in (
-        ("get_sessions", get_sessions, SESSIONS_SCHEMA),
+        ("export_sessions", partial(_export_sessions, hass), EXPORT_SCHEMA),
+        ("get_sessions", partial(_get_sessions, hass), SESSIONS_SCHEMA),
         ("get_session", get_session, SESSION_SCHEMA),
         ("get_charging_profiles", get_charging_profiles, PROFILES_SCHEMA),
         ("get_command", get_command, COMMAND_SCHEMA),
@@ -309,6 +336,92 @@ def async_setup_services(hass: HomeAssistant) -> None:
         hass.services.async_register(
             DOMAIN, name, answer, schema=schema, supports_response=SupportsResponse.ONLY
         )
+
+
+async def _get_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Return the sessions of a charger, of the ledger where it knows them all."""
+    coordinator, device = await _target(
+        hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+    )
+    end = utc(call.data.get(ATTR_END)) or dt_util.utcnow()
+    start = utc(call.data.get(ATTR_START)) or end - _HISTORY
+    if start >= end:
+        raise invalid("span_reversed")
+    limit = call.data[ATTR_LIMIT]
+    history = coordinator.history
+    as_of = history.known_as_of(device, start, end)
+    if as_of is None:
+
+        async def ask() -> Sequence[Session] | None:
+            """Ask the cloud; None where it keeps no sessions."""
+            try:
+                return await coordinator.provider.sessions(device.id, start, end, limit)
+            except NotSupportedError:
+                return None
+
+        sessions = await coordinator.ask(device, ask())
+        if sessions is not None:
+            return {
+                "sessions": [_session(session) for session in sessions],
+                "source": "cloud",
+                "as_of": _iso(dt_util.utcnow()),
+            }
+    records = history.ledger.sessions(coordinator.parts_of(device), start, end)
+    began = [record for record in records if record.start >= start]
+    return {
+        "sessions": [_record(record) for record in began[:limit]],
+        "source": "ledger",
+        "as_of": _iso(as_of or dt_util.utcnow()),
+    }
+
+
+async def _export_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
+    """Return the finished sessions of chargers as a table."""
+    fields = call.data
+    if ATTR_FILE_NAME in fields:
+        await _require_admin(hass, call)
+    end = utc(fields.get(ATTR_END)) or dt_util.utcnow()
+    month = dt_util.start_of_local_day(dt_util.as_local(end)).replace(day=1)
+    start = utc(fields.get(ATTR_START)) or month
+    if start >= end:
+        raise invalid("span_reversed")
+    # A connector may be named beside its charger.
+    lines: dict[tuple[str, str], list[Line]] = {}
+    for registry_id in fields[ATTR_DEVICE_ID]:
+        coordinator, device = await _target(hass, call, registry_id, POLICY_READ)
+        for part_id in coordinator.parts_of(device):
+            part = coordinator.data[part_id]
+            charger = coordinator.data[coordinator.charger_id(part)]
+            records = coordinator.history.ledger.sessions([part_id], start)
+            lines[coordinator.config_entry.entry_id, part_id] = lines_of(
+                [record for record in records if record.end < end],
+                coordinator.name_of(part),
+                part.serial or charger.serial,
+                fields.get(ATTR_PRICE),
+                hass.config.currency,
+            )
+    table = sorted(chain(*lines.values()), key=lambda line: str(line["start"]))
+    totals = totals_of(table)
+    answer: dict[str, Any] = {"sessions": as_json(table), "totals": totals}
+    if ATTR_FILE_NAME not in fields:
+        return answer
+    kind = fields[ATTR_FORMAT]
+    if kind == "json":
+        content = json_dumps(answer)
+    else:
+        await async_load_names(hass)
+        content = as_csv(
+            table,
+            totals,
+            async_export_titles(hass),
+            decimal=fields[ATTR_DECIMAL],
+            date_style=fields[ATTR_DATE_STYLE],
+        )
+    name = file_name(fields[ATTR_FILE_NAME], kind)
+    path = await hass.async_add_executor_job(write, hass, name, content)
+    if path is None:
+        raise invalid("no_export_folder")
+    return {**answer, "file": str(path), "link": async_link(hass, name)}
 
 
 async def _target(
@@ -460,6 +573,29 @@ def _session(session: Session) -> dict[str, Any]:
         "meter_stop_kwh": _kwh(session.meter_stop),
         "payment_status": session.payment_status,
         "key": session.key,
+    }
+
+
+def _record(record: SessionRecord) -> dict[str, Any]:
+    """Tell of a session of the ledger as of one that comes from the cloud."""
+    return {
+        "id": record.id,
+        "start": _iso(record.start),
+        "end": _iso(record.end),
+        "energy_kwh": _kwh(record.energy),
+        "cost": record.cost,
+        "currency": record.currency,
+        "duration_minutes": _minutes(record.start, record.end),
+        "status": SessionStatus.FINISHED,
+        "stop_reason": record.stop_reason,
+        "connector": record.connector,
+        "id_token": record.id_token,
+        "user_id": record.user_id,
+        "meter_start_kwh": _kwh(record.meter_start),
+        "meter_stop_kwh": _kwh(record.meter_stop),
+        "payment_status": record.payment_status,
+        "key": record.key,
+        "observed": record.observed,
     }
 
 

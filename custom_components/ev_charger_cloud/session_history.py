@@ -31,6 +31,7 @@ from .charging import (
     RateLimitedError,
     Reading,
     Session,
+    SessionStatus,
     energy_hours,
 )
 from .ledger import KEPT, Ledger, SessionRecord, is_sound
@@ -126,6 +127,8 @@ class SessionHistory:
         }
         self._timers: set[CALLBACK_TYPE] = set()
         self._steps = self._catch_up()
+        # Where a session has ended that was not read yet.
+        self._unsettled: set[str] = set()
         self._closed = False
 
     @property
@@ -161,6 +164,37 @@ class SessionHistory:
             self.ledger.observations[device_id] = observation.to_json()
             self.ledger.save()
         await self.ledger.flush()
+
+    def known_as_of(
+        self, device: Device, start: datetime, end: datetime
+    ) -> datetime | None:
+        """Return when all sessions of a span were read last, None if they were not.
+
+        What runs is known to the cloud alone, and what ended a moment ago.
+        """
+        charger_id = self._coordinator.charger_id(device)
+        progress = self.ledger.progress.get(charger_id, {})
+        checked = progress.get("checked")
+        if checked is None or not self._keeps_sessions:
+            return None
+        done = progress.get("done", False)
+        if not done and self._reached(charger_id) > start.timestamp():
+            return None
+        if checked < end.timestamp():
+            parts = {*self._coordinator.parts_of(device), charger_id}
+            if parts & self._unsettled or any(
+                self._in_session(self._coordinator.data[part]) for part in parts
+            ):
+                return None
+            if checked < end.timestamp() - 2 * _DAILY:
+                return None
+        return datetime.fromtimestamp(checked, UTC)
+
+    @staticmethod
+    def _in_session(device: Device) -> bool:
+        """Return whether a session runs on a device."""
+        status = device.readings.get(Reading.SESSION_STATUS)
+        return device.charging or status is SessionStatus.ACTIVE
 
     # What is seen here.
 
@@ -244,11 +278,13 @@ class SessionHistory:
         if event.kind is not EventKind.SESSION_FINISHED or not self._keeps_sessions:
             return
         device_id = event.device_id
+        self._unsettled.add(device_id)
 
         async def read() -> None:
             if device_id in self._coordinator.data:
                 async for _ in self._read_since(device_id, _RECENT):
                     pass
+                self._unsettled.discard(device_id)
 
         for seconds in _AFTER_A_SESSION:
             self._later(seconds, read)
@@ -322,6 +358,8 @@ class SessionHistory:
             meter_start=session.meter_start,
             meter_stop=session.meter_stop,
             connector=session.connector,
+            payment_status=session.payment_status,
+            key=session.key,
             sound=is_sound(start, end, now),
         )
         if record.sound and session.energy and end >= now - KEPT:

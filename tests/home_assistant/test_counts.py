@@ -8,6 +8,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.ev_charger_cloud import session_history
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.session_history import SessionHistory
 from homeassistant.config_entries import ConfigEntryState
@@ -34,6 +35,7 @@ from .devices import tick
 async def test_unchanged_poll(
     home: HomeAssistant,
     freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
     kind: type[Cloud],
     chargers: int,
     requests: int,
@@ -46,6 +48,8 @@ async def test_unchanged_poll(
     freezer.move_to(
         (dt_util.utcnow() + timedelta(days=1)).replace(hour=10, minute=0, second=0)
     )
+    # What is read of the past comes beside polls, at a pace of its own.
+    monkeypatch.setattr(session_history, "PAUSE", 86_400.0)
     async with Simulator([kind], seed=False) as simulator:
         cloud = simulator[kind.name]
         options: dict[str, Any] = {"connectors": 1}

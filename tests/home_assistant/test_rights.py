@@ -43,7 +43,12 @@ FIELDS: dict[str, dict[str, Any]] = {
     "apply_fee": {"amount": 1, "description": "x"},
     "redeem_voucher": {"code": "x"},
 }
-NAMED = {"id_token": "A1B2", "payment_method_id": "pm", "user_id": "7"}
+NAMED = {
+    "file_name": "x",
+    "id_token": "A1B2",
+    "payment_method_id": "pm",
+    "user_id": "7",
+}
 
 
 def rows() -> list[tuple[str, str | None, tuple[bool, ...]]]:
@@ -67,10 +72,11 @@ def rows() -> list[tuple[str, str | None, tuple[bool, ...]]]:
 
 @pytest.fixture
 async def device_id(
-    home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
+    home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp, tmp_path: Path
 ) -> str:
     """Return a charger that takes all commands, and nobody minds which."""
     fake.fleet = {"c1": charger(commands=COMMANDS)}
+    home.config.media_dirs = {"local": str(tmp_path)}
     await set_up()
     device = device_entry(home, "c1")
     assert device is not None
@@ -116,7 +122,7 @@ async def test_row(
     )
     if allowed[GROUPS.index(group)]:
         answer = await call
-        looks = action.startswith(("get_", "list_"))
+        looks = action.startswith(("export_", "get_", "list_"))
         assert bool(fake.executed or fake.changed) != looks
         assert answer
     else:

@@ -863,7 +863,9 @@ class TestSessions:
             return []
 
         monkeypatch.setattr(fake, "sessions", sessions)
-        assert await call(home, "get_sessions", device_id, **fields) == {"sessions": []}
+        answer = await call(home, "get_sessions", device_id, **fields)
+        assert answer is not None
+        assert (answer["sessions"], answer["source"]) == ([], "cloud")
         assert seen == [("c1", *asked)]
 
     @pytest.mark.parametrize(
@@ -949,7 +951,8 @@ class TestSessions:
 
         monkeypatch.setattr(fake, "sessions", sessions)
         monkeypatch.setattr(fake, "session", one)
-        assert await call(home, "get_sessions", device_id) == {"sessions": [told]}
+        answer = await call(home, "get_sessions", device_id)
+        assert answer["sessions"] == [told]
         assert await call(home, "get_session", device_id, session_id=session.id) == told
 
 
@@ -1010,7 +1013,6 @@ class TestProfiles:
 @pytest.mark.parametrize(
     ("action", "fields"),
     [
-        ("get_sessions", {}),
         ("get_charging_profiles", {}),
         ("get_command", {"action_id": "a1"}),
     ],
@@ -1039,6 +1041,20 @@ async def test_cloud_does_not_tell(
     assert caught.value.translation_key == key
     assert caught.value.translation_placeholders is not None
     assert caught.value.translation_placeholders["subject"] == "Charger c1"
+
+
+async def test_sessions_where_the_cloud_keeps_none(
+    home: HomeAssistant, fake: type[FakeProvider], device_id: str
+) -> None:
+    """They are those that were seen from here; a cloud in trouble says so."""
+    fake.failure = UnreachableError("no route")
+    with pytest.raises(HomeAssistantError) as caught:
+        await call(home, "get_sessions", device_id)
+    assert caught.value.translation_key == "unreachable"
+    fake.failure = NotSupportedError()
+    answer = await call(home, "get_sessions", device_id)
+    assert answer is not None
+    assert (answer["sessions"], answer["source"]) == ([], "ledger")
 
 
 async def test_credentials_are_refused(

@@ -140,7 +140,9 @@ class TestWithRecorder:
             list_statistic_ids, home
         )
         assert {
-            (each["name"], each["statistics_unit_of_measurement"]) for each in listed
+            (each["name"], each["statistics_unit_of_measurement"])
+            for each in listed
+            if each["source"] == "ev_charger_cloud"
         } == {
             ("Wallbox energy by session", "kWh"),
             ("Wallbox cost by session", "EUR"),

@@ -61,6 +61,7 @@ class Plugchoice(Cloud):
             "Current.Import",
             "Voltage",
         ],
+        "history_seconds": 900,  # between two readings of the history
         "bad_reading": None,  # which reading of the history is nonsense
         "kilo": False,  # kWh and kW instead of Wh and W
         "phase_to_neutral": False,  # voltages of L1-N instead of L1

@@ -11,7 +11,6 @@ from .shapes import Charger, Json, stamp
 from .validation import Invalid, validate
 
 _REGISTER = "Energy.Active.Import.Register"
-_EVERY = timedelta(minutes=15)
 _FORMAT = "%Y-%m-%d %H:%M:%S"
 _FILTERS = ("context", "measurand", "phase", "location", "unit")
 _INSIGNIFICANT = ("MeterValues", "SetChargingProfile")
@@ -25,7 +24,7 @@ def meter_history(
     now: datetime,
     quirks: Mapping[str, Any],
 ) -> list[Json]:
-    """Return the register of a charger between two times, every fifteen minutes."""
+    """Return the register of a charger between two times."""
     begin = _time(query, "date_from", required=True)
     end = _time(query, "date_to", required=True)
     limit = validate(dict(query), limit=("number", False, 10_000))["limit"]
@@ -89,7 +88,7 @@ def _values(
         }
         if at >= stop:
             return
-        at = at + _EVERY
+        at += timedelta(seconds=quirks["history_seconds"])
         context = "Sample.Periodic"
         if at >= stop:
             if session.running:

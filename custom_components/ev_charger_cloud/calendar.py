@@ -1,0 +1,148 @@
+"""Calendars: the sessions of a charger."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import override
+
+from homeassistant.components.calendar import (
+    CalendarEntity,
+    CalendarEntityDescription,
+    CalendarEvent,
+)
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
+
+from .charging import Device, DeviceKind, Reading
+from .coordinator import ChargerConfigEntry
+from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
+from .ledger import SessionRecord
+from .names import async_session_text
+
+PARALLEL_UPDATES = 0
+
+# A session has no end while it runs; what is shown of it goes on for so long.
+_AHEAD = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargerCalendarDescription(ChargerEntityDescription, CalendarEntityDescription):
+    """Describe the calendar of a charger."""
+
+    @override
+    def offered(self, device: Device) -> bool:
+        """Return whether a device is a charger."""
+        return device.kind is DeviceKind.CHARGER
+
+
+CALENDARS = (
+    ChargerCalendarDescription(
+        key="sessions", translation_key="sessions", lasting=True
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: ChargerConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the calendars of an account."""
+    await async_add_offered(entry, async_add_entities, CALENDARS, SessionCalendar)
+
+
+class SessionCalendar(ChargerEntity, CalendarEntity):
+    """The finished sessions of a charger and its connectors, and what runs now.
+
+    Nothing is asked of the cloud: the ledger knows.
+    """
+
+    entity_description: ChargerCalendarDescription
+    _running: tuple[datetime, ...] = ()
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the ledger."""
+        await super().async_added_to_hass()
+
+        @callback
+        def kept(device_id: str) -> None:
+            device = self.coordinator.data.get(self.device_id)
+            if device and device_id in self.coordinator.parts_of(device):
+                self.async_write_ha_state()
+
+        ledger = self.coordinator.history.ledger
+        self.async_on_remove(ledger.async_add_listener(kept))
+
+    @override
+    def show(self, device: Device) -> object:
+        """Show since when something runs."""
+        parts = [
+            self.coordinator.data[device_id]
+            for device_id in self.coordinator.parts_of(device)
+        ]
+        self._running = tuple(
+            start
+            for part in parts
+            if part.readings.get(Reading.SESSION_END) is None
+            and part.charging
+            and isinstance(start := part.readings.get(Reading.SESSION_START), datetime)
+        )
+        return self._running
+
+    @property
+    @override
+    def event(self) -> CalendarEvent | None:
+        """Return the session that runs."""
+        if not self._running:
+            return None
+        return self._ongoing(min(self._running))
+
+    def _ongoing(self, start: datetime) -> CalendarEvent:
+        """Return a session that has no end yet."""
+        return CalendarEvent(
+            start=start,
+            end=max(start, dt_util.utcnow()) + _AHEAD,
+            summary=async_session_text(self.coordinator.hass, "running", {}),
+        )
+
+    @override
+    async def async_get_events(
+        self, hass: HomeAssistant, start_date: datetime, end_date: datetime
+    ) -> list[CalendarEvent]:
+        """Return the sessions in a span of time."""
+        device = self.coordinator.data.get(self.device_id)
+        if device is None:
+            return []
+        ledger = self.coordinator.history.ledger
+        records = ledger.sessions(
+            self.coordinator.parts_of(device), start_date, end_date
+        )
+        events = [_event(hass, record) for record in records if record.sound]
+        events += [
+            event
+            for start in self._running
+            if (event := self._ongoing(start)).start < end_date
+            and event.end > start_date
+        ]
+        return sorted(events, key=lambda event: event.start_datetime_local)
+
+
+def _event(hass: HomeAssistant, record: SessionRecord) -> CalendarEvent:
+    """Return a finished session; no event is shorter than a second."""
+    energy = (record.energy or 0) / 1000
+    texts = {"energy": f"{energy:.2f}"}
+    details = []
+    if record.cost is not None:
+        details.append(f"{record.cost:.2f} {record.currency or ''}".strip())
+    if record.id_token:
+        details.append(record.id_token)
+    if record.estimated:
+        details.append(async_session_text(hass, "estimated", {}))
+    return CalendarEvent(
+        start=record.start,
+        end=max(record.end, record.start + timedelta(seconds=1)),
+        summary=async_session_text(hass, "finished", texts),
+        description=", ".join(details) or None,
+        uid=f"{record.device_id}_{record.id}",
+    )
