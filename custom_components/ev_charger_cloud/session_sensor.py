@@ -1,7 +1,7 @@
 """Sensors that are made here: estimated energy, and what a month came to."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import override
 
 from homeassistant.components.sensor import (
@@ -12,8 +12,8 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import UnitOfEnergy
-from homeassistant.core import callback
-from homeassistant.helpers.event import async_track_time_change
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .charging import Device, DeviceKind, Reading
@@ -138,23 +138,45 @@ class MonthSensor(ChargerEntity, SensorEntity):
 
     entity_description: MonthDescription
     _counted = False
+    _cancel: CALLBACK_TYPE
     _attr_last_reset: datetime | None = None
-    _attr_native_unit_of_measurement: str | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
         """Follow the ledger and the calendar."""
         await super().async_added_to_hass()
 
-        @callback
-        def count_again(_: object) -> None:
-            self._counted = False
-            self._handle_coordinator_update()
-
         ledger = self.coordinator.history.ledger
-        self.async_on_remove(ledger.async_add_listener(count_again))
-        self.async_on_remove(
-            async_track_time_change(self.hass, count_again, hour=0, minute=0, second=1)
+        self.async_on_remove(ledger.async_add_listener(self._count_again))
+        self._await_next_month()
+
+    @override
+    async def async_will_remove_from_hass(self) -> None:
+        """Wait for no month any more."""
+        self._cancel()
+        await super().async_will_remove_from_hass()
+
+    @callback
+    def _count_again(self, _: object) -> None:
+        """Count what is new."""
+        self._counted = False
+        self._handle_coordinator_update()
+
+    @callback
+    def _await_next_month(self) -> None:
+        """Begin anew with the next month."""
+
+        @callback
+        def month_began(_: datetime) -> None:
+            self._count_again(None)
+            self._await_next_month()
+
+        this = dt_util.start_of_local_day().replace(day=1)
+        # Wherever clocks are changed, that is in the next month.
+        next_month = dt_util.start_of_local_day(this + timedelta(days=32))
+        wait = next_month.replace(day=1) - dt_util.now()
+        self._cancel = async_call_later(
+            self.hass, wait, HassJob(month_began, cancel_on_shutdown=True)
         )
 
     @override
@@ -166,7 +188,7 @@ class MonthSensor(ChargerEntity, SensorEntity):
         return (
             self._attr_native_value,
             self._attr_last_reset,
-            self._attr_native_unit_of_measurement,
+            self.native_unit_of_measurement,
         )
 
     def _count(self, device: Device) -> None:

@@ -17,6 +17,7 @@ import yaml
 
 from custom_components.ev_charger_cloud.binary_sensor import BINARY_SENSORS
 from custom_components.ev_charger_cloud.button import BUTTONS
+from custom_components.ev_charger_cloud.calendar import CALENDARS
 from custom_components.ev_charger_cloud.charging import (
     Command,
     Control,
@@ -54,11 +55,13 @@ from custom_components.ev_charger_cloud.sensor import SENSORS
 from custom_components.ev_charger_cloud.service_commands import COMMAND_ACTIONS
 from custom_components.ev_charger_cloud.services import (
     COMMAND_SCHEMA,
+    EXPORT_SCHEMA,
     PROFILES_SCHEMA,
     RESOURCE_SCHEMAS,
     SESSION_SCHEMA,
     SESSIONS_SCHEMA,
 )
+from custom_components.ev_charger_cloud.session_sensor import ESTIMATED_ENERGY, MONTH
 from custom_components.ev_charger_cloud.switch import SWITCHES
 from custom_components.ev_charger_cloud.trigger import TRIGGERS
 import homeassistant.components as core_components
@@ -85,12 +88,13 @@ SERVICES: dict[str, Any] = yaml.safe_load((PACKAGE / "services.yaml").read_text(
 DESCRIPTIONS: dict[Platform, tuple[EntityDescription, ...]] = {
     Platform.BINARY_SENSOR: BINARY_SENSORS,
     Platform.BUTTON: BUTTONS,
+    Platform.CALENDAR: CALENDARS,
     Platform.DATETIME: DATETIMES,
     Platform.EVENT: EVENTS,
     Platform.LOCK: LOCKS,
     Platform.NUMBER: NUMBERS,
     Platform.SELECT: SELECTS,
-    Platform.SENSOR: SENSORS,
+    Platform.SENSOR: (*SENSORS, *ESTIMATED_ENERGY, *MONTH),
     Platform.SWITCH: SWITCHES,
 }
 
@@ -509,8 +513,11 @@ class TestFlowTexts:
         assert TEXTS["selector"].keys() == offered.keys() | {
             CONF_PACE,
             CONF_ENTITIES,
+            "export",
             "feature",
             "push_state",
+            "session",
+            "statistic",
         }
 
 
@@ -775,6 +782,7 @@ class TestCompleteness:
 def fields_of(action: str) -> dict[str, tuple[vol.Marker, Any]]:
     """Return the fields of an action's schema."""
     schema = {
+        "export_sessions": EXPORT_SCHEMA.schema,
         "get_session": SESSION_SCHEMA.schema,
         "get_sessions": SESSIONS_SCHEMA.schema,
         "get_charging_profiles": PROFILES_SCHEMA.schema,
@@ -794,7 +802,13 @@ class TestActions:
 
     def test_all_are_described(self) -> None:
         """Each action is in all three places."""
-        told = {"get_session", "get_sessions", "get_charging_profiles", "get_command"}
+        told = {
+            "export_sessions",
+            "get_session",
+            "get_sessions",
+            "get_charging_profiles",
+            "get_command",
+        }
         actions = COMMAND_ACTIONS.keys() | RESOURCE_SCHEMAS.keys() | told
         assert SERVICES.keys() == TEXTS["services"].keys() == actions
 
