@@ -24,7 +24,7 @@ from freezegun import api, freeze_time
 
 import custom_components.ev_charger_cloud  # noqa: F401  (before an empty namesake)
 from custom_components.ev_charger_cloud.const import DOMAIN
-from custom_components.ev_charger_cloud.providers import transport
+from custom_components.ev_charger_cloud.providers import PROVIDERS, transport
 from custom_components.ev_charger_cloud.providers.base import Context
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, frame
@@ -44,6 +44,8 @@ from .harness import (
     real_lines,
 )
 from .proxy import Disguise, FaultProxy
+
+_LOGGER = logging.getLogger(__name__)
 
 _PATIENCE = HANG / 3
 _STUCK = 30.0
@@ -264,6 +266,9 @@ async def moved_in(
 ) -> AsyncGenerator[House]:
     """Furnish a Home Assistant with a simulator behind the proxy."""
     wanted = set(providers)
+    for provider in wanted:
+        # Imported under a frozen clock, shapes would be made for its own times.
+        _LOGGER.debug("%s imported", PROVIDERS[provider].name)
     begun = datetime.now(UTC)
     # The tests have it watch itself, which takes most of the time.
     hass.loop.set_debug(False)
