@@ -46,7 +46,7 @@ class Sample:
 
 
 # How much more there may be in the end: a share, and a few beside.
-_ROOM = Sample(objects=60, tasks=3, timers=8, handles=6, files=1, memory=8.0)
+_ROOM = Sample(objects=60, tasks=3, timers=8, handles=6, files=3, memory=8.0)
 _GROWTH = 0.05
 
 
@@ -110,6 +110,8 @@ class Soak:
         """Poll so often, and look at what is held now and then."""
         house, report, entry = self._house, self.report, self._entry
         await house.set_up(entry)
+        if entry.state is not ConfigEntryState.LOADED:
+            raise RuntimeError(f"{self._provider}: {entry.reason}")
         while report.polls < polls:
             await self._step()
             if report.polls % every == 0:

@@ -17,6 +17,7 @@ from .wire import ChargingSession, Evse
 _RECENT = timedelta(days=1)
 _WHEN_IDLE = timedelta(minutes=2)
 _HISTORY_PAGES = 10
+_LOOK_AGAIN = timedelta(hours=1)
 _BY_ID = 10
 _FEW = 3
 
@@ -40,7 +41,7 @@ class Sessions:
         self._running: dict[str, str] = {}
         self._finished: dict[str, str] = {}
         self._attempts: dict[str, str] = {}
-        self._history_read = False
+        self._looks_back = 2
         # EVSEs that ever had a session: nobody misses rows about sessions at others.
         self._remembered: list[str] = context.memory.setdefault("sessions", [])
         self.had_any = set(self._remembered)
@@ -104,9 +105,11 @@ class Sessions:
         known = False
         async with self._access.guard(Feature.SESSIONS) as allowed:
             if allowed:
-                if not self._history_read:
+                # Twice: an odd first answer would hide what was for good.
+                if self._looks_back and self._schedule.due("history", _LOOK_AGAIN):
                     await self._read_history()
-                    self._history_read = True
+                    self._schedule.done("history")
+                    self._looks_back -= 1
                 if asked:
                     await self._read_recent(stations or ())
                 else:
