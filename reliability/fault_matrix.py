@@ -35,19 +35,8 @@ from .house import ACCOUNTS, House, house
 
 PHASES = ("set-up", "flow", "poll", "command")
 
-_STEPS = (
-    5,
-    30,
-    60,
-    120,
-    300,
-    300,
-    700,
-    900,
-    1800,
-    3600,
-    3700,
-)  # s until it is well again
+# s until it is well again: what is read once a day takes that long.
+_STEPS = (*(5, 30, 60, 120, 300, 300, 700, 900), *(1800, 3600, 3700, 90_000))
 _FOLLOW_UPS = (2, 3, 10, 15)  # s after a command
 
 

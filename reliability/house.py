@@ -66,7 +66,11 @@ ACCOUNTS = {
         Account(provider="amps"),
         Account(provider="ampeco"),
         Account(provider="clemap", options={"allow_pause": True}),
-        Account(provider="plugchoice", options={"id_token": "04A1B2C3D4"}),
+        Account(
+            provider="plugchoice",
+            options={"id_token": "04A1B2C3D4"},
+            quirks={"transaction_pages": True},
+        ),
         Account(provider="podero", quirks={"profile": "newer"}),
     )
 }
@@ -208,9 +212,9 @@ class House:
         return list(er.async_entries_for_config_entry(registry, entry.entry_id))
 
     def states(self, entry: MockConfigEntry) -> dict[str, str]:
-        """Return the states of an account's entities by their unique ids."""
+        """Return the states of an account's entities, by domain and unique id."""
         return {
-            entity.unique_id: state.state
+            f"{entity.domain}.{entity.unique_id}": state.state
             for entity in self.entities(entry)
             if (state := self.hass.states.get(entity.entity_id))
         }
