@@ -1,0 +1,120 @@
+"""The documents: links, examples, length, and what they must not forget."""
+
+from pathlib import Path
+import re
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "custom_components/ev_charger_cloud"
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+CLOUDS = ("amps", "ampeco", "clemap", "plugchoice", "podero")
+
+
+def name_of(path: Path) -> str:
+    """Return a document's name."""
+    return str(path.relative_to(ROOT))
+
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that a document's headings have."""
+    found = set()
+    for heading in re.findall(r"(?m)^#+ (.+)$", text):
+        words = re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower())
+        found.add(words.strip().replace(" ", "-"))
+    return found
+
+
+@each_document
+def test_links(document: Path) -> None:
+    """Every link to a file or a heading leads somewhere."""
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(
+        r'(?:src|srcset|href)="([^"]+)"', text
+    )
+    for link in links:
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target.read_text()), link
+
+
+@each_document
+def test_examples(document: Path) -> None:
+    """Every example in YAML can be read, and calls actions that there are."""
+    services = yaml.safe_load((PACKAGE / "services.yaml").read_text())
+    triggers = yaml.safe_load((PACKAGE / "triggers.yaml").read_text())
+    for block in re.findall(r"(?ms)^```yaml\n(.*?)^```", document.read_text()):
+        loaded = yaml.safe_load(block)
+        assert loaded is not None
+        for action in re.findall(r"action: ev_charger_cloud\.(\w+)", block):
+            assert action in services, action
+        for trigger in re.findall(r"trigger: ev_charger_cloud\.(\w+)", block):
+            assert trigger in triggers, trigger
+
+
+@each_document
+def test_nothing_is_left_to_fill_in(document: Path) -> None:
+    """No placeholder was forgotten."""
+    assert not re.findall(r"@[A-Z]{3,}@|TODO|FIXME|XXX", document.read_text())
+
+
+def test_length_of_the_readme() -> None:
+    """The first page stays a first page."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 260
+
+
+def test_every_action_is_described() -> None:
+    """No action is forgotten in the document of actions."""
+    text = (ROOT / "docs/actions.md").read_text()
+    for action in yaml.safe_load((PACKAGE / "services.yaml").read_text()):
+        assert f"`{action}`" in text, action
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_every_cloud_has_a_page(cloud: str) -> None:
+    """Each page has the same parts, and the first page leads there."""
+    text = (ROOT / f"docs/providers/{cloud}.md").read_text()
+    for part in (
+        "Credentials",
+        "Options",
+        "Entities and actions",
+        "How data is updated",
+        "Limits",
+        "What we know, and from where",
+    ):
+        assert f"## {part}\n" in text, part
+    assert f"docs/providers/{cloud}.md" in (ROOT / "README.md").read_text()
+
+
+def test_documents_are_reached() -> None:
+    """From the first page every document can be reached."""
+    seen: set[Path] = set()
+    due = [ROOT / "README.md"]
+    while due:
+        document = due.pop()
+        if document in seen or document.suffix != ".md":
+            continue
+        seen.add(document)
+        for link in re.findall(r"\]\(([^)\s#]+)", document.read_text()):
+            if "://" not in link and (target := document.parent / link).exists():
+                due.append(target.resolve())
+    unreached = {
+        name_of(path)
+        for path in (ROOT / "docs").rglob("*.md")
+        if path.parent.name != "glossaries"
+    } - {name_of(path) for path in seen}
+    assert not unreached
