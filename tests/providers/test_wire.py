@@ -103,6 +103,7 @@ def test_plain_types() -> None:
         ("2026-01-10T01:14:32", datetime(2026, 1, 10, 1, 14, 32, tzinfo=UTC)),
         ("0001-01-01T00:00:00Z", None),
         ("9999-12-31T23:59:59-10:00", None),
+        ("9999-12-31T23:59:59Z", None),
         ("tomorrow", None),
         (1736471672, None),
         (None, None),

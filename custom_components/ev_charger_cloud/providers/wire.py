@@ -21,6 +21,7 @@ _seen: set[tuple[str, str]] = set()
 _MOST_ODDITIES = 200
 _LONGEST_TEXT = 4096
 _LARGEST = 1e15
+_LAST_YEAR = 9000
 
 
 def number(value: Any) -> float | None:
@@ -72,19 +73,17 @@ def boolean(value: Any) -> bool | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """Read an ISO 8601 time as UTC; no offset means UTC, year 1 means never."""
+    """Read an ISO 8601 time as UTC; no offset means UTC, year 1 and 9999 mean never."""
     if not isinstance(value, str):
         return None
     try:
         when = datetime.fromisoformat(value.strip())
     except ValueError:
         return None
-    if when.year <= 1:
+    # Nobody can reckon with what is at the end of the calendar.
+    if not 1 < when.year < _LAST_YEAR:
         return None
-    try:
-        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
-    except OverflowError:  # the last hours of the year 9999
-        return None
+    return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
 
 
 def link(value: Any) -> SplitResult | None:
