@@ -22,6 +22,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -47,6 +49,8 @@ from .const import (
     CONF_GROUPS,
     CONF_KEY,
     CONF_PACE,
+    CONF_PRICE,
+    CONF_PRICE_SENSOR,
     CONF_PROVIDER,
     DEFAULT_PACE,
     DOMAIN,
@@ -546,6 +550,10 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
                 translation_key=CONF_ENTITIES,
             )
         )
+        for key, selector in _price_selectors(self.hass).items():
+            schema[
+                vol.Optional(key, description={"suggested_value": known.get(key)})
+            ] = selector
         schema |= _schema(
             description.options, user_input, entry.options, keep_secrets=True
         ).schema
@@ -558,6 +566,22 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
                 "push": _push_text(self.hass, entry) if description.callbacks else "",
             },
         )
+
+
+def _price_selectors(hass: HomeAssistant) -> dict[str, Selector[Any]]:
+    """Return how a price is stated, for sessions that the cloud tells no cost of."""
+    return {
+        CONF_PRICE: NumberSelector(
+            NumberSelectorConfig(
+                min=0,
+                max=1000,
+                step="any",
+                unit_of_measurement=f"{hass.config.currency}/kWh",
+                mode=NumberSelectorMode.BOX,
+            )
+        ),
+        CONF_PRICE_SENSOR: EntitySelector(EntitySelectorConfig(domain="sensor")),
+    }
 
 
 def _push_text(hass: HomeAssistant, entry: ChargerConfigEntry) -> str:

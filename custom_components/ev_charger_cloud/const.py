@@ -29,6 +29,8 @@ CONF_ENTITIES = "entities"
 CONF_GROUPS = "groups"
 CONF_KEY = "key"
 CONF_PACE = "pace"
+CONF_PRICE = "price"
+CONF_PRICE_SENSOR = "price_sensor"
 
 # What the user's choice of pace does to the interval that a provider proposes.
 PACES = {"relaxed": 2.0, "normal": 1.0, "quick": 0.5}

@@ -1,7 +1,7 @@
 """Sensors: what chargers, their sessions and their surroundings tell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, override
@@ -28,6 +28,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .charging import Device, Money, Reading, Unit
 from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
+from .prices import has_price
 from .session_sensor import ESTIMATED_ENERGY, MONTH, EstimatedEnergySensor, MonthSensor
 
 PARALLEL_UPDATES = 0
@@ -266,7 +267,9 @@ async def async_setup_entry(
     await async_add_offered(
         entry, async_add_entities, ESTIMATED_ENERGY, EstimatedEnergySensor
     )
-    await async_add_offered(entry, async_add_entities, MONTH, MonthSensor)
+    priced = has_price(entry.options)
+    month = [replace(each, priced=priced) for each in MONTH]
+    await async_add_offered(entry, async_add_entities, month, MonthSensor)
 
 
 class ChargerSensor(ChargerEntity, SensorEntity):

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 import logging
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +36,7 @@ from .charging import (
     energy_hours,
 )
 from .ledger import KEPT, Ledger, SessionRecord, is_sound
+from .prices import async_prices
 
 if TYPE_CHECKING:
     from .coordinator import ChargerConfigEntry, ChargingCoordinator
@@ -256,19 +258,23 @@ class SessionHistory:
         if since is None:
             return
         hours = energy_hours(since, end, energy, observed=observation.energy)
-        self.ledger.record(
-            SessionRecord(
-                id=f"observed-{since.timestamp():.0f}",
-                device_id=device_id,
-                start=since,
-                end=end,
-                energy=float(hours.energy),
-                hours=hours.hours,
-                source=HourSource.POWER,
-                observed=True,
-            ),
-            dt_util.utcnow(),
+        record = SessionRecord(
+            id=f"observed-{since.timestamp():.0f}",
+            device_id=device_id,
+            start=since,
+            end=end,
+            energy=float(hours.energy),
+            hours=hours.hours,
+            source=HourSource.POWER,
+            observed=True,
         )
+        # Kept at once, for nobody else knows of it; its price may take a moment.
+        self.ledger.record(record, dt_util.utcnow())
+        self._later(0, partial(self._price, record))
+
+    async def _price(self, record: SessionRecord) -> None:
+        """Give an observed session its cost."""
+        self.ledger.record(await self._priced(record), dt_util.utcnow())
 
     # What the cloud keeps.
 
@@ -351,7 +357,10 @@ class SessionHistory:
             end=end,
             energy=session.energy,
             cost=None if session.cost is None else session.cost.amount,
-            currency=None if session.cost is None else session.cost.currency,
+            # A cloud that names none means the house's.
+            currency=session.cost.currency or self._hass.config.currency
+            if session.cost
+            else None,
             id_token=session.id_token,
             user_id=session.user_id,
             stop_reason=session.stop_reason,
@@ -374,7 +383,7 @@ class SessionHistory:
                 observed=observation.energy if observation else None,
             )
             record = replace(record, hours=hours.hours, source=hours.source)
-        self.ledger.record(record, now)
+        self.ledger.record(await self._priced(record), now)
         return asked
 
     def _measured(self, record: SessionRecord) -> bool:
@@ -385,6 +394,42 @@ class SessionHistory:
             and known.source in _MEASURED
             and known.sound
             and known.energy == record.energy
+        )
+
+    async def _priced(self, record: SessionRecord) -> SessionRecord:
+        """Return a session with its cost by the user's price, if the cloud has none.
+
+        A price that was used once stays.
+        """
+        if record.cost is not None:
+            return record
+        known = self.ledger.find(record.device_id, record.id)
+        if known and known.price is not None and known.energy == record.energy:
+            return replace(
+                record,
+                hours=known.hours,
+                source=known.source,
+                cost=known.cost,
+                currency=known.currency,
+                price=known.price,
+            )
+        starts = [hour.start for hour in record.hours]
+        found = await async_prices(self._hass, self._entry.options, starts)
+        energy = sum(hour.energy for hour in record.hours) / 1000
+        if found is None or not energy:
+            return record
+        prices, currency = found
+        hours = tuple(
+            replace(hour, cost=round(prices[hour.start] * hour.energy / 1000, 6))
+            for hour in record.hours
+        )
+        cost = sum(hour.cost or 0.0 for hour in hours)
+        return replace(
+            record,
+            hours=hours,
+            cost=round(cost, 6),
+            currency=currency,
+            price=round(cost / energy, 6),
         )
 
     async def _curve(self, session: Session) -> EnergyCurve | None:

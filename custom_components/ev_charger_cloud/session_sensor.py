@@ -35,9 +35,13 @@ class EstimatedEnergyDescription(ChargerEntityDescription, SensorEntityDescripti
 
 @dataclass(frozen=True, kw_only=True)
 class MonthDescription(ChargerEntityDescription, SensorEntityDescription):
-    """Describe what the finished sessions of this month came to."""
+    """Describe what the finished sessions of this month came to.
+
+    Money is told of by the cloud, or `priced` by the user.
+    """
 
     money: bool = False
+    priced: bool = False
 
     @override
     def offered(self, device: Device) -> bool:
@@ -45,7 +49,7 @@ class MonthDescription(ChargerEntityDescription, SensorEntityDescription):
         if device.kind is not DeviceKind.CHARGER:
             return False
         costs = {Reading.SESSION_COST, Reading.LAST_SESSION_COST}
-        return not self.money or bool(device.readings.keys() & costs)
+        return not self.money or self.priced or bool(device.readings.keys() & costs)
 
 
 ESTIMATED_ENERGY = (

@@ -870,6 +870,8 @@ class TestOptions:
             "chargers",
             "pace",
             "entities",
+            "price",
+            "price_sensor",
             "id_token",
             "stack_level",
             "allow_pause",
@@ -902,6 +904,8 @@ class TestOptions:
             "chargers": ["c1"],
             "pace": "relaxed",
             "entities": "all",
+            "price": 0.31,
+            "price_sensor": "sensor.price",
             "stack_level": 3,
             "allow_pause": True,
         }

@@ -34,6 +34,8 @@ from custom_components.ev_charger_cloud.const import (
     CONF_ENTITIES,
     CONF_GROUPS,
     CONF_PACE,
+    CONF_PRICE,
+    CONF_PRICE_SENSOR,
     DOMAIN,
     ENTITIES_ALL,
     ENTITIES_AUTOMATIC,
@@ -455,6 +457,8 @@ class TestFlowTexts:
             CONF_CHARGERS,
             CONF_PACE,
             CONF_ENTITIES,
+            CONF_PRICE,
+            CONF_PRICE_SENSOR,
         } | {field.key for row in rows for field in row.options}
 
     def test_placeholders_are_given(self) -> None:

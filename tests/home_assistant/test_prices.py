@@ -1,0 +1,202 @@
+"""What sessions cost by the user's price, where the cloud does not say."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+
+from custom_components.ev_charger_cloud.charging import Device, Money, Reading, Session
+from custom_components.ev_charger_cloud.charging.energy_hours import HOUR
+from custom_components.ev_charger_cloud.ledger import SessionRecord
+from custom_components.ev_charger_cloud.session_history import PAUSE
+from homeassistant.components.recorder.models import StatisticMeanType
+from homeassistant.components.recorder.statistics import async_import_statistics
+from homeassistant.core import HomeAssistant
+
+from .devices import SetUp
+from .fake_provider import FakeProvider
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+PRICE = "sensor.price"
+
+
+def session(number: int, start: datetime, cost: Money | None = None) -> Session:
+    """Return a session of two hours with two kilowatt-hours."""
+    return Session(
+        id=str(number),
+        device_id="c1",
+        started_at=start,
+        ended_at=start + 2 * HOUR,
+        energy=2000.0,
+        cost=cost,
+    )
+
+
+@pytest.fixture(name="cloud")
+def cloud_fixture(
+    fake: type[FakeProvider], freezer: FrozenDateTimeFactory
+) -> type[FakeProvider]:
+    freezer.move_to(NOW)
+    fake.keeps_sessions = True
+    fake.past = []
+    fake.fleet = {
+        "c1": Device(
+            id="c1",
+            name="Wallbox",
+            online=True,
+            readings={
+                Reading.CHARGING: False,
+                Reading.PLUG: False,
+                Reading.POWER: 0.0,
+            },
+        )
+    }
+    return fake
+
+
+async def read(
+    home: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    ticks: int = 4,
+    seconds: float = PAUSE + 1,
+) -> list[SessionRecord]:
+    """Let the sessions be read, and return them, the oldest first."""
+    for _ in range(ticks):
+        freezer.tick(seconds)
+        async_fire_time_changed(home)
+        await home.async_block_till_done(wait_background_tasks=True)
+    found: list[SessionRecord] = entry.runtime_data.history.ledger.sessions(["c1"])
+    return found[::-1]
+
+
+def choose(home: HomeAssistant, entry: MockConfigEntry, **options: Any) -> None:
+    home.config_entries.async_update_entry(
+        entry, options={"all_chargers": True, **options}
+    )
+
+
+async def test_fixed_price(
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """What the cloud says goes first, and a price that was used stays."""
+    choose(home, fake_entry, price=0.3)
+    home.config.currency = "EUR"
+    day = timedelta(days=1)
+    cloud.past = [
+        session(1, NOW - 3 * day),
+        session(2, NOW - 2 * day, Money(9.0, "CHF")),
+        session(3, NOW - day, Money(5.0)),
+    ]
+    entry = await set_up()
+    records = await read(home, freezer, entry)
+    assert [(each.cost, each.currency, each.price) for each in records] == [
+        (pytest.approx(0.6), "EUR", pytest.approx(0.3)),
+        (9.0, "CHF", None),
+        (5.0, "EUR", None),
+    ]
+    assert home.states.get("sensor.wallbox_cost_this_month") is not None
+    choose(home, fake_entry, price=0.9)
+    entry.runtime_data.history.ledger.progress.clear()
+    await home.config_entries.async_reload(entry.entry_id)
+    assert await read(home, freezer, entry) == records
+
+
+async def test_observed_sessions(
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """They have a cost as well."""
+    cloud.keeps_sessions = False
+    choose(home, fake_entry, price=0.3)
+    entry = await set_up()
+    cloud.set_reading("c1", Reading.CHARGING, True)
+    cloud.set_reading("c1", Reading.PLUG, True)
+    cloud.set_reading("c1", Reading.POWER, 6000.0)
+    await read(home, freezer, entry, 21, 60)
+    cloud.set_reading("c1", Reading.CHARGING, False)
+    cloud.set_reading("c1", Reading.PLUG, False)
+    cloud.set_reading("c1", Reading.POWER, 0.0)
+    (record,) = await read(home, freezer, entry, 2, 60)
+    assert record.cost == pytest.approx(0.3 * 2.05, abs=0.02)
+
+
+async def test_sensor_by_the_hour(
+    recorder_mock: None,
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Each hour has the price of that hour; what nobody remembers has no cost."""
+    choose(home, fake_entry, price_sensor=PRICE, price=0.9)
+    home.states.async_set(PRICE, "0.5", {"unit_of_measurement": "SEK/kWh"})
+    start = NOW - timedelta(days=2)
+    async_import_statistics(
+        home,
+        {
+            "mean_type": StatisticMeanType.ARITHMETIC,
+            "has_sum": False,
+            "name": None,
+            "source": "recorder",
+            "statistic_id": PRICE,
+            "unit_class": None,
+            "unit_of_measurement": "SEK/kWh",
+        },
+        [
+            {"start": start, "mean": 0.1, "min": 0.1, "max": 0.1},
+            {"start": start + HOUR, "mean": 0.4, "min": 0.4, "max": 0.4},
+        ],
+    )
+    await async_wait_recording_done(home)
+    cloud.past = [
+        session(1, start - timedelta(days=3)),
+        session(2, start),
+        session(3, NOW - 2 * HOUR),
+    ]
+    entry = await set_up()
+    records = await read(home, freezer, entry)
+    assert [(each.cost, each.currency) for each in records] == [
+        (None, None),
+        (pytest.approx(0.5), "SEK"),
+        (pytest.approx(1.0), "SEK"),
+    ]
+    assert [hour.cost for hour in records[1].hours] == pytest.approx([0.1, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("state", "unit"), [("0.5", "EUR"), ("unknown", "EUR/kWh"), (None, None)]
+)
+async def test_sensor_that_is_none(
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+    state: str | None,
+    unit: str | None,
+) -> None:
+    """A sensor without a price, or of something else, makes no cost."""
+    choose(home, fake_entry, price_sensor=PRICE)
+    if state is not None:
+        home.states.async_set(PRICE, state, {"unit_of_measurement": unit})
+    cloud.past = [session(1, NOW - 2 * HOUR)]
+    entry = await set_up()
+    (record,) = await read(home, freezer, entry)
+    assert record.cost is None
