@@ -8,6 +8,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_PROVIDER, DOMAIN, PLATFORMS
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
+from .energy_dashboard import async_end_issues
 from .issues import async_update_entities_issue, async_update_issues
 from .ledger import Ledger
 from .lovelace_resource import (
@@ -73,6 +74,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
     await async_end_push(hass, entry, store)
     await store.remove()
     await (await Ledger.load(hass, entry)).remove()
+    async_end_issues(hass, entry.entry_id)
     async_update_issues(hass, entry, ())
     async_update_entities_issue(hass, entry, 0)
     if not hass.config_entries.async_entries(DOMAIN):

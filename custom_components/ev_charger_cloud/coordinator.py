@@ -56,6 +56,7 @@ from .const import (
     TOLERATED_SILENCE,
 )
 from .device_registry import RegisteredDevices
+from .energy_dashboard import async_check
 from .error_translation import (
     command_failed,
     placeholders_of,
@@ -194,7 +195,9 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._unloaded = False
         self.commands = CommandQueue(hass, self)
         self.history = SessionHistory(hass, entry, self, ledger)
-        self.statistics = SessionStatistics(hass, self, ledger)
+        self.statistics = SessionStatistics(
+            hass, self, ledger, partial(async_check, hass, self)
+        )
         self.push = PushReceiver(hass, entry, self)
 
     async def async_close(self) -> None:

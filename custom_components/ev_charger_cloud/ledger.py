@@ -387,6 +387,10 @@ class Ledger:
         """Return the devices that have sessions."""
         return list(self._rows)
 
+    def counts(self, device_id: str) -> bool:
+        """Return whether a device has any session with energy."""
+        return any(row[5] for row in self._rows.get(device_id, ()))
+
     def find(self, device_id: str, session_id: str) -> SessionRecord | None:
         """Return a session as it is now."""
         place = self._index.get(device_id, {}).get(session_id)

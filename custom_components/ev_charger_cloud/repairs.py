@@ -8,10 +8,28 @@ import voluptuous as vol
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
 
 from .charging import ChargingError
 from .config_flow import chargers_schema, known_candidates, wrong_choice
-from .const import CONF_ENTITIES, ENTITIES_ESSENTIAL
+from .const import CONF_CHARGERS, CONF_ENTITIES, ENTITIES_ESSENTIAL
+from .energy_dashboard import (
+    COUNTED_TWICE,
+    NOT_IN_DASHBOARD,
+    Countable,
+    async_add,
+    async_check,
+    async_manager,
+    async_remove,
+    countables,
+    missing,
+    twice,
+)
 from .error_translation import general_translation_of, placeholders_of
 from .issues import ENTITIES_LEFT_OUT
 
@@ -24,6 +42,10 @@ async def async_create_fix_flow(
     """Create the flow of an issue."""
     if issue_id.startswith(ENTITIES_LEFT_OUT):
         return EntitiesFlow(data or {})
+    if issue_id.startswith(NOT_IN_DASHBOARD):
+        return AddToDashboardFlow(data or {})
+    if issue_id.startswith(COUNTED_TWICE):
+        return CountedTwiceFlow(data or {})
     return RelinkFlow(data or {})
 
 
@@ -130,3 +152,108 @@ class EntitiesFlow(RepairsFlow):
         )
         self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return self.async_create_entry(data={})
+
+
+class DashboardFlow(RepairsFlow):
+    """Change what the Energy dashboard counts, on the user's click only."""
+
+    def __init__(self, issue: dict[str, str | int | float | None]) -> None:
+        """Keep which account or device it is about."""
+        self._entry_id = str(issue.get("entry_id"))
+        self._device_id = issue.get("device_id")
+
+    def _countables(self) -> list[Countable] | None:
+        """Return the devices that have sessions, None while nobody knows."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None or entry.state is not ConfigEntryState.LOADED:
+            return None
+        return countables(entry.runtime_data)
+
+    async def _done(self) -> RepairsFlowResult:
+        """Look again whether anything is left to mend."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is not None and entry.state is ConfigEntryState.LOADED:
+            await async_check(self.hass, entry.runtime_data)
+        return self.async_create_entry(data={})
+
+
+class AddToDashboardFlow(DashboardFlow):
+    """Add chargers to the dashboard."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Let the user choose which."""
+        there, manager = self._countables(), await async_manager(self.hass)
+        if there is None or manager is None:
+            return self.async_abort(reason="not_loaded")
+        offered = {each.device_id: each for each in missing(manager, there)}
+        if user_input is not None:
+            chosen = user_input[CONF_CHARGERS]
+            await async_add(
+                self.hass, [offered[key] for key in chosen if key in offered]
+            )
+            return await self._done()
+        options = [
+            SelectOptionDict(value=key, label=each.name)
+            for key, each in offered.items()
+        ]
+        return self.async_show_form(
+            step_id="init",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(CONF_CHARGERS, default=list(offered)): SelectSelector(
+                        SelectSelectorConfig(
+                            options=options,
+                            multiple=True,
+                            mode=SelectSelectorMode.LIST,
+                        )
+                    )
+                }
+            ),
+        )
+
+
+class CountedTwiceFlow(DashboardFlow):
+    """Take one of two out of the dashboard that count the same energy."""
+
+    async def async_step_init(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Name both."""
+        there, sensors = await self._both()
+        if there is None:
+            return self.async_abort(reason="not_loaded")
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["keep_statistic", "keep_sensor"],
+            description_placeholders={
+                "subject": there.name,
+                "statistic": there.statistic,
+                "sensor": ", ".join(sorted(sensors)),
+            },
+        )
+
+    async def _both(self) -> tuple[Countable | None, set[str]]:
+        """Return the device and the sensors that count it again."""
+        manager = await async_manager(self.hass)
+        for each in self._countables() or ():
+            if each.device_id == self._device_id and manager is not None:
+                return each, twice(manager, each)
+        return None, set()
+
+    async def async_step_keep_statistic(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Remove the sensors."""
+        _, sensors = await self._both()
+        await async_remove(self.hass, sensors)
+        return await self._done()
+
+    async def async_step_keep_sensor(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Remove the statistic."""
+        there, _ = await self._both()
+        await async_remove(self.hass, [] if there is None else [there.statistic])
+        return await self._done()

@@ -58,9 +58,14 @@ class SessionStatistics:
     """Writes the statistics of an account."""
 
     def __init__(
-        self, hass: HomeAssistant, coordinator: ChargingCoordinator, ledger: Ledger
+        self,
+        hass: HomeAssistant,
+        coordinator: ChargingCoordinator,
+        ledger: Ledger,
+        written: Callable[[], Awaitable[None]],
     ) -> None:
-        """Prepare; nothing is written yet."""
+        """Prepare; `written` is awaited whenever something may have been."""
+        self._written = written
         self._hass = hass
         self._coordinator = coordinator
         self._ledger = ledger
@@ -123,9 +128,14 @@ class SessionStatistics:
         return "recorder" in self._hass.config.components
 
     async def _write(self) -> None:
-        """Write what has changed."""
+        """Write what has changed, and see what the Energy dashboard makes of it."""
         if not self._recording:
             return
+        await self._write_pending()
+        await self._written()
+
+    async def _write_pending(self) -> None:
+        """Write the statistics that have to be."""
         for device_id, since in list(self._ledger.pending.items()):
             device = self._coordinator.data.get(device_id)
             if device is None:
@@ -168,10 +178,11 @@ class SessionStatistics:
         totals: HourTotals = await self._hass.async_add_executor_job(
             self._ledger.totals, device_id
         )
-        key = statistic_key(self._coordinator.devices.unique_id(device_id))
+        unique_id = self._coordinator.devices.unique_id(device_id)
+        key = statistic_key(unique_id)
         series = [
             _Series(
-                f"{DOMAIN}:{key}_energy",
+                energy_statistic_id(unique_id),
                 None,
                 totals.base_energy / 1000,
                 {hour: energy / 1000 for hour, energy in totals.energies.items()},
@@ -187,6 +198,11 @@ class SessionStatistics:
             for currency, costs in sorted(totals.costs.items())
         ]
         return [each for each in series if each.hours]
+
+
+def energy_statistic_id(unique_id: str) -> str:
+    """Return the id of the energy of a device's sessions."""
+    return f"{DOMAIN}:{statistic_key(unique_id)}_energy"
 
 
 def statistic_key(unique_id: str) -> str:

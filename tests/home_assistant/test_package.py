@@ -44,6 +44,10 @@ from custom_components.ev_charger_cloud.const import (
     PLATFORMS,
 )
 from custom_components.ev_charger_cloud.datetime import DATETIMES
+from custom_components.ev_charger_cloud.energy_dashboard import (
+    COUNTED_TWICE,
+    NOT_IN_DASHBOARD,
+)
 from custom_components.ev_charger_cloud.error_translation import _KEYS, placeholders_of
 from custom_components.ev_charger_cloud.event import EVENTS
 from custom_components.ev_charger_cloud.issues import ENTITIES_LEFT_OUT
@@ -630,6 +634,8 @@ class TestIssueTexts:
             *NoticeKind,
             f"{NoticeKind.RELINK_REQUIRED}_link",
             ENTITIES_LEFT_OUT,
+            NOT_IN_DASHBOARD,
+            COUNTED_TWICE,
         }
 
     def test_form(self) -> None:
@@ -648,7 +654,7 @@ class TestIssueTexts:
                 assert placeholders(text) <= (
                     {"account", "made", "left_out"}
                     if key == ENTITIES_LEFT_OUT
-                    else {"subject", "url"}
+                    else {"subject", "url", "statistic", "sensor"}
                 ), key
             for reason, text in flow["abort"].items():
                 given = placeholders_of(_KEYS[0][0](), "").keys()

@@ -1,0 +1,198 @@
+"""Chargers in the Energy dashboard: offered to it, and never counted twice."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+from custom_components.ev_charger_cloud.charging import Device, EnergyHour, Reading
+from custom_components.ev_charger_cloud.const import DOMAIN
+from custom_components.ev_charger_cloud.energy_dashboard import (
+    COUNTED_TWICE,
+    NOT_IN_DASHBOARD,
+)
+from custom_components.ev_charger_cloud.ledger import SessionRecord
+from custom_components.ev_charger_cloud.repairs import async_create_fix_flow
+from custom_components.ev_charger_cloud.statistics import energy_statistic_id
+from homeassistant.components.energy.data import async_get_manager
+from homeassistant.components.recorder import Recorder
+from homeassistant.components.repairs import RepairsFlow
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+
+from .devices import SetUp
+from .fake_provider import FakeProvider
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+SENSOR = "sensor.wallbox_lifetime_energy"
+STATISTIC = energy_statistic_id("fake_account-1_c1")
+OTHER = {"stat_consumption": "sensor.oven"}
+
+
+@pytest.fixture(autouse=True)
+async def dashboard(
+    recorder_mock: Recorder,
+    home: HomeAssistant,
+    fake: type[FakeProvider],
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Have an Energy dashboard, and a charger with a meter."""
+    freezer.move_to(NOW)
+    assert await async_setup_component(home, "energy", {})
+    fake.fleet = {
+        "c1": Device(
+            id="c1",
+            name="Wallbox",
+            online=True,
+            readings={Reading.LIFETIME_ENERGY: 5.0},
+        )
+    }
+
+
+async def put(home: HomeAssistant, *devices: dict[str, Any]) -> None:
+    """Put devices into the dashboard."""
+    manager = await async_get_manager(home)
+    await manager.async_update(
+        {"energy_sources": [], "device_consumption": list(devices)}  # type: ignore[typeddict-item]
+    )
+
+
+async def there(home: HomeAssistant) -> list[Any]:
+    """Return the devices of the dashboard."""
+    manager = await async_get_manager(home)
+    assert manager.data is not None
+    return [each["stat_consumption"] for each in manager.data["device_consumption"]]
+
+
+async def check(
+    home: HomeAssistant, freezer: FrozenDateTimeFactory, entry: Any
+) -> None:
+    """Have a new session kept, after which the dashboard is looked at."""
+    ledger = entry.runtime_data.history.ledger
+    start = NOW - timedelta(days=3) + timedelta(hours=2 * len(ledger.sessions(["c1"])))
+    ledger.record(
+        SessionRecord(
+            id=start.isoformat(),
+            device_id="c1",
+            start=start,
+            end=start + timedelta(hours=1),
+            energy=1000.0,
+            hours=(EnergyHour(start=start, energy=1000, estimated=False),),
+        ),
+        NOW,
+    )
+    freezer.tick(11)
+    async_fire_time_changed(home)
+    await home.async_block_till_done(wait_background_tasks=True)
+
+
+def issues(home: HomeAssistant) -> dict[str, ir.IssueEntry]:
+    """Return the issues by what they are."""
+    return {
+        str(issue.translation_key): issue
+        for (domain, _), issue in ir.async_get(home).issues.items()
+        if domain == DOMAIN
+    }
+
+
+async def begin(home: HomeAssistant, issue: ir.IssueEntry) -> RepairsFlow:
+    flow = await async_create_fix_flow(home, issue.issue_id, issue.data)
+    flow.hass = home
+    return flow
+
+
+async def test_offered(
+    home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+) -> None:
+    """Nobody is bothered without a dashboard; with one a click adds the charger."""
+    entry = await set_up()
+    await check(home, freezer, entry)
+    assert issues(home) == {}
+    await put(home, OTHER)
+    await check(home, freezer, entry)
+    flow = await begin(home, issues(home)[NOT_IN_DASHBOARD])
+    form: Any = await flow.async_step_init()
+    assert form["type"] == "form"
+    (field,) = form["data_schema"].schema
+    assert field.default() == ["c1"]
+    done: Any = await flow.async_step_init({"chargers": ["c1", "gone"]})
+    assert done["type"] == "create_entry"
+    assert await there(home) == ["sensor.oven", STATISTIC]
+    assert issues(home) == {}
+
+
+@pytest.mark.parametrize(
+    ("step", "left"),
+    [
+        ("async_step_keep_statistic", ["sensor.oven", STATISTIC]),
+        ("async_step_keep_sensor", ["sensor.oven", SENSOR]),
+    ],
+)
+async def test_counted_twice(
+    home: HomeAssistant,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+    step: str,
+    left: list[str],
+) -> None:
+    """The statistic and a sensor of the same charger: one of them goes."""
+    entry = await set_up()
+    await put(
+        home, OTHER, {"stat_consumption": SENSOR}, {"stat_consumption": STATISTIC}
+    )
+    await check(home, freezer, entry)
+    assert issues(home).keys() == {COUNTED_TWICE}
+    flow = await begin(home, issues(home)[COUNTED_TWICE])
+    menu: Any = await flow.async_step_init()
+    assert menu["description_placeholders"] == {
+        "subject": "Wallbox",
+        "statistic": STATISTIC,
+        "sensor": SENSOR,
+    }
+    done: Any = await getattr(flow, step)()
+    assert done["type"] == "create_entry"
+    assert await there(home) == left
+    assert issues(home) == {}
+
+
+async def test_counted_once(
+    home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+) -> None:
+    """One that is said to include the other is no second time."""
+    entry = await set_up()
+    await put(
+        home,
+        {"stat_consumption": SENSOR},
+        {"stat_consumption": STATISTIC, "included_in_stat": SENSOR},
+    )
+    await check(home, freezer, entry)
+    assert issues(home) == {}
+    await put(home, {"stat_consumption": SENSOR})
+    await check(home, freezer, entry)
+    assert issues(home) == {}
+
+
+async def test_not_there(
+    home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+) -> None:
+    """A flow of an account that is not loaded ends; with the account issues go."""
+    entry = await set_up()
+    await put(home, OTHER)
+    await check(home, freezer, entry)
+    offer = issues(home)[NOT_IN_DASHBOARD]
+    await put(
+        home, OTHER, {"stat_consumption": SENSOR}, {"stat_consumption": STATISTIC}
+    )
+    await check(home, freezer, entry)
+    twice = issues(home)[COUNTED_TWICE]
+    await home.config_entries.async_unload(entry.entry_id)
+    for issue in (offer, twice):
+        flow: Any = await begin(home, issue)
+        assert (await flow.async_step_init())["reason"] == "not_loaded"
+    assert (await flow.async_step_keep_sensor())["type"] == "create_entry"
+    assert len(await there(home)) == 3
+    await home.config_entries.async_remove(entry.entry_id)
+    assert issues(home) == {}
