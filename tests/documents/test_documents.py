@@ -38,7 +38,7 @@ def anchors(text: str) -> set[str]:
 @each_document
 def test_links(document: Path) -> None:
     """Every link to a file or a heading leads somewhere."""
-    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
     links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(
         r'(?:src|srcset|href)="([^"]+)"', text
     )
@@ -109,9 +109,10 @@ def test_documents_are_reached() -> None:
         if document in seen or document.suffix != ".md":
             continue
         seen.add(document)
-        for link in re.findall(r"\]\(([^)\s#]+)", document.read_text()):
-            if "://" not in link and (target := document.parent / link).exists():
-                due.append(target.resolve())
+        links = re.findall(r"\]\(([^)\s#]+)", document.read_text())
+        due += [
+            (document.parent / link).resolve() for link in links if "://" not in link
+        ]
     unreached = {
         name_of(path)
         for path in (ROOT / "docs").rglob("*.md")

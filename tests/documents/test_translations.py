@@ -24,9 +24,7 @@ def test_language(language: str) -> None:
 def test_order(language: str) -> None:
     """A language's file is in the order of the English one."""
     path = translations.FOLDER / f"{language}.json"
-    ordered = json.dumps(
-        translations.merge(language, {}), indent=2, ensure_ascii=False
-    )
+    ordered = json.dumps(translations.merge(language, {}), indent=2, ensure_ascii=False)
     assert path.read_text() == f"{ordered}\n"
 
 
