@@ -116,6 +116,7 @@ class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
     async def async_will_remove_from_hass(self) -> None:
         """Let others have the loop while many are removed."""
         await self.coordinator.loop_share.turn()
+        await super().async_will_remove_from_hass()
 
     @override
     async def async_update(self) -> None:
