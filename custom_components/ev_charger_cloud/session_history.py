@@ -369,7 +369,7 @@ class SessionHistory:
             connector=session.connector,
             payment_status=session.payment_status,
             key=session.key,
-            sound=is_sound(start, end, now),
+            sound=session.valid and is_sound(start, end, now),
         )
         if record.sound and session.energy and end >= now - KEPT:
             observation = self._observations.get(session.device_id)

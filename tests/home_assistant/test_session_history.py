@@ -217,13 +217,17 @@ async def test_session_that_ends(
 async def test_what_the_cloud_says_that_cannot_be(
     cloud: type[FakeProvider], set_up: SetUp, tick: Tick
 ) -> None:
-    """A station's clock may be wrong by days: it is kept, and has no hours."""
-    cloud.past = [session(1, 1, ended_at=NOW - timedelta(days=3))]
+    """A clock may be wrong by days, or a session void: it is kept, and has no hours."""
+    cloud.past = [
+        session(1, 1, ended_at=NOW - timedelta(days=3)),
+        session(2, 2, valid=False),
+    ]
     entry = await set_up()
     await tick(PAUSE + 1)
-    (record,) = kept(entry)
-    assert not record.sound
-    assert record.hours == ()
+    for record in kept(entry):
+        assert not record.sound
+        assert record.hours == ()
+    assert len(kept(entry)) == 2
     assert cloud.asked_curves == []
 
 

@@ -124,6 +124,16 @@ async def test_plugchoice_new_meter(account: PlugchoiceAccount) -> None:
     compare(hours, physical)
 
 
+async def test_plugchoice_invalid(account: PlugchoiceAccount) -> None:
+    """What the cloud holds to be nothing is told, and told to be that."""
+    provider = account.provider()
+    await provider.poll()
+    physical = charge(account.connector(), account.step)
+    assert (await last(provider, DRIVEWAY, physical)).valid
+    account.cloud.quirks["invalid"] = [physical.id]
+    assert not (await last(provider, DRIVEWAY, physical)).valid
+
+
 async def test_plugchoice_sessions_without_times(account: PlugchoiceAccount) -> None:
     """Nothing is asked of a session that has no end, or an impossible one."""
     provider = account.provider()

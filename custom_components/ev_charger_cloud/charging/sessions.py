@@ -15,7 +15,8 @@ class Session:
     `connector` is the number that people read on the charger, `meter_start` and
     `meter_stop` are the meter's register, `user_id` the cloud's own id of a driver and
     `key` what the session was given at its start from here. `hours` are what the cloud
-    itself says of each hour, where it does.
+    itself says of each hour, where it does. One that is not `valid` should be counted
+    nowhere, the cloud says.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Session:
     payment_status: PaymentStatus | None = None
     key: str | None = None
     hours: tuple[EnergyInterval, ...] = ()
+    valid: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ class Plugchoice(Cloud):
         "max_current": "number",  # or "string", or "null"
         "total_kwh": "string",  # or "number"
         "total_grows": True,  # the total of a running session is known
+        "invalid": [],  # ids of transactions that came to nothing
         "transaction_order": "newest",  # or "oldest"
         "transaction_pages": False,  # transactions 25 to a page
         # What chargers measure.

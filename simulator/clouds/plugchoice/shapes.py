@@ -244,7 +244,7 @@ class Charger:
             "started_at": stamp(session.started_at),
             "stopped_at": stamp(stopped),
             "stop_reason": session.reason if stopped else None,
-            "is_valid": True,
+            "is_valid": session.id not in quirks["invalid"],
             "charger": {"uuid": station.id, "identity": station.serial},
             "connector": {"connector_id": connector.number},
             "created_at": stamp(session.started_at),

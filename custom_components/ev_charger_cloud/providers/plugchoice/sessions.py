@@ -132,4 +132,5 @@ def session_of(
         connector=str(connector.connector_id),
         meter_start=transaction.meter_start,
         meter_stop=transaction.meter_stop,
+        valid=transaction.is_valid is not False,
     )

@@ -188,6 +188,7 @@ class Transaction(Wire):
     started_at: datetime | None = None
     stopped_at: datetime | None = None
     stop_reason: str | None = None
+    is_valid: bool | None = None
     charger: TransactionCharger | None = part(TransactionCharger)
     connector: TransactionConnector | None = part(TransactionConnector)
 
