@@ -22,9 +22,14 @@ def fleet(fake: type[FakeProvider]) -> None:
 
 
 async def test_whole_platform(
-    home: HomeAssistant, set_up: SetUp, snapshot: SnapshotAssertion
+    home: HomeAssistant,
+    set_up: SetUp,
+    snapshot: SnapshotAssertion,
+    freezer: FrozenDateTimeFactory,
 ) -> None:
     """Each reading that is no yes or no has its sensor."""
+    # The sensors of the month say which one.
+    freezer.move_to(MOMENT)
     await match_platform(home, set_up, Platform.SENSOR, snapshot)
 
 
