@@ -6,6 +6,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.ev_charger_cloud import sensor  # noqa: F401  (not while time is frozen)
 from custom_components.ev_charger_cloud.charging import Money, Reading
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant, State
