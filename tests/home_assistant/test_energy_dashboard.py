@@ -12,6 +12,11 @@ from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.energy_dashboard import (
     COUNTED_TWICE,
     NOT_IN_DASHBOARD,
+    async_add,
+    async_remove,
+    countables,
+    missing,
+    twice,
 )
 from custom_components.ev_charger_cloud.ledger import SessionRecord
 from custom_components.ev_charger_cloud.repairs import async_create_fix_flow
@@ -196,3 +201,20 @@ async def test_not_there(
     assert len(await there(home)) == 3
     await home.config_entries.async_remove(entry.entry_id)
     assert issues(home) == {}
+
+
+async def test_nobody_set_it_up(
+    home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+) -> None:
+    """Without a dashboard nothing is offered, added or taken out."""
+    entry = await set_up()
+    await check(home, freezer, entry)
+    assert issues(home) == {}
+    manager = await async_get_manager(home)
+    assert manager.data is None
+    [charger] = countables(entry.runtime_data)
+    assert twice(manager, charger) == set()
+    assert missing(manager, [charger]) == [charger]
+    await async_add(home, [charger])
+    await async_remove(home, [STATISTIC])
+    assert manager.data is None
