@@ -88,6 +88,8 @@ class LogWatch(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record."""
+        if record.name == "aiohttp.server":
+            return  # what the simulator makes of odd requests
         text = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:
             told = "".join(traceback.format_exception(*record.exc_info))

@@ -27,6 +27,7 @@ from .house import ACCOUNTS, House, house
 FAULTY = 0.15
 _COMMAND_EVERY = 12
 _RELOAD_EVERY = 125
+_BETWEEN_RELOADS = 25 * 86_400.0  # s
 
 # These only take time: the fault matrix has them.
 _SLOW = ("late", "stuck within the body")
@@ -137,6 +138,8 @@ class Soak:
             await self._command()
         if report.polls % _RELOAD_EVERY == 0:
             report.reloads += 1
+            # Months pass in all: what a cloud lists of the last weeks has an end.
+            await house.pass_time(_BETWEEN_RELOADS)
             await house.hass.config_entries.async_reload(self._entry.entry_id)
             await house.settle()
         report.tracebacks += house.log.tracebacks
