@@ -15,10 +15,11 @@ from homeassistant.const import __version__
 
 from . import scale
 from .cycles import CLOUDS, Effort, measure_cloud
+from .push import measure_push
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
 MARK = "<!-- What `python -m benchmarks --document` measured. -->"
-TABLES = (*CLOUDS, "gaps", "growth", "memory")
+TABLES = (*CLOUDS, "push", "gaps", "growth", "memory")
 
 
 class Tee(StringIO):
@@ -78,6 +79,9 @@ async def run(options: argparse.Namespace) -> None:
         if name == "gaps":
             for size in scale.QUICK if options.quick else scale.ACCOUNTS:
                 missed += await scale.measure_gaps(size, trace=options.trace)
+        elif name == "push":
+            quick = {"rate": 20, "seconds": 1, "chargers": 4}
+            missed += await measure_push(**(quick if options.quick else {}))
         elif name == "growth":
             missed += await scale.measure_growth(*([(2, 4)] if options.quick else []))
         elif name == "memory":

@@ -174,7 +174,8 @@ async def story(
 ) -> AsyncGenerator[Story]:
     """Set up the account and choose a charger."""
     if account.pushed:
-        assert await async_setup_component(home, "webhook", {})
+        # All that is served is known before anything is.
+        assert await async_setup_component(home, DOMAIN, {})
         client = await hass_client_no_auth()
         await home.config.async_update(internal_url=str(client.make_url("/"))[:-1])
     entry = MockConfigEntry(
