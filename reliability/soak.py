@@ -98,11 +98,14 @@ def _median(samples: Sequence[Sample]) -> Sample:
 class Soak:
     """An account that is used for long."""
 
-    def __init__(self, house: House, provider: str, seed: int) -> None:
+    def __init__(
+        self, house: House, provider: str, seed: int, reload_every: int = _RELOAD_EVERY
+    ) -> None:
         """Begin with an account that is not set up."""
         self._house = house
         self._provider = provider
         self._random = random.Random(seed)
+        self._reload_every = reload_every
         self._entry = house.add(provider)
         self._connector = house.plug_in(provider)
         self.report = Report(provider, 0, 0, 0, 0, [], [])
@@ -136,7 +139,7 @@ class Soak:
             await self._poll()
         if report.polls % _COMMAND_EVERY == 0:
             await self._command()
-        if report.polls % _RELOAD_EVERY == 0:
+        if report.polls % self._reload_every == 0:
             report.reloads += 1
             # Months pass in all: what a cloud lists of the last weeks has an end.
             await house.pass_time(_BETWEEN_RELOADS)

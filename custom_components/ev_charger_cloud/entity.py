@@ -115,6 +115,7 @@ class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
     @override
     async def async_will_remove_from_hass(self) -> None:
         """Let others have the loop while many are removed."""
+        await super().async_will_remove_from_hass()
         await self.coordinator.loop_share.turn()
         await super().async_will_remove_from_hass()
 

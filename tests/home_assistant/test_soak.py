@@ -13,7 +13,7 @@ POLLS = 60
 async def test_soak(home: HomeAssistant, provider: str) -> None:
     """Neither objects nor tasks, timers, open files or files pile up."""
     async with moved_in(home, (provider,)) as house:
-        report = await Soak(house, provider, 3).run(POLLS, POLLS // 12)
+        report = await Soak(house, provider, 3, reload_every=5).run(POLLS, 5)
     assert report.polls == POLLS
     assert report.faulty > 3
     assert not list(report.problems()), report.samples
