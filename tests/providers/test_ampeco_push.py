@@ -15,6 +15,7 @@ import pytest
 from custom_components.ev_charger_cloud.charging import (
     AuthenticationError,
     ChargingStatus,
+    CommandRefusedError,
     EventKind,
     NoticeKind,
     PermissionDeniedError,
@@ -29,6 +30,7 @@ from custom_components.ev_charger_cloud.providers.base import (
     Received,
     Selection,
 )
+from simulator.faults import Fault
 from simulator.world import Car
 
 from .ampeco_tenant import FULL, Tenant, tenant_fixture  # noqa: F401
@@ -174,6 +176,31 @@ class TestSubscription:
         assert await provider.subscribe(home.address)
         [made] = tenant.cloud.notifications.subscriptions.values()
         assert made.kinds == list(subscription._OLDEST)
+
+    async def test_nothing_known(
+        self, tenant: Tenant, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A tenant that takes none of the kinds has no callbacks."""
+        monkeypatch.setattr(
+            "simulator.clouds.ampeco.notifications.KINDS", frozenset[str]()
+        )
+        provider = tenant.provider()
+        await provider.poll()
+        with pytest.raises(CommandRefusedError):
+            await provider.subscribe(home.address)
+
+    async def test_gone_meanwhile(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """What somebody deletes while we do is no trouble."""
+        tenant.cloud.faults.add(Fault(method="DELETE", status=404, body={}))
+        await provider.unsubscribe(home.address)
+
+    async def test_mended_before_anything_was_subscribed(self, tenant: Tenant) -> None:
+        """Without a subscription there is nothing to mend."""
+        provider = tenant.provider()
+        await provider._subscription.mend(10)
+        assert tenant.asked() == []
 
     async def test_no_right(self, tenant: Tenant, home: Home) -> None:
         """A token that may not is told so."""

@@ -1,6 +1,6 @@
 """What holds for a provider that offers the least."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable as Call, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,13 @@ from custom_components.ev_charger_cloud.charging import (
     Fleet,
     NotSupportedError,
     Outcome,
+    ResourceRequest,
+    Session,
+    Verb,
 )
 from custom_components.ev_charger_cloud.providers.base import (
     Account,
+    Callback,
     Candidate,
     Context,
     InvalidSettingError,
@@ -24,6 +28,7 @@ from custom_components.ev_charger_cloud.providers.base import (
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+REQUEST = ResourceRequest(kind="tariffs")
 
 
 class LeastProvider(Provider):
@@ -68,10 +73,14 @@ async def provider(session: ClientSession) -> LeastProvider:
         lambda provider: provider.sessions("c", NOW, NOW, 1),
         lambda provider: provider.charging_profiles("c"),
         lambda provider: provider.relink_url("c"),
+        lambda provider: provider.session("c", "s"),
+        lambda provider: provider.list_resources(REQUEST),
+        lambda provider: provider.get_resource(REQUEST),
+        lambda provider: provider.change_resource(Verb.UPDATE, REQUEST),
     ],
 )
 async def test_what_need_not_be_offered(
-    provider: LeastProvider, call: Callable[[Provider], Coroutine[Any, Any, Any]]
+    provider: LeastProvider, call: Call[[Provider], Coroutine[Any, Any, Any]]
 ) -> None:
     """A provider that says nothing of a feature does not support it."""
     with pytest.raises(NotSupportedError):
@@ -82,6 +91,13 @@ async def test_what_need_not_be_done(provider: LeastProvider) -> None:
     """Nothing is to be started, ended or followed."""
     await provider.start()
     assert not provider.follows(CommandResult(outcome=Outcome.ACCEPTED, id="1"))
+    assert not await provider.subscribe("https://home.example/hook")
+    await provider.unsubscribe("https://home.example/hook")
+    assert provider.resource_kinds == {}
+    session = Session(id="s", device_id="c", started_at=NOW)
+    assert await provider.energy_curve(session) is None
+    with pytest.raises(NotSupportedError):
+        provider.receive(Callback(headers={}, body=b""))
     await provider.close()
 
 

@@ -974,3 +974,48 @@ async def test_a_profile_for_a_while_lapses_in_the_station(api: Api) -> None:
         offered.append(api.connector.offered_current)
     assert offered == [9, 32]
     assert (await api.evse())["chargingProfile"]["duration"] == 600
+
+
+NOTIFICATIONS = "notifications/v2.0"
+
+
+async def test_subscriptions(api: Api) -> None:
+    """They are made, shown, sent again to, and ended, as the API says."""
+    wanted = {
+        "via": "webhook",
+        "notifications": ["BootNotification"],
+        "webhook": {"callbackUrl": "http://127.0.0.1:9/hook"},
+    }
+    made = await api.ask("POST", NOTIFICATIONS, wanted)
+    assert made[0] == 201
+    key = made[1]["data"]["id"]
+    status, shown = await api.ask("GET", f"{NOTIFICATIONS}/{key}")
+    assert (status, shown["data"]) == (200, made[1]["data"])
+    resend = f"actions/notifications/v1.0/{key}/resend"
+    assert (await api.ask("POST", resend, {}))[0] == 422
+    body = {"notifications": ["BootNotification"]}
+    assert (await api.ask("POST", resend, body))[0] in (202, 409)
+    assert (await api.ask("POST", resend, body))[0] == 409
+    assert (await api.ask("DELETE", f"{NOTIFICATIONS}/{key}"))[0] == 204
+    assert (await api.ask("DELETE", f"{NOTIFICATIONS}/{key}"))[0] == 404
+    assert (await api.ask("GET", f"{NOTIFICATIONS}/word"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"via": "pigeon"},
+        {"webhook": None},
+        {"webhook": {"callbackUrl": "nowhere"}},
+        {"notifications": []},
+        {"notifications": ["SomethingNew"]},
+    ],
+)
+async def test_subscriptions_are_checked(api: Api, changes: dict[str, Any]) -> None:
+    """What cannot be called, or is no kind, is refused."""
+    wanted = {
+        "via": "webhook",
+        "notifications": ["BootNotification"],
+        "webhook": {"callbackUrl": "http://127.0.0.1:9/hook"},
+    }
+    assert (await api.ask("POST", NOTIFICATIONS, wanted | changes))[0] == 422
