@@ -247,6 +247,7 @@ class TestReceiving:
             patch(
                 "homeassistant.components.webhook.is_supervisor_unix_socket_request",
                 return_value=False,
+                create=True,  # 2026.10 does not ask
             ),
         ):
             answer = await webhook.async_handle_webhook(
