@@ -551,9 +551,8 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
             )
         )
         for key, selector in _price_selectors(self.hass).items():
-            schema[
-                vol.Optional(key, description={"suggested_value": known.get(key)})
-            ] = selector
+            told = {"suggested_value": known[key]} if key in known else None
+            schema[vol.Optional(key, description=told)] = selector
         schema |= _schema(
             description.options, user_input, entry.options, keep_secrets=True
         ).schema
