@@ -1,6 +1,6 @@
 // The card of one charger.
 
-import { fire, html, navigate, show } from "./dom.js";
+import { fire, html, navigate, shadow, show } from "./dom.js";
 import { day, energy, moment, money, power, quantity, span, time } from "./format.js";
 import { lastSessions, powerSince } from "./history.js";
 import { changed, chargerOf, chargersOf, ICONS, Look, PLATFORM, TONES } from "./model.js";
@@ -101,12 +101,9 @@ export class ChargerCard extends HTMLElement {
 
   connectedCallback() {
     if (!this.shadowRoot) {
-      const root = this.attachShadow({ mode: "open" });
-      const style = document.createElement("style");
-      style.textContent = CARD;
-      this._content = document.createElement("div");
+      [this._content] = shadow(this, CARD);
       this._content.style.blockSize = "100%";
-      root.append(style, this._content);
+      const root = this.shadowRoot;
       root.addEventListener("click", (event) => this.#clicked(event));
       root.addEventListener("input", (event) => this.#moved(event));
       root.addEventListener("focusout", (event) => this.#left(event));

@@ -31,6 +31,16 @@ export function html(strings, ...values) {
   return new Markup(text);
 }
 
+// Give an element a shadow with its style, and so many parts to draw into.
+export function shadow(element, css, parts = 1) {
+  const root = element.attachShadow({ mode: "open" });
+  const style = document.createElement("style");
+  style.textContent = css;
+  const places = Array.from({ length: parts }, () => document.createElement("div"));
+  root.append(style, ...places);
+  return places;
+}
+
 export function show(root, markup) {
   const template = document.createElement("template");
   template.innerHTML = rendered(markup);

@@ -1,6 +1,6 @@
 // The energy of all chargers by day: one bar for all, where a colour for each is noise.
 
-import { html, show } from "./dom.js";
+import { html, shadow, show } from "./dom.js";
 import { day, energy } from "./format.js";
 import { lastDays } from "./history.js";
 import { chargersOf } from "./model.js";
@@ -38,13 +38,7 @@ export class EnergyCard extends HTMLElement {
   }
 
   connectedCallback() {
-    if (!this.shadowRoot) {
-      const root = this.attachShadow({ mode: "open" });
-      const style = document.createElement("style");
-      style.textContent = ENERGY;
-      this._content = document.createElement("div");
-      root.append(style, this._content);
-    }
+    if (!this.shadowRoot) [this._content] = shadow(this, ENERGY);
     this.#draw();
   }
 

@@ -1,6 +1,6 @@
 // All chargers, in the order in which people look for them.
 
-import { html, show } from "./dom.js";
+import { html, shadow, show } from "./dom.js";
 import { anyChanged, chargersOf, GROUPS, groupOf, Look } from "./model.js";
 import { PAGE } from "./style.js";
 import { word } from "./words.js";
@@ -58,12 +58,8 @@ export class FleetCard extends HTMLElement {
 
   connectedCallback() {
     if (!this.shadowRoot) {
-      const root = this.attachShadow({ mode: "open" });
-      const style = document.createElement("style");
-      style.textContent = PAGE;
-      this._tools = document.createElement("div");
-      this._groups = document.createElement("div");
-      root.append(style, this._tools, this._groups);
+      [this._tools, this._groups] = shadow(this, PAGE, 2);
+      const root = this.shadowRoot;
       root.addEventListener("input", ({ target }) => {
         this.#query = target.value;
         this.#arrange();

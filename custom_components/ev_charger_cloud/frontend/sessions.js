@@ -1,7 +1,7 @@
 // The last sessions, of one charger or of all.
 
 import { sessionRows } from "./card.js";
-import { html, show } from "./dom.js";
+import { html, shadow, show } from "./dom.js";
 import { lastSessions } from "./history.js";
 import { chargerOf, chargersOf } from "./model.js";
 import { CARD } from "./style.js";
@@ -39,13 +39,7 @@ export class SessionsCard extends HTMLElement {
   }
 
   connectedCallback() {
-    if (!this.shadowRoot) {
-      const root = this.attachShadow({ mode: "open" });
-      const style = document.createElement("style");
-      style.textContent = CARD;
-      this._content = document.createElement("div");
-      root.append(style, this._content);
-    }
+    if (!this.shadowRoot) [this._content] = shadow(this, CARD);
     this.#draw();
   }
 

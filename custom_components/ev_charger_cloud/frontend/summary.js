@@ -1,6 +1,6 @@
 // The sum of all chargers: power now, how many do what, energy and cost this month.
 
-import { html, show } from "./dom.js";
+import { html, shadow, show } from "./dom.js";
 import { energy, money, power } from "./format.js";
 import { thisMonth } from "./history.js";
 import { anyChanged, chargersOf, GROUPS, groupOf, Look } from "./model.js";
@@ -38,13 +38,7 @@ export class SummaryCard extends HTMLElement {
   }
 
   connectedCallback() {
-    if (!this.shadowRoot) {
-      const root = this.attachShadow({ mode: "open" });
-      const style = document.createElement("style");
-      style.textContent = SUMMARY;
-      this._content = document.createElement("div");
-      root.append(style, this._content);
-    }
+    if (!this.shadowRoot) [this._content] = shadow(this, SUMMARY);
     this.#draw();
   }
 
