@@ -689,3 +689,13 @@ def _offer(device: Device | None) -> object:
         device.commands,
         device.online is None,
     )
+
+
+@callback
+def async_device_at(hass: HomeAssistant, registry_id: str) -> Device | None:
+    """Return the device of a loaded account behind an entry of the device registry."""
+    entries: list[ChargerConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    for entry in entries:
+        if (device := entry.runtime_data.device_of(registry_id)) is not None:
+            return device
+    return None

@@ -18,7 +18,12 @@ from homeassistant.util import slugify
 
 from .charging import Control, ControlState, ControlValue, Device, SetControl
 from .const import DOMAIN
-from .coordinator import ChargerConfigEntry, ChargingCoordinator, EntityContext
+from .coordinator import (
+    ChargerConfigEntry,
+    ChargingCoordinator,
+    EntityContext,
+    async_device_at,
+)
 
 # So many entities are added in one go; each costs Home Assistant some 0.2 ms.
 _TOGETHER = 8
@@ -260,8 +265,6 @@ def entities_of(
 def device_behind(hass: HomeAssistant, entity_id: str) -> Device | None:
     """Return the device that an entity of this integration belongs to."""
     entity = er.async_get(hass).async_get(entity_id)
-    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
-        if entity and entity.device_id and entity.config_entry_id == entry.entry_id:
-            coordinator: ChargingCoordinator = entry.runtime_data
-            return coordinator.device_of(entity.device_id)
-    return None
+    if entity is None or entity.device_id is None:
+        return None
+    return async_device_at(hass, entity.device_id)

@@ -5,9 +5,10 @@ from typing import Any, override
 
 import probatio
 
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components.homeassistant import async_should_expose
 from homeassistant.components.llm import LLMTools
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.llm import (
@@ -23,6 +24,7 @@ from homeassistant.util import dt as dt_util
 from .charging import Control, Device, DeviceKind, Money, Reading, why_not_charging
 from .const import DOMAIN
 from .coordinator import ChargerConfigEntry
+from .services import async_target
 
 _PROMPT = (
     "Chargers of electric vehicles are controlled with the tools of ev_charger_cloud."
@@ -58,6 +60,9 @@ class _ChargerTool(Tool):
     """A tool for one of the exposed chargers."""
 
     integration = DOMAIN
+    annotations = _ACTING
+    action = ""
+    fields: dict[Any, Any] = {}
 
     def __init__(self, chargers: dict[str, str]) -> None:
         """Take the chargers: by name, the ids of their devices in the registry."""
@@ -65,8 +70,6 @@ class _ChargerTool(Tool):
         self.parameters = probatio.Schema(
             {probatio.Required(_CHARGER): probatio.In(sorted(chargers)), **self.fields}
         )
-
-    fields: dict[Any, Any] = {}
 
     @override
     async def async_call(
@@ -88,22 +91,11 @@ class _ChargerTool(Tool):
         asked: dict[str, Any],
         llm_context: LLMContext,
     ) -> dict[str, Any]:
-        """Answer about, or act on, a charger."""
-        raise NotImplementedError
-
-    async def _act(
-        self,
-        hass: HomeAssistant,
-        action: str,
-        registry_id: str,
-        llm_context: LLMContext,
-        **fields: Any,
-    ) -> dict[str, Any]:
-        """Perform one of our actions and return what it answers."""
+        """Perform the action that the tool is, and return what it answers."""
         answer = await hass.services.async_call(
             DOMAIN,
-            action,
-            {"device_id": registry_id, **fields},
+            self.action,
+            {"device_id": registry_id, **asked},
             blocking=True,
             context=llm_context.context,
             return_response=True,
@@ -130,8 +122,10 @@ class GetCharger(_ChargerTool):
         asked: dict[str, Any],
         llm_context: LLMContext,
     ) -> dict[str, Any]:
-        device = _device(hass, registry_id)
-        return {} if device is None else _described(device)
+        _, device = await async_target(
+            hass, llm_context.context or Context(), registry_id, POLICY_READ
+        )
+        return _described(device)
 
 
 class GetSessions(_ChargerTool):
@@ -143,6 +137,7 @@ class GetSessions(_ChargerTool):
         "Tell energy, cost and times of the charging sessions of the last days."
     )
     annotations = _READING
+    action = "get_sessions"
     fields = {
         probatio.Optional(_DAYS, default=30): probatio.All(
             int, probatio.Range(min=1, max=366)
@@ -158,9 +153,8 @@ class GetSessions(_ChargerTool):
         llm_context: LLMContext,
     ) -> dict[str, Any]:
         start = dt_util.utcnow() - timedelta(days=asked[_DAYS])
-        answer = await self._act(
-            hass, "get_sessions", registry_id, llm_context, start=start.isoformat()
-        )
+        span = {"start": start.isoformat()}
+        answer = await super()._answer(hass, registry_id, span, llm_context)
         told = ("start", "end", "energy_kwh", "cost", "currency", "stop_reason")
         return {
             "sessions": [
@@ -176,17 +170,7 @@ class StartCharging(_ChargerTool):
     name = f"{DOMAIN}__start_charging"
     title = "Start charging"
     description = "Start charging, or let a vehicle charge again."
-    annotations = _ACTING
-
-    @override
-    async def _answer(
-        self,
-        hass: HomeAssistant,
-        registry_id: str,
-        asked: dict[str, Any],
-        llm_context: LLMContext,
-    ) -> dict[str, Any]:
-        return await self._act(hass, "start_charging", registry_id, llm_context)
+    action = "start_charging"
 
 
 class StopCharging(_ChargerTool):
@@ -195,17 +179,7 @@ class StopCharging(_ChargerTool):
     name = f"{DOMAIN}__stop_charging"
     title = "Stop charging"
     description = "Stop charging; the vehicle stays plugged in."
-    annotations = _ACTING
-
-    @override
-    async def _answer(
-        self,
-        hass: HomeAssistant,
-        registry_id: str,
-        asked: dict[str, Any],
-        llm_context: LLMContext,
-    ) -> dict[str, Any]:
-        return await self._act(hass, "stop_charging", registry_id, llm_context)
+    action = "stop_charging"
 
 
 class SetChargingLimit(_ChargerTool):
@@ -217,23 +191,11 @@ class SetChargingLimit(_ChargerTool):
         "Limit what a charger may draw: either a current in amperes per phase"
         " or a power in watts."
     )
-    annotations = _ACTING
+    action = "set_charging_limit"
     fields = {
         probatio.Optional(_CURRENT): probatio.Any(int, float),
         probatio.Optional(_POWER): probatio.Any(int, float),
     }
-
-    @override
-    async def _answer(
-        self,
-        hass: HomeAssistant,
-        registry_id: str,
-        asked: dict[str, Any],
-        llm_context: LLMContext,
-    ) -> dict[str, Any]:
-        return await self._act(
-            hass, "set_charging_limit", registry_id, llm_context, **asked
-        )
 
 
 _TOOLS = (GetCharger, GetSessions, StartCharging, StopCharging, SetChargingLimit)
@@ -274,15 +236,6 @@ def _exposed(hass: HomeAssistant, llm_context: LLMContext) -> dict[str, str]:
             ):
                 exposed[entry.runtime_data.name_of(device)] = registered.id
     return exposed
-
-
-def _device(hass: HomeAssistant, registry_id: str) -> Device | None:
-    """Return the device behind an entry of the registry."""
-    entries: list[ChargerConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
-    for entry in entries:
-        if (device := entry.runtime_data.device_of(registry_id)) is not None:
-            return device
-    return None
 
 
 def _described(device: Device) -> dict[str, Any]:

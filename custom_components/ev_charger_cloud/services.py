@@ -18,6 +18,7 @@ from homeassistant.const import (
     ATTR_LABEL_ID,
 )
 from homeassistant.core import (
+    Context,
     HomeAssistant,
     ServiceCall,
     ServiceResponse,
@@ -53,7 +54,7 @@ from .charging import (
 )
 from .command_queue import raise_for
 from .const import DOMAIN
-from .coordinator import ChargerConfigEntry, ChargingCoordinator
+from .coordinator import ChargerConfigEntry, ChargingCoordinator, async_device_at
 from .error_translation import invalid
 from .ledger import SessionRecord
 from .names import async_export_titles, async_load_names
@@ -223,7 +224,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
         """Have a command carried out at one device."""
         fields = dict(given)
         action = COMMAND_ACTIONS[call.service]
-        coordinator, device = await _target(hass, call, registry_id, POLICY_CONTROL)
+        coordinator, device = await async_target(
+            hass, call.context, registry_id, POLICY_CONTROL
+        )
         if action.billing & fields.keys():
             await _require_admin(hass, call)
         repeat = fields.pop(ATTR_REPEAT, False)
@@ -236,8 +239,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
     async def get_session(call: ServiceCall) -> ServiceResponse:
         """Return one session of a charger."""
-        coordinator, device = await _target(
-            hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+        coordinator, device = await async_target(
+            hass, call.context, call.data[ATTR_DEVICE_ID], POLICY_READ
         )
         return _session(
             await coordinator.ask(
@@ -248,8 +251,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
     async def get_charging_profiles(call: ServiceCall) -> ServiceResponse:
         """Return the charging profiles of a charger."""
-        coordinator, device = await _target(
-            hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+        coordinator, device = await async_target(
+            hass, call.context, call.data[ATTR_DEVICE_ID], POLICY_READ
         )
         profiles = await coordinator.ask(
             device, coordinator.provider.charging_profiles(device.id)
@@ -258,8 +261,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
     async def get_command(call: ServiceCall) -> ServiceResponse:
         """Return how far an earlier command came."""
-        coordinator, device = await _target(
-            hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+        coordinator, device = await async_target(
+            hass, call.context, call.data[ATTR_DEVICE_ID], POLICY_READ
         )
         return _command(
             await coordinator.ask(
@@ -340,8 +343,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _get_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     """Return the sessions of a charger, of the ledger where it knows them all."""
-    coordinator, device = await _target(
-        hass, call, call.data[ATTR_DEVICE_ID], POLICY_READ
+    coordinator, device = await async_target(
+        hass, call.context, call.data[ATTR_DEVICE_ID], POLICY_READ
     )
     end = utc(call.data.get(ATTR_END)) or dt_util.utcnow()
     start = utc(call.data.get(ATTR_START)) or end - _HISTORY
@@ -388,7 +391,9 @@ async def _export_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     # A connector may be named beside its charger.
     lines: dict[tuple[str, str], list[Line]] = {}
     for registry_id in fields[ATTR_DEVICE_ID]:
-        coordinator, device = await _target(hass, call, registry_id, POLICY_READ)
+        coordinator, device = await async_target(
+            hass, call.context, registry_id, POLICY_READ
+        )
         for part_id in coordinator.parts_of(device):
             part = coordinator.data[part_id]
             charger = coordinator.data[coordinator.charger_id(part)]
@@ -424,8 +429,8 @@ async def _export_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     return {**answer, "file": str(path), "link": async_link(hass, name)}
 
 
-async def _target(
-    hass: HomeAssistant, call: ServiceCall, registry_id: str, policy: str
+async def async_target(
+    hass: HomeAssistant, context: Context, registry_id: str, policy: str
 ) -> tuple[ChargingCoordinator, Device]:
     """Return the device that an action is aimed at, and who serves it.
 
@@ -433,7 +438,7 @@ async def _target(
     """
     entry: ChargerConfigEntry
     found, entry = async_get_device_and_config_entry(hass, DOMAIN, registry_id)
-    if (user := await _user(hass, call)) is not None and not user.is_admin:
+    if (user := await _user(hass, context)) is not None and not user.is_admin:
         entities = er.async_entries_for_device(
             er.async_get(hass), found.id, include_disabled_entities=True
         )
@@ -441,7 +446,7 @@ async def _target(
             user.permissions.check_entity(entity.entity_id, policy)
             for entity in entities
         ):
-            raise Unauthorized(context=call.context, permission=policy)
+            raise Unauthorized(context=context, permission=policy)
     coordinator = entry.runtime_data
     if (device := coordinator.device_of(found.id)) is None:
         raise invalid("device_gone")
@@ -457,31 +462,27 @@ def _chosen(
     chosen = dict.fromkeys([named] if isinstance(named, str) else named)
     places = TargetSelection({key: call.data.get(key) for key in _PLACES})
     at_places = async_extract_referenced_entity_ids(hass, places).referenced_devices
-    entries: list[ChargerConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
     for registry_id in sorted(at_places):
-        for entry in entries:
-            device = entry.runtime_data.device_of(registry_id)
-            if device is not None and device.takes(
-                action.build(device, {k: fields[k] for k in fields if k != ATTR_REPEAT})
-            ):
-                chosen[registry_id] = None
+        device = async_device_at(hass, registry_id)
+        if device is not None and device.takes(action.build(device, dict(fields))):
+            chosen[registry_id] = None
     if not chosen:
         raise invalid("nobody_there")
     return list(chosen)
 
 
-async def _user(hass: HomeAssistant, call: ServiceCall) -> User | None:
+async def _user(hass: HomeAssistant, context: Context) -> User | None:
     """Return who calls; automations and Home Assistant itself are nobody."""
-    if call.context.user_id is None:
+    if context.user_id is None:
         return None
-    if (user := await hass.auth.async_get_user(call.context.user_id)) is None:
-        raise UnknownUser(context=call.context)
+    if (user := await hass.auth.async_get_user(context.user_id)) is None:
+        raise UnknownUser(context=context)
     return user
 
 
 async def _require_admin(hass: HomeAssistant, call: ServiceCall) -> None:
     """Let only administrators name whom to bill."""
-    user = await _user(hass, call)
+    user = await _user(hass, call.context)
     if user is not None and not user.is_admin:
         raise Unauthorized(context=call.context)
 

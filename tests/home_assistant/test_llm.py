@@ -143,6 +143,18 @@ async def test_state(
     assert told["not_charging_because"] == "suspended_by_vehicle"
 
 
+async def test_who_may_see_nothing_is_told_nothing(
+    home: HomeAssistant, garage: None
+) -> None:
+    """A charger that is exposed is still told of to those alone who may see it."""
+    user = MockUser(groups=[])
+    user.add_to_hass(home)
+    for name in ("get_charger", "get_sessions"):
+        told, error = await use(home, name, user.id)
+        assert error
+        assert told.keys() == {"error"}
+
+
 async def test_sessions(home: HomeAssistant, garage: None) -> None:
     """The last sessions are told without cards and ids."""
     told, error = await use(home, "get_sessions", days=7)
@@ -201,14 +213,14 @@ async def test_refusal(
 async def test_charger_that_is_gone(
     home: HomeAssistant, fake: type[FakeProvider], garage: None
 ) -> None:
-    """What went away between two sentences says nothing."""
+    """What went away between two sentences is said to be gone."""
     tool = tools_of(home)["get_charger"]
     [entry] = home.config_entries.async_entries(DOMAIN)
     await home.config_entries.async_unload(entry.entry_id)
     result = await tool.async_call(
         home, ToolInput(tool.name, {"charger": "Garage"}), context_of()
     )
-    assert result.data == {}
+    assert result.error
 
 
 async def test_power_limit(
