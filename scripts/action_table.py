@@ -24,7 +24,6 @@ import yaml  # type: ignore[import-untyped]
 
 from custom_components.ev_charger_cloud import service_commands, services
 from custom_components.ev_charger_cloud.charging import (
-    ChargingProfile,
     ClearLimit,
     Command,
     Control,
@@ -67,8 +66,6 @@ _NAMED: Final[Mapping[str, type[Command]]] = {
 _RENAMED: Final = {"current": "current_limit"}
 # Fields that no command has: they are for the queue, or another way to say what it has.
 _EVERYWHERE: Final = {"duration", "repeat", "until"}
-# Fields that a cloud fills in by itself, whatever is asked for.
-_BY_THE_CLOUD: Final = {("ampeco", "set_charging_profile", "profile_id")}
 # What a provider has to know for an action that is not a command.
 _NEEDS: Final = {
     "get_charging_profiles": "charging_profiles",
@@ -182,10 +179,12 @@ class Taken:
         known = {each.name: each for each in fields(command)}
         name = _RENAMED.get(name, name)
         if name not in known:
-            profile = {each.name for each in fields(ChargingProfile)}
-            profile.add("profile_id")
-            assert name in _EVERYWHERE or ("profile" in known and name in profile), name
-            return True
+            assert name in _EVERYWHERE or "profile" in known, name
+            return (
+                name in _EVERYWHERE
+                or name == "periods"
+                or name in self.commands[command]
+            )
         required = known[name].default is known[name].default_factory
         return required or name in self.commands[command]
 
@@ -424,12 +423,7 @@ def section(action: str, clouds: Mapping[str, Taken], texts: Mapping[str, Any]) 
             )
             values += f"; otherwise {default}"
         marks = [
-            "by the cloud"
-            if (cloud, action, name) in _BY_THE_CLOUD
-            else "✓"
-            if taken.honours(action, name)
-            else "–"
-            for cloud, taken in clouds.items()
+            "✓" if taken.honours(action, name) else "–" for taken in clouds.values()
         ]
         meaning = words["fields"][name]["description"]
         lines.append(f"| `{name}` | {values} | {' | '.join(marks)} | {meaning} |")

@@ -18,8 +18,10 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .charging import (
+    PROFILE_ID,
     AuthenticationError,
     ChargingError,
+    ChargingProfile,
     Command,
     CommandResult,
     Control,
@@ -394,7 +396,13 @@ class CommandQueue:
         honoured = device.commands.get(type(command))
         if honoured is None:
             raise invalid("not_offered", subject=subject)
-        for name, _ in _given(command, optional=True):
+        optional = [name for name, _ in _given(command, optional=True)]
+        if isinstance(command, SetChargingProfile):
+            optional += [
+                PROFILE_ID if name == "id" else name
+                for name, _ in _given(command.profile, optional=True)
+            ]
+        for name in optional:
             if name not in honoured:
                 raise invalid("field_not_supported", subject=subject, field=name)
         if isinstance(command, StartCharging) and command.current_limit is not None:
@@ -512,13 +520,15 @@ def _same(state: ControlState, value: ControlValue) -> bool:
     return shown == value or 0 <= value - shown < (state.step or 1)
 
 
-def _given(command: Command, *, optional: bool = False) -> list[tuple[str, Any]]:
+def _given(
+    of: Command | ChargingProfile, *, optional: bool = False
+) -> list[tuple[str, Any]]:
     """Return the fields of a command that hold something, or only optional ones."""
     return [
         (each.name, value)
-        for each in fields(command)
+        for each in fields(of)
         if each.name != "device_id"
-        and (value := getattr(command, each.name)) is not None
+        and (value := getattr(of, each.name)) is not None
         and not (optional and (_required(each) or value == each.default))
     ]
 

@@ -14,6 +14,8 @@ from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotEx
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.ev_charger_cloud.charging import (
+    PROFILE_FIELDS,
+    PROFILE_ID,
     ActivateSubscription,
     AddBalance,
     ApplyFee,
@@ -225,6 +227,7 @@ COMMANDS = {
         Unlock,
     )
 }
+COMMANDS[SetChargingProfile] |= PROFILE_FIELDS | {PROFILE_ID}
 
 
 def charger(device_id: str = "c1", **changes: object) -> Device:

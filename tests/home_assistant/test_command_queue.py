@@ -9,6 +9,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.ev_charger_cloud.charging import (
+    PROFILE_FIELDS,
     AddBalance,
     AuthenticationError,
     ChargingProfile,
@@ -23,6 +24,7 @@ from custom_components.ev_charger_cloud.charging import (
     Outcome,
     RateUnit,
     Reading,
+    Recurrency,
     Refusal,
     SchedulePeriod,
     ServerFaultError,
@@ -93,6 +95,20 @@ def shown(home: HomeAssistant, entity_id: str) -> str:
     state = home.states.get(entity_id)
     assert state is not None, entity_id
     return state.state
+
+
+def profile(
+    limit: float = 10.0, unit: RateUnit = RateUnit.AMPERE, **changes: Any
+) -> SetChargingProfile:
+    """Return the request for a profile with one limit."""
+    return SetChargingProfile(
+        device_id="c1",
+        profile=ChargingProfile(
+            periods=(SchedulePeriod(start_period=0, limit=limit),),
+            rate_unit=unit,
+            **changes,
+        ),
+    )
 
 
 def set_limit(value: float, device_id: str = "c1", **fields: Any) -> SetControl:
@@ -789,16 +805,6 @@ class TestLostAnswers:
         assert not home.config_entries.flow.async_progress()
 
 
-def profile(limit: float, unit: RateUnit = RateUnit.AMPERE) -> SetChargingProfile:
-    """Return the request for a profile with one limit."""
-    return SetChargingProfile(
-        device_id="c1",
-        profile=ChargingProfile(
-            periods=(SchedulePeriod(start_period=0, limit=limit),), rate_unit=unit
-        ),
-    )
-
-
 class TestChecks:
     """What cannot be sent as it stands is refused before it is."""
 
@@ -859,6 +865,8 @@ class TestChecks:
             StartCharging(device_id="c1", id_token="A1B2"),
             StopCharging(device_id="c1", force=True),
             set_limit(8, duration=timedelta(minutes=5)),
+            profile(id=7),
+            profile(recurrency=Recurrency.DAILY),
         ],
     )
     async def test_field_that_the_cloud_does_not_honor(
@@ -869,7 +877,12 @@ class TestChecks:
     ) -> None:
         """No field is ignored in silence."""
         fake.change(
-            "c1", commands={StartCharging: frozenset(), StopCharging: frozenset()}
+            "c1",
+            commands={
+                StartCharging: frozenset(),
+                StopCharging: frozenset(),
+                SetChargingProfile: PROFILE_FIELDS - {"recurrency"},
+            },
         )
         fake.set_control("c1", Control.CURRENT_LIMIT, timed=False)
         await coordinator.async_refresh()

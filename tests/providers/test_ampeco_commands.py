@@ -8,6 +8,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.ev_charger_cloud.charging import (
+    PROFILE_ID,
     Boost,
     CancelReservation,
     ChargingProfile,
@@ -948,7 +949,6 @@ async def test_a_profile_of_one_transaction(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:
     profile = ChargingProfile(
-        id=7,
         purpose=ProfilePurpose.TX,
         transaction_id=5,
         periods=(SchedulePeriod(start_period=0, limit=16),),
@@ -957,8 +957,11 @@ async def test_a_profile_of_one_transaction(
     body = tenant.cloud.bodies[-1]
     assert body["transactionId"] == 5
     assert body["chargingProfilePurpose"] == "TxProfile"
-    # The id is given by the cloud.
+    # The id is given by the cloud, and none is taken.
     assert "chargingProfileId" not in body
+    offered = (await provider.read(ONE))[ONE].commands[SetChargingProfile]
+    assert "valid_from" in offered
+    assert PROFILE_ID not in offered
 
 
 async def test_the_published_answer_to_a_profile(

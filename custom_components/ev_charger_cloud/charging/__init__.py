@@ -79,6 +79,8 @@ from .readings import (
 )
 from .resources import Resource, ResourceKind, ResourcePage, ResourceRequest, Verb
 from .sessions import (
+    PROFILE_FIELDS,
+    PROFILE_ID,
     ChargingProfile,
     ProfileKind,
     ProfilePurpose,
@@ -99,6 +101,8 @@ from .supervision import (
 
 __all__ = [
     "CURRENTS",
+    "PROFILE_FIELDS",
+    "PROFILE_ID",
     "VOLTAGES",
     "ActivateSubscription",
     "AddBalance",

@@ -1,6 +1,6 @@
 """Sessions, charging profiles and reservations, in the words of OCPP and OCPI."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum, unique
 
@@ -113,3 +113,12 @@ class ChargingProfile:
     valid_to: datetime | None = None
     id: int | None = None
     transaction_id: int | None = None
+
+
+PROFILE_ID = "profile_id"
+"""What the id of a profile is called among the fields that a cloud honours."""
+
+PROFILE_FIELDS = frozenset(
+    each.name for each in fields(ChargingProfile) if each.name not in ("periods", "id")
+)
+"""The optional fields of a profile, but for its id: clouds may give their own."""

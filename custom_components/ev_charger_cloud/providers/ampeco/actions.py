@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 from ...charging import (
+    PROFILE_FIELDS,
     ActivateSubscription,
     AddBalance,
     ApplyFee,
@@ -259,8 +260,7 @@ def _profile(profile: ChargingProfile, target: Target) -> Body:
         amps = profile.rate_unit is RateUnit.AMPERE
         highest = power.max_amperage if amps else power.max_power
     check_profile(profile, highest=highest)
-    # Its id is given by the cloud.
-    return profile_body(replace(profile, id=None))
+    return profile_body(profile)
 
 
 def _control_limit(command: SetControl, target: Target) -> Body:
@@ -440,6 +440,8 @@ ACTIONS: Mapping[type[Command] | Control, Action] = {
         _CP + "/set-charging-profile/{number}",
         lambda command, target: _profile(command.profile, target),
         offered=_addressable,
+        # Its id is given by the cloud.
+        fields=PROFILE_FIELDS,
         result=lambda answer, target: answer.id,
     ),
     # What matches every criterion goes.

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ...charging import (
+    PROFILE_FIELDS,
+    PROFILE_ID,
     ChargingProfile,
     ClearChargingProfile,
     ClearLimit,
@@ -124,6 +126,7 @@ ACTIONS: Final = (
         what=SetChargingProfile,
         path="actions/charging-profile",
         body=_profile,
+        fields=PROFILE_FIELDS | {PROFILE_ID},
         charger=True,
         limiting=True,
     ),
