@@ -30,6 +30,11 @@ class Delivery:
         """Tell whether it was answered as it should be."""
         return self.status is not None and 200 <= self.status < 300
 
+    @property
+    def given_up(self) -> bool:
+        """Tell whether it was tried for the last time, in vain."""
+        return not self.taken and self.tries > len(RETRIES)
+
 
 class Deliveries:
     """All callbacks of a cloud: each is sent until it is taken, or given up."""

@@ -321,13 +321,20 @@ class TestEffects:
     async def test_retried(
         self, tenant: Tenant, home: Home, provider: AmpecoProvider
     ) -> None:
-        """What is not taken is sent again, and at last kept to be asked for."""
-        tenant.cloud.quirks["push_retries"] = [0.01]
-        home.answers = [500, 500]
+        """What is not taken is sent again, at last given up, and sent when asked for."""
+        home.answers = [500] * 4
         tenant.connector().plug_in()
-        assert len(await home.wait(2)) == 2
-        [made] = tenant.cloud.notifications.subscriptions.values()
-        assert len(made.failed) == 1
+        await home.wait()
+        for pause in (5, 30, 120):
+            tenant.step(pause)
+            await home.wait()
+        notifications = tenant.cloud.notifications
+        assert notifications.delivered() == [["HardwareStatusNotification", 500]]
+        tenant.step(3600)
+        assert home.came == []
+        await provider._subscription.mend(3600)
+        assert len(await home.wait()) == 1
+        assert notifications.delivered() == [["HardwareStatusNotification", 202]]
 
     async def test_polls_go_on(
         self, tenant: Tenant, home: Home, provider: AmpecoProvider
@@ -377,7 +384,6 @@ class TestDoubt:
         assert await provider.subscribe(home.address)
         assert (await provider.poll()).interval.total_seconds() == 300
         tenant.cloud.quirks["push_dead"] = True
-        tenant.cloud.quirks["push_retries"] = []
         tenant.connector().plug_in()
         poll = await provider.poll()
         # Its callback may still come.

@@ -115,13 +115,12 @@ class Ampeco(Cloud):
         "clock_aligned": True,
         "consumption_stats": True,
         # How callbacks are signed ("hex", "base64", "prefix" or "bad"), how late (s),
-        # whether doubled, whether they get lost, when (s) they are tried again, and
-        # whether the tenant knows the older names of kinds alone.
+        # whether doubled, whether they get lost, and whether the tenant knows the
+        # older names of kinds alone.
         "push_signature": "hex",
         "push_delay": 0.0,
         "push_twice": False,
         "push_dead": False,
-        "push_retries": [5, 30, 120],
         "older_kinds": False,
         # Words and fields that no documentation mentions.
         "unknown_words": False,
@@ -257,7 +256,7 @@ class Ampeco(Cloud):
     @override
     async def start(self) -> None:
         """Begin to call back."""
-        self.notifications.start()
+        await self.notifications.start()
 
     @override
     async def stop(self) -> None:
@@ -271,8 +270,7 @@ class Ampeco(Cloud):
         {"token", "right", "granted"}, or {"deliveries": true}.
         """
         if "deliveries" in operation:
-            delivered = self.notifications.deliveries
-            return {"deliveries": [[each.kind, each.status] for each in delivered]}
+            return {"deliveries": self.notifications.delivered()}
         if "right" not in operation:
             return None
         access = self.accesses[operation["token"]]

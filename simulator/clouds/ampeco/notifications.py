@@ -4,7 +4,6 @@ The calls are those of notifications/v2.0 of AMPECO's public API 3.110.0. A body
 signed with the token that made the subscription, also after that token is gone.
 """
 
-import asyncio
 import base64
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,8 +15,9 @@ from itertools import count
 import json
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp import web
 
+from ...deliveries import Deliveries, Delivery
 from ...world import Connector, Station
 from .access import Access
 from .actions import Answer
@@ -58,7 +58,6 @@ NEW_NAMES = {
     "user.subscription.changed": "user.subscriptionChanged",
 }
 _TENANT = "tenant-1"
-_PATIENCE = 10.0  # s, for an answer
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -70,7 +69,8 @@ class Subscription:
     url: str
     token: str
     disabled: bool = False
-    failed: list[tuple[datetime, str, bytes]] = field(default_factory=list)
+    sent: list[tuple[str, Delivery]] = field(default_factory=list)
+    lost: list[tuple[str, bytes]] = field(default_factory=list)
     resent: float = float("-inf")
 
     def show(self) -> dict[str, Any]:
@@ -84,14 +84,6 @@ class Subscription:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A callback that was sent, and what it was answered (None: not at all)."""
-
-    kind: str
-    status: int | None
-
-
 class Notifications:
     """The subscriptions of a tenant, and the callbacks that they bring."""
 
@@ -100,17 +92,15 @@ class Notifications:
         self._tenant = tenant
         self._quirks = quirks
         self._ids = count(501)
-        self._session: ClientSession | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.deliveries = Deliveries(tenant.world)
         self._statuses: dict[int, str] = {}
         self._online: dict[int, bool] = {}
         self._charges: dict[int, str] = {}
         self.subscriptions: dict[int, Subscription] = {}
-        self.deliveries: list[Delivery] = []
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to send; what is known now is nobody's news."""
-        self._session = ClientSession(timeout=ClientTimeout(total=_PATIENCE))
+        await self.deliveries.start()
         self._note()
         self._tenant.world.listeners.append(self._hear)
 
@@ -118,12 +108,7 @@ class Notifications:
         """Send no more."""
         with suppress(ValueError):
             self._tenant.world.listeners.remove(self._hear)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self.deliveries.stop()
 
     # The API
 
@@ -173,8 +158,12 @@ class Notifications:
         if subscription.disabled or now - subscription.resent < 900:
             return web.json_response({"message": "Conflict"}, status=409)
         subscription.resent = now
-        again, subscription.failed = subscription.failed, []
-        for _, kind, raw in again:
+        failed = [each for each in subscription.sent if each[1].given_up]
+        again = [(kind, delivery.body) for kind, delivery in failed]
+        again += subscription.lost
+        subscription.sent = [each for each in subscription.sent if each not in failed]
+        subscription.lost = []
+        for kind, raw in again:
             if kind in kinds:
                 self._send(subscription, kind, raw)
         return web.json_response({}, status=202)
@@ -336,45 +325,31 @@ class Notifications:
     # Delivery
 
     def _send(self, subscription: Subscription, kind: str, raw: bytes) -> None:
+        """Send a body; what is lost on the way is open to be sent again."""
+        if self._quirks["push_dead"]:
+            subscription.lost.append((kind, raw))
+            return
+
+        def headers() -> dict[str, str]:
+            return {
+                "X-Signature": self._sign(subscription.token, raw),
+                "X-Timestamp": self._now(),
+                "X-Tenant": _TENANT,
+            }
+
         for _ in range(2 if self._quirks["push_twice"] else 1):
-            task = asyncio.create_task(self._deliver(subscription, kind, raw))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            delivery = self.deliveries.send(
+                subscription.url, raw, headers, after=self._quirks["push_delay"]
+            )
+            subscription.sent.append((kind, delivery))
 
-    async def _deliver(self, subscription: Subscription, kind: str, raw: bytes) -> None:
-        """Send until it is taken; what is not taken is open to be sent again."""
-        await asyncio.sleep(float(self._quirks["push_delay"]))
-        for pause in (*self._quirks["push_retries"], None):
-            session = self._session
-            if session is None or subscription.id not in self.subscriptions:
-                return
-            status = None
-            if not self._quirks["push_dead"]:
-                status = await self._post(session, subscription, raw)
-            self.deliveries.append(Delivery(kind=kind, status=status))
-            if status is not None and 200 <= status < 300:
-                return
-            if pause is not None:
-                await asyncio.sleep(float(pause))
-        subscription.failed.append((self._tenant.world.now, kind, raw))
-
-    async def _post(
-        self, session: ClientSession, subscription: Subscription, raw: bytes
-    ) -> int | None:
-        """Send once; None when there is no answer."""
-        headers = {
-            "Content-Type": "application/json",
-            "X-Signature": self._sign(subscription.token, raw),
-            "X-Timestamp": self._now(),
-            "X-Tenant": _TENANT,
-        }
-        try:
-            async with session.post(
-                subscription.url, data=raw, headers=headers
-            ) as answer:
-                return answer.status
-        except ClientError, TimeoutError:
-            return None
+    def delivered(self) -> list[list[Any]]:
+        """Return what was sent, kind by kind, and what it was answered."""
+        return [
+            [kind, delivery.status]
+            for subscription in self.subscriptions.values()
+            for kind, delivery in subscription.sent
+        ]
 
     def _sign(self, token: str, raw: bytes) -> str:
         """Sign a body; how it is written is not documented."""
