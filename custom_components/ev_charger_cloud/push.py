@@ -163,6 +163,8 @@ class PushReceiver:
             if store.content.get(_ADDRESS) != self.address:
                 store.content[_ADDRESS] = self.address
                 store.save()
+            # Whoever forgets, by a kill, what it subscribed, cannot end it any more.
+            await store.flush()
             try:
                 active = await self._coordinator.provider.subscribe(self.address)
             except PermissionDeniedError, NotSupportedError:

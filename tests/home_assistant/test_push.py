@@ -301,6 +301,31 @@ class TestSubscription:
         assert address.startswith(f"{EXTERNAL}/api/webhook/")
         assert loaded.runtime_data.push.state == "active"
 
+    async def test_known_on_the_disk_before_the_cloud_knows_it(
+        self,
+        fake: type[FakeProvider],
+        set_up: SetUp,
+        hass_storage: dict[str, Any],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A kill right after it must not leave a subscription that nobody knows."""
+        written: list[dict[str, Any]] = []
+
+        async def subscribe(provider: FakeProvider, address: str) -> bool:
+            fake.subscribed.append(address)
+            written.extend(
+                stored["data"]
+                for key, stored in hass_storage.items()
+                if key.startswith(f"{DOMAIN}.") and "webhook_id" in stored["data"]
+            )
+            return True
+
+        monkeypatch.setattr(fake, "subscribe", subscribe)
+        await set_up()
+        [stored] = written
+        assert stored["webhook_address"] == fake.subscribed[0]
+        assert fake.subscribed[0].endswith(stored["webhook_id"])
+
     async def test_same_after_a_reload(
         self, home: HomeAssistant, fake: type[FakeProvider], loaded: MockConfigEntry
     ) -> None:
