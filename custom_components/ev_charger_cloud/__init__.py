@@ -6,7 +6,14 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
-from .const import CONF_PROVIDER, DOMAIN, PLATFORMS
+from .const import (
+    CONF_ALL_CHARGERS,
+    CONF_CHARGERS,
+    CONF_GROUPS,
+    CONF_PROVIDER,
+    DOMAIN,
+    PLATFORMS,
+)
 from .coordinator import ChargerConfigEntry, ChargingCoordinator
 from .energy_dashboard import async_end_issues
 from .issues import async_update_entities_issue, async_update_issues
@@ -84,8 +91,23 @@ async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: ChargerConfigEntry, device: dr.AnyDeviceEntry
 ) -> bool:
-    """Let the user delete a device that the account no longer has."""
-    return (
-        entry.state is ConfigEntryState.LOADED
-        and entry.runtime_data.device_of(device.id) is None
+    """Let the user delete a device that is gone, or a charger that was chosen.
+
+    A charger that comes with the account would only come back.
+    """
+    if entry.state is not ConfigEntryState.LOADED:
+        return False
+    found = entry.runtime_data.device_of(device.id)
+    if found is None:
+        return True
+    chosen: list[str] = entry.options.get(CONF_CHARGERS, [])
+    left = [charger for charger in chosen if charger != found.id]
+    if entry.options.get(CONF_ALL_CHARGERS, True) or left == chosen:
+        return False
+    if not (left or entry.options.get(CONF_GROUPS)):
+        return False
+    hass.config_entries.async_update_entry(
+        entry, options={**entry.options, CONF_CHARGERS: left}
     )
+    hass.config_entries.async_schedule_reload(entry.entry_id)
+    return True

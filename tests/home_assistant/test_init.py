@@ -2,6 +2,7 @@
 
 from threading import get_ident
 from types import ModuleType
+from typing import Any
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
@@ -261,6 +262,39 @@ class TestRemoveDevice:
         assert device is not None
         assert not await self.remove(home, hass_ws_client, device.id)
         assert device_entry(home, key)
+
+    @pytest.mark.parametrize(
+        ("options", "left"),
+        [
+            ({"all_chargers": False, "chargers": ["c1", "c2"]}, ["c2"]),
+            ({"all_chargers": False, "chargers": ["c1"], "groups": ["g"]}, []),
+            # The last one is the account: that is deleted itself.
+            ({"all_chargers": False, "chargers": ["c1"]}, None),
+            ({"all_chargers": False, "chargers": ["c2"], "groups": ["g"]}, None),
+        ],
+    )
+    async def test_chosen_charger(
+        self,
+        home: HomeAssistant,
+        hass_ws_client: WebSocketGenerator,
+        fake_entry: MockConfigEntry,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        options: dict[str, Any],
+        left: list[str] | None,
+    ) -> None:
+        """A charger that was chosen is not chosen any more."""
+        home.config_entries.async_update_entry(fake_entry, options=options)
+        fake.fleet = {"c1": charger(), "c2": charger("c2")}
+        entry = await set_up()
+        device = device_entry(home, "c1")
+        assert device is not None
+        removed = await self.remove(home, hass_ws_client, device.id)
+        assert removed is (left is not None)
+        if left is not None:
+            await home.async_block_till_done(wait_background_tasks=True)
+            assert entry.options == {**options, "chargers": left}
+            assert fake.contexts[-1].selection.chargers == set(left)
 
     async def test_leftover(
         self, home: HomeAssistant, hass_ws_client: WebSocketGenerator, set_up: SetUp
