@@ -15,6 +15,8 @@ from aiohttp import ClientSession
 import pytest
 
 from custom_components.ev_charger_cloud.charging import (
+    PROFILE_FIELDS,
+    PROFILE_ID,
     Command,
     Control,
     ControlState,
@@ -25,6 +27,7 @@ from custom_components.ev_charger_cloud.charging import (
     Name,
     Notice,
     Reading,
+    SetChargingProfile,
     SetControl,
     events_between,
 )
@@ -218,11 +221,14 @@ def command_fits(command: Any, optional: Any) -> bool:
     """Return whether a command is one, with optional fields that it has."""
     if not (issubclass(command, Command) and isinstance(optional, frozenset)):
         return False
-    return optional <= {
+    allowed = {
         each.name
         for each in fields(command)
         if each.default is not MISSING or each.default_factory is not MISSING
     }
+    if command is SetChargingProfile:
+        allowed |= PROFILE_FIELDS | {PROFILE_ID}
+    return optional <= allowed
 
 
 async def test_account_and_candidates(story: Story) -> None:
