@@ -14,16 +14,16 @@ from typing import Any
 
 from . import dashboard
 from .accounts import CALLING
+from .activity import start_charging
 from .chargers import Charger, chargers_of
+from .environment import Environment, Report, running_environment
 from .errors import DemoError
-from .hardware import Outlet
+from .hardware import Connector
+from .history import write_history
 from .home import OWNER
-from .life import enliven
 from .log import complaints
-from .past import remember
 from .process import LOG, check_port, folder_of_demo, free_port
-from .stage import Stage, Tell, set_stage
-from .story import Story, choose
+from .scenario import Scenario, choose
 from .table import devices_table, event_line
 
 PORT = 8123
@@ -101,16 +101,16 @@ async def _demo(options: argparse.Namespace) -> int:
     check_port(SIMULATOR_PORT, "the simulator", "stop what listens there")
     if options.fresh and folder.exists():
         shutil.rmtree(folder)
-    tell = _teller()
-    async with set_stage(
-        folder, port, SIMULATOR_PORT, options.providers, tell
-    ) as stage:
-        await remember(stage)
-        await dashboard.install(stage.home)
+    report = _reporter()
+    async with running_environment(
+        folder, port, SIMULATOR_PORT, options.providers, report
+    ) as environment:
+        await write_history(environment)
+        await dashboard.install(environment.home)
         print(
-            *devices_table(stage.chargers, stage.home.states),
+            *devices_table(environment.chargers, environment.home.states),
             "",
-            f"Home Assistant  {stage.home.url}",
+            f"Home Assistant  {environment.home.url}",
             f"Log in          {OWNER['username']}, password {OWNER['password']}",
             f"Simulator       http://127.0.0.1:{SIMULATOR_PORT}/control",
             f"Configuration   {folder}",
@@ -118,8 +118,8 @@ async def _demo(options: argparse.Namespace) -> int:
             sep="\n",
             flush=True,
         )
-        await _enliven(stage)
-        await stage.home.stay()
+        await _start_charging(environment)
+        await environment.home.stay()
     return 0
 
 
@@ -128,16 +128,21 @@ async def _check(options: argparse.Namespace) -> int:
     port = options.port or free_port()
     check_port(port, "Home Assistant", "--port takes another")
     folder = Path(mkdtemp(prefix="ev-charger-cloud-"))
-    tell = _teller()
+    report = _reporter()
     failures: list[str] = []
     try:
         try:
-            async with set_stage(folder, port, 0, options.providers, tell) as stage:
-                stories = (_story(stage, name, tell) for name in stage.providers)
-                failures += filter(None, await asyncio.gather(*stories))
+            async with running_environment(
+                folder, port, 0, options.providers, report
+            ) as environment:
+                scenarios = (
+                    _scenario(environment, name, report)
+                    for name in environment.providers
+                )
+                failures += filter(None, await asyncio.gather(*scenarios))
         except* DemoError as errors:
             failures += map(str, _leaves(errors))
-        tell("Home Assistant", "ended")
+        report("Home Assistant", "ended")
         if (log := folder / LOG).exists():
             failures += map("In the log: {}".format, complaints(log.read_text()))
     finally:
@@ -155,43 +160,45 @@ async def _check(options: argparse.Namespace) -> int:
 # Its parts
 
 
-def _teller() -> Tell:
+def _reporter() -> Report:
     """Return what prints an event with the time since now."""
     begin = time.monotonic()
 
-    def tell(*cells: str) -> None:
+    def report(*cells: str) -> None:
         print(event_line(time.monotonic() - begin, *cells), flush=True)
 
-    return tell
+    return report
 
 
-async def _enliven(stage: Stage) -> None:
+async def _start_charging(environment: Environment) -> None:
     """Plug cars in; who watches may go on without them."""
-    for trouble in await enliven(stage):
+    for trouble in await start_charging(environment):
         print(f"✗ {trouble}")
 
 
-async def _story(stage: Stage, provider: str, tell: Tell) -> str | None:
+async def _scenario(
+    environment: Environment, provider: str, report: Report
+) -> str | None:
     """Live through the story of a provider; return what went wrong."""
     try:
-        charger, outlet = await _chosen(stage, provider)
-        told = partial(tell, provider)
-        story = Story(stage.home, stage.world, charger, told)
-        await story.live_through(outlet)
+        charger, connector = await _chosen(environment, provider)
+        report_here = partial(report, provider)
+        scenario = Scenario(environment.home, environment.world, charger, report_here)
+        await scenario.run(connector)
         if provider in CALLING:
-            await story.be_told(outlet, provider)
+            await scenario.run_push(connector, provider)
     except DemoError as err:
         return f"{provider}: {err}"
     return None
 
 
-async def _chosen(stage: Stage, provider: str) -> tuple[Charger, Outlet]:
+async def _chosen(environment: Environment, provider: str) -> tuple[Charger, Connector]:
     """Choose a charger, once what it offers is known: an account begins with a list."""
     end = time.monotonic() + _DETAILS
     while True:
-        chargers = await chargers_of(stage.home, [provider])
+        chargers = await chargers_of(environment.home, [provider])
         try:
-            return choose(chargers, stage.clouds[provider]["stations"])
+            return choose(chargers, environment.clouds[provider]["stations"])
         except DemoError:
             if time.monotonic() > end:
                 raise

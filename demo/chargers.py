@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import re
 from typing import Any
 
-from .hardware import Outlet, outlet_of
+from .hardware import Connector, connector_of
 from .home import Home, State
 from .process import DOMAIN
 
@@ -61,22 +61,22 @@ class Charger:
         return self.parent.entity(domain, *keys) if self.parent else None
 
     @property
-    def outlet_number(self) -> int:
+    def connector_number(self) -> int:
         """Return the number of the connector, by its name or else its position."""
         if self.parent is None:
             return 1
         found = _LAST_NUMBER.search(self.name)
         return int(found[1]) if found else self.position
 
-    def outlet(self, stations: Mapping[str, Any]) -> Outlet | None:
+    def connector(self, stations: Mapping[str, Any]) -> Connector | None:
         """Find the hardware behind this device."""
         charger = self.parent or self
-        return outlet_of(
+        return connector_of(
             stations,
             identifier=charger.identifier,
             serial=charger.serial,
             name=charger.name,
-            number=self.outlet_number,
+            number=self.connector_number,
         )
 
 

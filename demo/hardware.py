@@ -10,7 +10,7 @@ from .errors import DemoError
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class Connector:
     """What a connector does, as it stands there."""
 
     station: str
@@ -20,7 +20,7 @@ class Outlet:
 
     @property
     def free(self) -> bool:
-        """Tell whether a car can be plugged in here and charge."""
+        """Return whether a car can be plugged in here and charge."""
         return self.online and self.seen["state"] == "Available"
 
     @property
@@ -65,16 +65,18 @@ class World:
         """Have a cloud answer at once again."""
         await self._request("DELETE", f"/clouds/{cloud}/faults")
 
-    async def look(self, outlet: Outlet) -> Outlet:
+    async def look(self, connector: Connector) -> Connector:
         """Look at a connector again."""
-        station = await self._request("GET", f"/stations/{outlet.station}")
-        seen = next(c for c in station["connectors"] if c["number"] == outlet.number)
-        return replace(outlet, seen=seen)
+        station = await self._request("GET", f"/stations/{connector.station}")
+        seen = next(c for c in station["connectors"] if c["number"] == connector.number)
+        return replace(connector, seen=seen)
 
-    async def do(self, outlet: Outlet, operation: str, **body: Any) -> Outlet:
+    async def do(self, connector: Connector, operation: str, **body: Any) -> Connector:
         """Do something at a connector that a driver or a fault may do."""
-        path = f"/stations/{outlet.station}/connectors/{outlet.number}/{operation}"
-        return replace(outlet, seen=await self._request("POST", path, body))
+        path = (
+            f"/stations/{connector.station}/connectors/{connector.number}/{operation}"
+        )
+        return replace(connector, seen=await self._request("POST", path, body))
 
     async def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
@@ -87,14 +89,14 @@ class World:
             return await response.json()
 
 
-def outlet_of(
+def connector_of(
     stations: Mapping[str, Any],
     *,
     identifier: str,
     serial: str | None,
     name: str,
     number: int,
-) -> Outlet | None:
+) -> Connector | None:
     """Find the connector behind a device: by id, else by serial, else by name."""
     tests: tuple[Callable[[Mapping[str, Any]], bool], ...] = (
         lambda station: identifier.endswith(f"_{station['id']}"),
@@ -105,5 +107,5 @@ def outlet_of(
         for station in filter(test, stations.values()):
             for seen in station["connectors"]:
                 if seen["number"] == number:
-                    return Outlet(station["id"], number, station["online"], seen)
+                    return Connector(station["id"], number, station["online"], seen)
     return None

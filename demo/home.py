@@ -27,7 +27,7 @@ class State:
 
     @property
     def known(self) -> bool:
-        """Tell whether there is a value."""
+        """Return whether there is a value."""
         return self.value not in ("unavailable", "unknown")
 
     @property

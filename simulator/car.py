@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .physics import Shaping
+from .model_base import Shaping
 
 if TYPE_CHECKING:
     from .connector import Connector
@@ -47,7 +47,7 @@ class Car:
 
     @property
     def full(self) -> bool:
-        """Tell whether the car wants no more energy."""
+        """Return whether the car wants no more energy."""
         return self.missing_wh < 1e-6
 
     @property

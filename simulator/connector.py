@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .car import Car
-from .physics import MIN_CURRENT, NO_CURRENT, STOP_REASONS, Refused, Shaping, State
+from .model_base import MIN_CURRENT, NO_CURRENT, STOP_REASONS, Refused, Shaping, State
 
 if TYPE_CHECKING:
     from .station import Station
@@ -60,7 +60,7 @@ class Session:
 
     @property
     def running(self) -> bool:
-        """Tell whether the session has not been stopped."""
+        """Return whether the session has not been stopped."""
         return self.stopped_at is None
 
     @property
@@ -145,7 +145,7 @@ class Connector:
 
     @property
     def plugged(self) -> bool:
-        """Tell whether a car is plugged in."""
+        """Return whether a car is plugged in."""
         return self.car is not None
 
     @property
@@ -167,7 +167,7 @@ class Connector:
 
     @property
     def _satisfied(self) -> bool:
-        """Tell whether the car takes nothing of what is offered."""
+        """Return whether the car takes nothing of what is offered."""
         car = self.car
         return car is None or car.full or car.max_current <= 0
 
@@ -336,7 +336,7 @@ class Connector:
         self.refresh()
 
     def set_operative(self, operative: bool) -> bool:
-        """Change the availability; tell whether at once or after the session."""
+        """Change the availability; return whether at once or after the session."""
         self.settle()
         scheduled = not operative and self.session is not None
         self._inoperative_after_session = scheduled

@@ -27,12 +27,12 @@ class Delivery:
 
     @property
     def taken(self) -> bool:
-        """Tell whether it was answered as it should be."""
+        """Return whether it was answered as it should be."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def given_up(self) -> bool:
-        """Tell whether it was tried for the last time, in vain."""
+        """Return whether it was tried for the last time, in vain."""
         return not self.taken and self.tries > len(RETRIES)
 
 

@@ -47,7 +47,7 @@ class Fault:
             raise ValueError(f"bad path: {err}") from err
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a request meets the fault."""
+        """Return whether a request meets the fault."""
         return self.method.upper() in ("*", method) and bool(re.search(self.path, path))
 
     def response(self) -> web.Response:

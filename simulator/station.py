@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .connector import Connector
-from .physics import Refused, Shaping
+from .model_base import Refused, Shaping
 
 if TYPE_CHECKING:
     from .world import Timer, World
@@ -54,7 +54,7 @@ class Station:
 
     @property
     def attached(self) -> bool:
-        """Tell whether the station is part of a world."""
+        """Return whether the station is part of a world."""
         return self._world is not None
 
     @property
@@ -66,7 +66,7 @@ class Station:
 
     @property
     def rebooting(self) -> bool:
-        """Tell whether a reset is going on."""
+        """Return whether a reset is going on."""
         return self._boot is not None
 
     @property
@@ -122,7 +122,7 @@ class Station:
         self._set_online(False)
 
     def set_operative(self, operative: bool) -> bool:
-        """Change the availability of all; tell whether it is done already."""
+        """Change the availability of all; return whether it is done already."""
         done = [c.set_operative(operative) for c in self.connectors]
         return all(done)
 

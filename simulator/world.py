@@ -9,7 +9,7 @@ from itertools import count
 from .car import Car
 from .clock import Clock
 from .connector import Connector, Session
-from .physics import MIN_CURRENT, NO_CURRENT, STOP_REASONS, Refused, State
+from .model_base import MIN_CURRENT, NO_CURRENT, STOP_REASONS, Refused, State
 from .station import Station
 
 __all__ = [

@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 
 from demo import dashboard
-from demo.life import enliven
-from demo.past import remember
+from demo.activity import start_charging
+from demo.environment import Environment, running_environment
+from demo.history import write_history
 from demo.process import free_port
-from demo.stage import Stage, set_stage
 from simulator.car import Car
 from simulator.clouds import CLOUDS
 from simulator.server import Simulator
@@ -40,7 +40,7 @@ _SEVERE = ("serious", "critical")
 class Scene:
     """A demo, and how many chargers it has."""
 
-    stage: Stage
+    environment: Environment
     simulator: Simulator
     size: int
 
@@ -117,32 +117,32 @@ async def _scene(folder: Path, size: int) -> AsyncIterator[Scene]:
     """Start a demo with so many chargers."""
     simulator = Simulator() if size == 10 else _fleet(size)
     providers = None if size == 10 else ["ampeco"]
-    async with set_stage(
+    async with running_environment(
         folder, free_port(), 0, providers, lambda *_: None, simulator
-    ) as stage:
-        await remember(stage)
-        await dashboard.install(stage.home)
+    ) as environment:
+        await write_history(environment)
+        await dashboard.install(environment.home)
         if size == 10:
-            await enliven(stage)
-            await _vary(stage)
-        yield Scene(stage, simulator, size)
+            await start_charging(environment)
+            await _vary(environment)
+        yield Scene(environment, simulator, size)
 
 
-async def _vary(stage: Stage) -> None:
+async def _vary(environment: Environment) -> None:
     """Have one charger wait, one fail, and one car draw less than it may."""
     changes: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
         "Harbour Office": (("limit", {"source": "site", "amps": 0}),),
         "Garage North 2": (("plug_in", {}), ("fault", {"code": "GroundFailure"})),
         "Garage connector 1": (("plug_in", {"max_current": 10}), ("start", {})),
     }
-    for charger in stage.chargers:
-        outlet = charger.outlet(stage.clouds[charger.provider]["stations"])
+    for charger in environment.chargers:
+        connector = charger.connector(environment.clouds[charger.provider]["stations"])
         status = charger.entity("sensor", "status")
         for operation, body in changes.get(charger.name, ()):
-            assert outlet
+            assert connector
             assert status
-            await stage.world.do(outlet, operation, **body)
-            await stage.home.act("homeassistant.update_entity", status.id)
+            await environment.world.do(connector, operation, **body)
+            await environment.home.act("homeassistant.update_entity", status.id)
 
 
 def _fleet(size: int) -> Simulator:
@@ -192,7 +192,7 @@ class Looker:
     def __init__(self, browser: Browser, scene: Scene) -> None:
         """Look at a demo."""
         self._browser = browser
-        self._home = scene.stage.home
+        self._home = scene.environment.home
         self.views: list[View] = []
 
     async def look(

@@ -11,7 +11,7 @@ import pytest_asyncio
 from demo import accounts
 from demo.chargers import Charger
 from demo.dashboard import URL_PATH
-from demo.hardware import Outlet
+from demo.hardware import Connector
 from simulator.faults import Fault
 
 from .conftest import DESKTOP, PHONE, PICTURES, SIZES, Looker, Scene
@@ -31,7 +31,7 @@ def shown(scene: Scene) -> list[Charger]:
     """Return the chargers that have a status, without those that have connectors."""
     with_status = [
         each
-        for each in scene.stage.chargers
+        for each in scene.environment.chargers
         if any((e.domain, e.key) == ("sensor", "status") for e in each.entities)
     ]
     parents = {each.parent.device_id for each in with_status if each.parent}
@@ -124,27 +124,29 @@ def only(size: int) -> Callable[[Callable[..., object]], Callable[..., object]]:
 # One charger: everything that a hand can do
 
 
-type Only = tuple[Charger, Outlet]
+type Only = tuple[Charger, Connector]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def alone(scene: Scene) -> AsyncGenerator[Only]:
     """Return the only charger and its hardware, which is left as it was."""
     (charger,) = shown(scene)
-    outlet = charger.outlet(scene.stage.clouds["ampeco"]["stations"])
-    assert outlet
-    yield charger, outlet
+    connector = charger.connector(scene.environment.clouds["ampeco"]["stations"])
+    assert connector
+    yield charger, connector
     scene.simulator["ampeco"].faults.clear()
-    await scene.stage.world.do(outlet, "fault", code=None)
-    if (await scene.stage.world.look(outlet)).seen["plugged"]:
-        await scene.stage.world.do(outlet, "unplug")
+    await scene.environment.world.do(connector, "fault", code=None)
+    if (await scene.environment.world.look(connector)).seen["plugged"]:
+        await scene.environment.world.do(connector, "unplug")
     await read(scene, charger)
 
 
-async def until(scene: Scene, outlet: Outlet, look: Callable[[Outlet], bool]) -> None:
+async def until(
+    scene: Scene, connector: Connector, look: Callable[[Connector], bool]
+) -> None:
     """Wait until the hardware is as it should be."""
     async with asyncio.timeout(PATIENCE / 1000):
-        while not look(await scene.stage.world.look(outlet)):
+        while not look(await scene.environment.world.look(connector)):
             await asyncio.sleep(0.2)
 
 
@@ -152,7 +154,7 @@ async def read(scene: Scene, charger: Charger) -> None:
     """Have Home Assistant read the charger now."""
     status = charger.entity("sensor", "status")
     assert status
-    await scene.stage.home.act("homeassistant.update_entity", status.id)
+    await scene.environment.home.act("homeassistant.update_entity", status.id)
 
 
 async def says(card: Locator, words: str) -> None:
@@ -164,20 +166,20 @@ async def says(card: Locator, words: str) -> None:
 async def test_start_limit_and_stop_reach_the_hardware(
     scene: Scene, looker: Looker, alone: Only
 ) -> None:
-    charger, outlet = alone
+    charger, connector = alone
     view = await looker.look(PHONE)
     await view.see(PATH)
     card = view.card(charger.title)
     await says(card, "Not connected")
     await says(card, "No limit")
 
-    await scene.stage.world.do(outlet, "plug_in", soc=0.4)
+    await scene.environment.world.do(connector, "plug_in", soc=0.4)
     await read(scene, charger)
     await says(card, "Plugged in")
     await view.picture("card-plugged")
 
     await card.get_by_role("button", name="Start").click()
-    await until(scene, outlet, lambda seen: seen.power > 0)
+    await until(scene, connector, lambda seen: seen.power > 0)
     await read(scene, charger)
     await says(card, "Charging")
     await expect(card.locator(".ring")).to_contain_text("kW", timeout=PATIENCE)
@@ -194,17 +196,17 @@ async def test_start_limit_and_stop_reach_the_hardware(
     for _ in range(4):
         await slider.press("ArrowRight")
     await expect(slider).to_have_attribute("aria-valuetext", "10 A")
-    await until(scene, outlet, lambda seen: 9.5 < seen.current < 10.5)
+    await until(scene, connector, lambda seen: 9.5 < seen.current < 10.5)
     await says(card, "10 A")
     await view.settle()
     await view.picture("card-limited")
 
     await card.get_by_role("button", name="Remove the limit").click()
-    await until(scene, outlet, lambda seen: seen.current > 12)
+    await until(scene, connector, lambda seen: seen.current > 12)
     await says(card, "No limit")
 
     await card.get_by_role("button", name="Stop").click()
-    await until(scene, outlet, lambda seen: seen.power == 0)
+    await until(scene, connector, lambda seen: seen.power == 0)
     # What was stopped from here is paused.
     again = card.get_by_role("button", name=re.compile("Start|Resume"))
     await expect(again).to_be_visible(timeout=PATIENCE)
@@ -214,11 +216,11 @@ async def test_start_limit_and_stop_reach_the_hardware(
 async def test_what_the_cloud_refuses_is_said_in_its_words(
     scene: Scene, looker: Looker, alone: Only
 ) -> None:
-    charger, outlet = alone
+    charger, connector = alone
     view = await looker.look(PHONE)
     await view.see(PATH)
     card = view.card(charger.title)
-    await scene.stage.world.do(outlet, "plug_in")
+    await scene.environment.world.do(connector, "plug_in")
     await read(scene, charger)
     await says(card, "Plugged in")
     faults = scene.simulator["ampeco"].faults
@@ -246,9 +248,9 @@ async def test_what_the_cloud_refuses_is_said_in_its_words(
 async def test_a_fault_is_red_with_its_reason(
     scene: Scene, looker: Looker, alone: Only, dark: bool
 ) -> None:
-    charger, outlet = alone
-    await scene.stage.world.do(outlet, "plug_in")
-    await scene.stage.world.do(outlet, "fault", code="GroundFailure")
+    charger, connector = alone
+    await scene.environment.world.do(connector, "plug_in")
+    await scene.environment.world.do(connector, "fault", code="GroundFailure")
     await read(scene, charger)
     view = await looker.look(PHONE, dark=dark)
     await view.see(PATH)
@@ -274,7 +276,7 @@ async def test_an_account_that_is_added_appears_by_itself(
     cloud.populate(1)
 
     await accounts.add(
-        scene.stage.home,
+        scene.environment.home,
         "plugchoice",
         {"base_url": cloud.base_url, **cloud.credentials},
     )

@@ -91,11 +91,11 @@ def test_hardware_is_found_by_id_serial_or_name(
     (charger,) = by_name([device("garage", "cloud_me_7", **fields)]).values()
     stations = {"17": station("17"), matching["id"]: matching}
 
-    assert (outlet := charger.outlet(stations))
-    assert outlet.station == matching["id"]
-    assert outlet.number == 1
-    assert outlet.free
-    assert charger.outlet({"17": station("17")}) is None
+    assert (connector := charger.connector(stations))
+    assert connector.station == matching["id"]
+    assert connector.number == 1
+    assert connector.free
+    assert charger.connector({"17": station("17")}) is None
 
 
 def test_a_connector_is_known_by_the_number_in_its_name_or_its_position() -> None:
@@ -107,13 +107,13 @@ def test_a_connector_is_known_by_the_number_in_its_name_or_its_position() -> Non
     ]
     chargers = by_name([garage, *children])
 
-    assert chargers["Garage Left"].outlet_number == 1
-    assert chargers["Garage Right"].outlet_number == 2
-    assert chargers["Garage Plug 1"].outlet_number == 1
+    assert chargers["Garage Left"].connector_number == 1
+    assert chargers["Garage Right"].connector_number == 2
+    assert chargers["Garage Plug 1"].connector_number == 1
 
 
 def test_a_charger_that_is_offline_is_not_free() -> None:
     (charger,) = by_name([device("garage", "cloud_me_7")]).values()
 
-    assert (outlet := charger.outlet({"7": station("7", online=False)}))
-    assert not outlet.free
+    assert (connector := charger.connector({"7": station("7", online=False)}))
+    assert not connector.free

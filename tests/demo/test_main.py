@@ -9,7 +9,7 @@ from demo.__main__ import main, parse
 from demo.errors import DemoError
 from demo.home import State
 from demo.process import DOMAIN, check_port, free_port, prepare
-from demo.story import lower
+from demo.scenario import lower
 
 
 def test_the_demo_itself_is_the_default() -> None:

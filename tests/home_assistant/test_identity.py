@@ -476,18 +476,18 @@ async def test_ampeco_tenant_that_was_empty(
     """A tenant gets its first charge points, and loses them all: it stays itself."""
     cloud = simulator["ampeco"]
     assert isinstance(cloud, Ampeco)
-    points = dict(cloud.tenant.points)
-    cloud.tenant.points.clear()
+    points = dict(cloud.tenant.charge_points)
+    cloud.tenant.charge_points.clear()
     entry = (await add(home, settings_of(cloud), "ampeco"))["result"]
     key = entry.data["key"]
     assert not any(each.startswith(f"{key}_cp") for each in names_of(home, entry))
-    cloud.tenant.points.update(points)
+    cloud.tenant.charge_points.update(points)
     secret = {"token": cloud.credentials["token"]}
     settings = {"base_url": cloud.base_url, **secret}
     assert await reconfigure(home, entry, settings) == "reconfigure_successful"
     assert any(each.startswith(f"{key}_cp") for each in names_of(home, entry))
     assert all(each.startswith(f"{key}_") for each in names_of(home, entry))
     assert (await add(home, settings, "ampeco"))["reason"] == "already_configured"
-    cloud.tenant.points.clear()
+    cloud.tenant.charge_points.clear()
     assert await reconfigure(home, entry, settings) == "reconfigure_successful"
     assert entry.data["key"] == entry.unique_id == key

@@ -922,7 +922,7 @@ def modules_below(*parts: str) -> list[Path]:
 
 
 def within(module: str, *packages: str) -> bool:
-    """Tell whether a module belongs to one of some packages."""
+    """Return whether a module belongs to one of some packages."""
     return any(
         module == package or module.startswith(f"{package}.") for package in packages
     )

@@ -161,7 +161,7 @@ async def house_fixture(
         if isinstance(cloud, Ampeco):
             cloud.quirks["rate_limit"] = None
             tenant = cloud.tenant
-            (point,) = tenant.points.values()
+            (point,) = tenant.charge_points.values()
 
             def record(
                 number: int,
@@ -170,14 +170,14 @@ async def house_fixture(
                 energy: float,
                 steps: list[tuple[datetime, float]],
             ) -> None:
-                charge = tenant.record(point.outlets[number], start, stop, energy)
+                charge = tenant.record(point.evses[number], start, stop, energy)
                 assert charge.physical
                 charge.physical.booked = [
                     (at, charge.physical.meter_start_wh + wh) for at, wh in steps
                 ]
 
             def correct() -> None:
-                charge = list(tenant.charges.values())[-1]
+                charge = list(tenant.sessions.values())[-1]
                 charge.net = 99.0
 
             house.correct = correct

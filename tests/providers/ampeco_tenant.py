@@ -24,7 +24,7 @@ from custom_components.ev_charger_cloud.providers.ampeco import DESCRIPTION
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
 from custom_components.ev_charger_cloud.providers.base import Context, Selection
 from simulator.clouds.ampeco import Ampeco
-from simulator.clouds.ampeco.model import Outlet, Point
+from simulator.clouds.ampeco.model import ChargePoint, Evse
 from simulator.server import Simulator
 from simulator.world import Connector, Station, World
 
@@ -84,13 +84,13 @@ class Tenant:
     def connector(self, key: str = "CP-GN-002", number: int = 1) -> Connector:
         return self.station(key).connector(number)
 
-    def point(self, key: str = "CP-GN-002") -> Point:
+    def charge_point(self, key: str = "CP-GN-002") -> ChargePoint:
         station = self.station(key)
-        points = self.cloud.tenant.points.values()
+        points = self.cloud.tenant.charge_points.values()
         return next(point for point in points if point.station is station)
 
-    def outlet(self, key: str = "CP-GN-002", number: int = 1) -> Outlet:
-        return self.point(key).outlets[number - 1]
+    def evse(self, key: str = "CP-GN-002", number: int = 1) -> Evse:
+        return self.charge_point(key).evses[number - 1]
 
     def step(self, seconds: float) -> None:
         """Let time pass."""

@@ -278,7 +278,7 @@ async def test_cursors_are_followed_wherever_a_link_leads(
 ) -> None:
     """Only the cursor is used, at the address that was typed in."""
     whole = await tenant.provider().candidates()
-    first = tenant.cloud.tenant.points[min(tenant.cloud.tenant.points)]
+    first = tenant.cloud.tenant.charge_points[min(tenant.cloud.tenant.charge_points)]
     pages = [
         {"data": [{"id": first.id}], **way},
         {"data": [{"id": 77}]},
@@ -481,7 +481,7 @@ async def test_a_session_that_is_about_to_begin(tenant: Tenant) -> None:
     await provider.poll()
     tenant.cloud.quirks["start_seconds"] = 100.0
     tenant.connector().plug_in()
-    tenant.cloud.tenant.start(tenant.outlet(), 771, None, None)
+    tenant.cloud.tenant.start(tenant.evse(), 771, None, None)
     charger = (await provider.poll()).fleet["cp4022"]
     assert charger.readings[Reading.STATUS] is ChargingStatus.STARTING
     assert charger.readings[Reading.SESSION_STATUS] is SessionStatus.PENDING
@@ -501,7 +501,7 @@ async def test_a_station_that_says_occupied_is_told_by_its_session(
     tenant: Tenant,
 ) -> None:
     """With OCPP 2.0.1 an EVSE says no more while a vehicle is there."""
-    tenant.point().protocol = "ocpp 2.0.1"
+    tenant.charge_point().protocol = "ocpp 2.0.1"
     provider = tenant.provider()
     tenant.connector().plug_in()
     charger = (await provider.poll()).fleet["cp4022"]
@@ -544,7 +544,7 @@ async def test_rows_about_sessions_come_with_the_first_and_stay(
     assert Reading.SESSION_ENERGY in shown
     assert tenant.remembered
 
-    tenant.cloud.tenant.charges.clear()
+    tenant.cloud.tenant.sessions.clear()
     charger = (await tenant.provider().poll()).fleet["cp4022"]
     assert about & charger.readings.keys() == shown
 
@@ -589,11 +589,11 @@ async def test_a_start_that_came_to_nothing_leaves_the_last_session(
 
 async def test_a_bound_that_the_cloud_stops_stating_goes(tenant: Tenant) -> None:
     provider = tenant.provider()
-    tenant.outlet().changes["powerOptions"] = {"maxAmperage": 16, "maxPower": 11_040}
+    tenant.evse().changes["powerOptions"] = {"maxAmperage": 16, "maxPower": 11_040}
     charger = (await provider.poll()).fleet["cp4022"]
     assert charger.controls[Control.CURRENT_LIMIT].maximum == 16
     assert charger.readings[Reading.MAXIMUM_CURRENT] == 16
-    tenant.outlet().changes["powerOptions"] = {}
+    tenant.evse().changes["powerOptions"] = {}
     charger = (await provider.poll()).fleet["cp4022"]
     assert charger.controls[Control.CURRENT_LIMIT].maximum == 32
     assert Reading.MAXIMUM_CURRENT not in charger.readings
@@ -749,7 +749,7 @@ async def test_the_life_of_reservations(tenant: Tenant) -> None:
     provider = tenant.provider()
     await provider.poll()
     tenant.asked()
-    tenant.cloud.tenant.reserve(tenant.outlet(), 771)
+    tenant.cloud.tenant.reserve(tenant.evse(), 771)
     charger = (await provider.poll()).fleet["cp4022"]
     assert charger.readings[Reading.STATUS] is ChargingStatus.RESERVED
     assert charger.readings[Reading.RESERVATION] is ReservationStatus.ACTIVE
@@ -761,7 +761,7 @@ async def test_the_life_of_reservations(tenant: Tenant) -> None:
     assert charger.readings[Reading.RESERVATION] is ReservationStatus.EXPIRED
 
     for number in (1, 2):
-        tenant.cloud.tenant.reserve(tenant.outlet("CP-GN-001", number), 771)
+        tenant.cloud.tenant.reserve(tenant.evse("CP-GN-001", number), 771)
     fleet = (await provider.poll()).fleet
     active = [fleet[f"cp4021_900{n}"].readings[Reading.RESERVATION] for n in (1, 2)]
     assert active == [ReservationStatus.ACTIVE] * 2
@@ -949,7 +949,7 @@ async def test_partner_token_sees_its_own(tenant: Tenant) -> None:
 async def test_one_missing_right_takes_one_feature(tenant: Tenant, right: str) -> None:
     tenant.cloud.accesses["ampeco-demo-token"].rights.discard(right)
     tenant.connector().set_fault("OverCurrentFailure")
-    tenant.cloud.tenant.reserve(tenant.outlet("CP-HO-001"), 771)
+    tenant.cloud.tenant.reserve(tenant.evse("CP-HO-001"), 771)
     provider = tenant.provider()
     poll = await provider.poll()
     charger = poll.fleet["cp4022"]
@@ -1025,7 +1025,7 @@ async def test_a_chosen_place(tenant: Tenant) -> None:
     chosen = Selection(everything=False, groups=frozenset({"311"}))
     provider = tenant.provider(selection=chosen)
     assert set((await provider.poll()).fleet) == {"cp4023", "rate17"}
-    tenant.point("CP-HO-001").location = 310
+    tenant.charge_point("CP-HO-001").location = 310
     assert (await provider.poll()).fleet == {}
 
 
@@ -1118,11 +1118,11 @@ async def test_a_time_stamp_far_ahead_moves_no_cursor(
 ) -> None:
     monkeypatch.setattr(sync, "CHEAP_SWEEP", 1)
     provider = tenant.provider()
-    tenant.point().changes["lastUpdatedAt"] = "9999-12-31T23:59:59Z"
+    tenant.charge_point().changes["lastUpdatedAt"] = "9999-12-31T23:59:59Z"
     tenant.step(60)
     await provider.poll()
     await provider.poll()
-    del tenant.point().changes["lastUpdatedAt"]
+    del tenant.charge_point().changes["lastUpdatedAt"]
     tenant.step(60)
     tenant.connector().plug_in()
     fleet = (await provider.poll()).fleet
@@ -1275,7 +1275,7 @@ async def test_odd_price_periods(
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", None])
 async def test_no_price_without_a_local_time(tenant: Tenant, zone: str | None) -> None:
-    for location in tenant.cloud.catalogue["locations"].items.values():
+    for location in tenant.cloud.resources["locations"].items.values():
         location["timezone"] = zone
     fleet = (await tenant.provider().poll()).fleet
     assert fleet["rate17"].readings[Reading.ENERGY_PRICE] is None
@@ -1311,7 +1311,7 @@ async def test_a_circuit_that_a_chosen_charge_point_left(
     chosen = Selection(everything=False, chargers=frozenset({"cp4022"}))
     provider = tenant.provider(selection=chosen)
     assert "circuit77" in (await provider.poll()).fleet
-    tenant.point().circuit = None
+    tenant.charge_point().circuit = None
     freezer.tick(300)
     assert "circuit77" not in (await provider.poll()).fleet
 
@@ -1334,10 +1334,10 @@ async def test_a_circuit_cannot_be_raised_past_what_the_operator_allowed(
 
 
 async def test_drivers_are_shown_without_their_names(tenant: Tenant) -> None:
-    tenant.cloud.catalogue["subscriptions"].add(
+    tenant.cloud.resources["subscriptions"].add(
         411, userId=771, status="expired", startDate="2026-06-01T00:00:00Z"
     )
-    tenant.cloud.catalogue["users"].add(773, externalId="kim@example.org", balance=None)
+    tenant.cloud.resources["users"].add(773, externalId="kim@example.org", balance=None)
     fleet = (await tenant.provider(users=True).poll()).fleet
     kim, guest, other = (fleet[f"user77{n}"] for n in (1, 2, 3))
     assert (kim.name, guest.name, other.name) == (
@@ -1368,7 +1368,7 @@ async def test_drivers_are_shown_without_their_names(tenant: Tenant) -> None:
 async def test_what_is_left_of_a_plan(
     tenant: Tenant, left: object, allowance: float | None
 ) -> None:
-    tenant.cloud.catalogue["subscriptions"].items[410]["remainingAllowance"] = left
+    tenant.cloud.resources["subscriptions"].items[410]["remainingAllowance"] = left
     kim = (await tenant.provider(users=True).poll()).fleet["user771"]
     assert kim.readings.get(Reading.ALLOWANCE) == allowance
 
@@ -1384,8 +1384,8 @@ async def test_names_of_tariffs_partners_and_plans(
     assert fleet["cp4022"].readings[Reading.TARIFF] == "Staff and guests"
     assert fleet["cp4021_9001"].readings[Reading.TARIFF] == "Staff and guests"
 
-    tenant.cloud.catalogue["tariff-groups"].update(8, {"name": "Night owls"})
-    tenant.outlet("CP-GN-001").changes["tariffGroupId"] = None
+    tenant.cloud.resources["tariff-groups"].update(8, {"name": "Night owls"})
+    tenant.evse("CP-GN-001").changes["tariffGroupId"] = None
     tenant.step(60)
     freezer.tick(3600)
     fleet = (await provider.poll()).fleet
@@ -1506,8 +1506,8 @@ async def test_reading_what_does_not_exist(tenant: Tenant, device_id: str) -> No
 async def test_an_evse_that_disappears(tenant: Tenant) -> None:
     provider = tenant.provider()
     await provider.poll()
-    outlet = tenant.outlet("CP-GN-001", 2)
-    del tenant.cloud.tenant.outlets[outlet.id]
+    evse = tenant.evse("CP-GN-001", 2)
+    del tenant.cloud.tenant.evses[evse.id]
     fleet = await provider.read("cp4021")
     assert set(fleet) == {"cp4021"}
     assert fleet["cp4021"].readings[Reading.STATUS] is ChargingStatus.DISCONNECTED
@@ -1520,12 +1520,10 @@ async def test_sessions_newest_first(tenant: Tenant) -> None:
     provider = tenant.provider()
     await provider.poll()
     now = tenant.world.now
-    outlet = tenant.outlet("CP-GN-001", 2)
+    evse = tenant.evse("CP-GN-001", 2)
     for days in (3, 1, 2):
         start = now - timedelta(days=days)
-        tenant.cloud.tenant.record(
-            outlet, start, start + timedelta(hours=1), 1000 * days
-        )
+        tenant.cloud.tenant.record(evse, start, start + timedelta(hours=1), 1000 * days)
     start, end = now - timedelta(days=10), now
     found = await provider.sessions("cp4021", start, end, 3)
     assert [(s.device_id, s.energy) for s in found] == [
@@ -1584,10 +1582,10 @@ async def test_a_few_sessions_cost_a_few_requests(tenant: Tenant) -> None:
     """The cloud gives the oldest first: asking for three reads no year of them."""
     provider = tenant.provider()
     await provider.poll()
-    now, outlet = tenant.world.now, tenant.outlet()
+    now, evse = tenant.world.now, tenant.evse()
     for hours in range(24 * 100, 0, -8):
         begin = now - timedelta(hours=hours)
-        tenant.cloud.tenant.record(outlet, begin, begin + timedelta(hours=1), hours)
+        tenant.cloud.tenant.record(evse, begin, begin + timedelta(hours=1), hours)
     tenant.asked()
     found = await provider.sessions("cp4022", now - timedelta(days=365), now, 3)
     assert [session.energy for session in found] == [8, 16, 24]
@@ -1600,8 +1598,8 @@ async def test_a_few_sessions_cost_a_few_requests(tenant: Tenant) -> None:
 async def test_sessions_of_an_evse_that_is_no_more(tenant: Tenant) -> None:
     provider = tenant.provider()
     await provider.poll()
-    elsewhere = replace(tenant.outlet("CP-GN-001"), id=1)
-    tenant.cloud.tenant.charges[120045].outlet = elsewhere
+    elsewhere = replace(tenant.evse("CP-GN-001"), id=1)
+    tenant.cloud.tenant.sessions[120045].evse = elsewhere
     now = tenant.world.now
     found = await provider.sessions("cp4021", now - timedelta(days=9), now, 1)
     assert [session.device_id for session in found] == ["cp4021"]
@@ -1676,7 +1674,7 @@ async def test_a_session_that_vanishes_without_a_trace(tenant: Tenant) -> None:
     tenant.connector().plug_in()
     tenant.connector().start()
     await provider.poll()
-    tenant.cloud.tenant.charges.clear()
+    tenant.cloud.tenant.sessions.clear()
     charger = (await provider.poll()).fleet["cp4022"]
     assert charger.readings[Reading.SESSION_STATUS] is None
 
@@ -1685,7 +1683,7 @@ async def test_energy_in_a_unit_that_cannot_be(
     tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = tenant.world.now
-    tenant.cloud.tenant.record(tenant.outlet(), now - timedelta(hours=1), now, 9e6)
+    tenant.cloud.tenant.record(tenant.evse(), now - timedelta(hours=1), now, 9e6)
     await tenant.provider().poll()
     assert "more energy than the charger can deliver" in caplog.text
 

@@ -95,7 +95,7 @@ async def test_start_with_a_car(tenant: Tenant, provider: AmpecoProvider) -> Non
     ]
     charger = (await provider.read(ONE))[ONE]
     assert charger.readings[Reading.STATUS] is ChargingStatus.CHARGING
-    assert tenant.cloud.tenant.charges[120046].user == 771
+    assert tenant.cloud.tenant.sessions[120046].user == 771
 
 
 async def test_start_without_a_car_waits_for_one(
@@ -119,7 +119,7 @@ async def test_start_with_everything(tenant: Tenant, provider: AmpecoProvider) -
     await provider.execute(
         StartCharging(device_id=LEFT, user_id="771", id_token="04A1", current_limit=8)
     )
-    charge = tenant.cloud.tenant.charges[120046]
+    charge = tenant.cloud.tenant.sessions[120046]
     assert (charge.user, charge.token) == (771, "04A1")
     assert tenant.connector("CP-GN-001").offered_current == 8
     assert (await provider.read(LEFT))[LEFT].readings[Reading.POWER] == 5520
@@ -230,7 +230,7 @@ async def test_validation_errors_name_the_fields(
 async def test_starts_that_were_accepted_somehow(
     tenant: Tenant, provider: AmpecoProvider, answer: Any
 ) -> None:
-    tenant.cloud.tenant.charges.clear()
+    tenant.cloud.tenant.sessions.clear()
     fault = Fault(status=202, body=answer, path="/start")
     if answer is None:
         fault.kind = "empty"
@@ -464,7 +464,7 @@ async def test_cancel_without_a_reservation(provider: AmpecoProvider) -> None:
 async def test_cancel_a_named_reservation(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:
-    tenant.cloud.tenant.reserve(tenant.outlet(), 771)
+    tenant.cloud.tenant.reserve(tenant.evse(), 771)
     await provider.execute(CancelReservation(device_id=ONE, reservation_id="2001"))
     assert tenant.connector().state is State.AVAILABLE
     with pytest.raises(NotFoundError):
@@ -583,7 +583,7 @@ async def test_configuration_is_written(
     command = SetConfiguration(device_id=ONE, key="HeartbeatInterval", value="60")
     assert await provider.execute(command) == CommandResult()
     assert tenant.asked() == ["POST actions/charge-point/v2.0/4022/set-configuration"]
-    assert tenant.point().configuration[HEARTBEAT] == "60"
+    assert tenant.charge_point().configuration[HEARTBEAT] == "60"
 
 
 async def test_configuration_of_a_component(
@@ -594,7 +594,9 @@ async def test_configuration_of_a_component(
             device_id=ONE, key="Interval", value="9", component="Clock", instance="a"
         )
     )
-    assert tenant.point().configuration[Variable("Interval", "Clock", "a")] == "9"
+    assert (
+        tenant.charge_point().configuration[Variable("Interval", "Clock", "a")] == "9"
+    )
 
 
 async def test_configuration_that_the_station_refuses(
@@ -610,7 +612,7 @@ async def test_configuration_that_the_station_refuses(
 async def test_configuration_is_read_anew(
     tenant: Tenant, provider: AmpecoProvider, keys: tuple[str, ...]
 ) -> None:
-    point = tenant.point()
+    point = tenant.charge_point()
     point.configuration[HEARTBEAT] = "11"
     result = await provider.execute(SyncConfiguration(device_id=ONE, keys=keys))
     assert result == CommandResult(id="7001")
@@ -689,13 +691,13 @@ async def test_a_limit_for_a_while(
         duration=timedelta(seconds=1799.5),
     )
     assert (await provider.execute(limit)).id == "5501"
-    assert tenant.point().profiles[0].schedule["duration"] == 1800
+    assert tenant.charge_point().profiles[0].schedule["duration"] == 1800
     assert (connector.offered_current, await shown()) == (10, 10)
     step(1790)
     assert (connector.offered_current, await shown()) == (10, 10)
     step(10)
     assert (connector.offered_current, await shown()) == (32, None)
-    assert len(tenant.point().profiles) == 1
+    assert len(tenant.charge_point().profiles) == 1
 
 
 async def test_a_limit_for_a_while_needs_no_session_and_gives_way_to_a_lasting_one(
@@ -716,7 +718,7 @@ async def test_a_limit_for_a_while_needs_no_session_and_gives_way_to_a_lasting_o
     freezer.move_to(tenant.world.now)
     left = (await provider.read(LEFT))[LEFT]
     assert left.controls[Control.CURRENT_LIMIT].value == 12
-    assert len(tenant.point("CP-GN-001").profiles) == 1
+    assert len(tenant.charge_point("CP-GN-001").profiles) == 1
 
 
 async def test_a_limit_for_no_time_at_all(
@@ -741,10 +743,10 @@ async def test_current_limit_of_another_stack_level_can_be_cleared(
     await other.execute(
         SetControl(device_id=ONE, control=Control.CURRENT_LIMIT, value=10.0)
     )
-    assert tenant.point().profiles[0].level == level
+    assert tenant.charge_point().profiles[0].level == level
     await provider.poll()
     await provider.execute(ClearLimit(device_id=ONE))
-    assert tenant.point().profiles == []
+    assert tenant.charge_point().profiles == []
 
 
 async def test_current_limit_refused_offline(
@@ -771,7 +773,7 @@ async def test_smart_charging_off_and_back(
             )
         )
 
-    before = dict(tenant.point("CP-GN-001").smart)
+    before = dict(tenant.charge_point("CP-GN-001").smart)
     fleet = (await provider.poll()).fleet
     control = fleet["cp4021"].controls[Control.SMART_CHARGING_MODE]
     assert (control.value, control.options) == ("dynamic", ("disabled", "dynamic"))
@@ -781,14 +783,14 @@ async def test_smart_charging_off_and_back(
     station = (await provider.read("cp4021"))["cp4021"]
     control = station.controls[Control.SMART_CHARGING_MODE]
     assert (control.value, control.options) == ("disabled", ("disabled", "dynamic"))
-    assert tenant.point("CP-GN-001").smart == {"mode": "disabled"}
+    assert tenant.charge_point("CP-GN-001").smart == {"mode": "disabled"}
     assert tenant.memory["smart_charging"]["4021"]["dynamic"] == before
 
     # The way back outlives a restart.
     provider = tenant.provider()
     await provider.poll()
     await choose("dynamic")
-    assert tenant.point("CP-GN-001").smart == before
+    assert tenant.charge_point("CP-GN-001").smart == before
     with pytest.raises(NotSupportedError):
         await choose("tod")
 
@@ -797,25 +799,27 @@ async def test_the_way_back_outlives_a_restart(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:
     """The cloud forgets the parameters of the mode before."""
-    tenant.point().smart = tenant.point("CP-GN-001").smart | {"minCurrent": 9}
+    tenant.charge_point().smart = tenant.charge_point("CP-GN-001").smart | {
+        "minCurrent": 9
+    }
     await provider.poll()
     off = SetControl(
         device_id=ONE, control=Control.SMART_CHARGING_MODE, value="disabled"
     )
     await provider.execute(off)
-    assert tenant.point().smart == {"mode": "disabled"}
+    assert tenant.charge_point().smart == {"mode": "disabled"}
     assert tenant.remembered
 
     restarted = tenant.provider()
     modes = (await restarted.poll()).fleet[ONE].controls[Control.SMART_CHARGING_MODE]
     assert modes.options == ("disabled", "dynamic")
     await restarted.execute(replace(off, value="dynamic"))
-    assert tenant.point().smart["mode"] == "dynamic"
-    assert tenant.point().smart["minCurrent"] == 9
+    assert tenant.charge_point().smart["mode"] == "dynamic"
+    assert tenant.charge_point().smart["minCurrent"] == 9
 
 
 async def test_modes_that_the_known_parameters_allow(tenant: Tenant) -> None:
-    tenant.point("CP-GN-001").smart = {
+    tenant.charge_point("CP-GN-001").smart = {
         "mode": "tod",
         "defaultChargePointMaxCurrent": 32,
         "maxVoltage": "400",
@@ -840,8 +844,8 @@ async def test_modes_that_the_known_parameters_allow(tenant: Tenant) -> None:
             value="user_schedule",
         )
     )
-    assert tenant.point("CP-GN-001").smart["enableKeepAwake"] is True
-    assert "periods" not in tenant.point("CP-GN-001").smart
+    assert tenant.charge_point("CP-GN-001").smart["enableKeepAwake"] is True
+    assert "periods" not in tenant.charge_point("CP-GN-001").smart
 
 
 async def test_circuit_limit(tenant: Tenant, provider: AmpecoProvider) -> None:
@@ -931,10 +935,10 @@ async def test_profiles_of_a_station_with_several_evses(
 ) -> None:
     profile = ChargingProfile(periods=(SchedulePeriod(start_period=0, limit=9),))
     await provider.execute(SetChargingProfile(device_id="cp4021", profile=profile))
-    assert tenant.point("CP-GN-001").profiles[0].number == 0
+    assert tenant.charge_point("CP-GN-001").profiles[0].number == 0
     assert len(await provider.charging_profiles("cp4021")) == 1
     await provider.execute(ClearChargingProfile(device_id="cp4021", stack_level=1))
-    assert tenant.point("CP-GN-001").profiles == []
+    assert tenant.charge_point("CP-GN-001").profiles == []
 
 
 async def test_the_published_profile(tenant: Tenant, provider: AmpecoProvider) -> None:
@@ -1035,13 +1039,13 @@ CONFIGURE = SetConfiguration(device_id=ONE, key="HeartbeatInterval", value="60")
 async def test_a_forbidden_command_takes_itself_away_and_nothing_else(
     tenant: Tenant, right: str, command: Command, gone: Control | None
 ) -> None:
-    tenant.point().smart = tenant.point("CP-GN-001").smart
-    booking = tenant.cloud.tenant.reserve(tenant.outlet(), 771)
+    tenant.charge_point().smart = tenant.charge_point("CP-GN-001").smart
+    reservation = tenant.cloud.tenant.reserve(tenant.evse(), 771)
     provider = tenant.provider(user_id="771")
     before = (await provider.poll()).fleet[ONE]
     tenant.cloud.accesses["ampeco-demo-token"].rights.discard(right)
     if right == "stop":
-        tenant.cloud.tenant.cancel(booking)
+        tenant.cloud.tenant.cancel(reservation)
         tenant.connector().plug_in()
         tenant.connector().start()
         await provider.poll()
@@ -1085,7 +1089,7 @@ async def test_an_id_is_one_segment_of_the_path(
     assert caught.value.reason == Refusal.UNKNOWN_RESERVATION
     prefix = "POST actions/reservation/v1.0/"
     assert all(path.startswith(prefix) for path in tenant.asked())
-    assert tenant.cloud.tenant.bookings == {}
+    assert tenant.cloud.tenant.reservations == {}
 
 
 @pytest.mark.parametrize(
@@ -1130,7 +1134,7 @@ async def test_what_is_not_supported(
 async def test_unlock_of_an_evse_without_a_number(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:
-    tenant.outlet().changes["networkId"] = None
+    tenant.evse().changes["networkId"] = None
     charger = (await provider.poll()).fleet[ONE]
     assert Control.CURRENT_LIMIT not in charger.controls
     assert ClearLimit not in charger.commands
@@ -1147,7 +1151,7 @@ async def test_unlock_of_an_evse_without_a_number(
 async def test_stations_out_of_reach_offer_no_controls(
     tenant: Tenant, provider: AmpecoProvider, mode: str
 ) -> None:
-    tenant.point().changes["communicationMode"] = mode
+    tenant.charge_point().changes["communicationMode"] = mode
     charger = (await provider.poll()).fleet[ONE]
     assert (StartCharging in charger.commands) is (mode == "roaming")
     assert not {Reset, Unlock, Refresh, Reserve} & charger.commands.keys()
@@ -1161,7 +1165,7 @@ async def test_stations_out_of_reach_offer_no_controls(
 async def test_stations_that_cannot_start_remotely(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:
-    tenant.point().changes["capabilities"] = ["meter_values"]
+    tenant.charge_point().changes["capabilities"] = ["meter_values"]
     charger = (await provider.poll()).fleet[ONE]
     assert Control.CHARGING not in charger.controls
     assert StartCharging not in charger.commands

@@ -205,8 +205,8 @@ async def test_an_unknown_word_is_warned_of_once(
     reading: Reading | None,
 ) -> None:
     monkeypatch.setattr(decoding, "_seen", set())
-    tenant.point().changes[field] = "recalibrating"
-    tenant.outlet().changes[field] = "recalibrating"
+    tenant.charge_point().changes[field] = "recalibrating"
+    tenant.evse().changes[field] = "recalibrating"
     provider = tenant.provider()
     charger = (await provider.poll()).fleet["cp4022"]
     if reading:
@@ -216,8 +216,8 @@ async def test_an_unknown_word_is_warned_of_once(
         assert charger.controls[Control.CHARGING].value is None
     else:
         assert charger.online is None
-    tenant.point().changes["tags"] = ["again"]
-    tenant.outlet().changes["label"] = "again"
+    tenant.charge_point().changes["tags"] = ["again"]
+    tenant.evse().changes["label"] = "again"
     await provider.poll()
     assert caplog.text.count("recalibrating") == 1
 
@@ -233,7 +233,7 @@ async def test_a_whole_tenant_of_surprises(tenant: Tenant) -> None:
 
 
 async def test_plugged_in_but_not_charging(tenant: Tenant) -> None:
-    tenant.outlet().changes["hardwareStatus"] = "preparing"
+    tenant.evse().changes["hardwareStatus"] = "preparing"
     charger = (await tenant.provider().poll()).fleet["cp4022"]
     wanted: tuple[Value, ...] = (ChargingStatus.CONNECTED, True, False, 0.0)
     assert (
@@ -296,21 +296,24 @@ PAST, FUTURE = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 async def test_a_profile_is_a_limit_only_when_it_is_plain(
     tenant: Tenant, change: dict[str, Any], limit: float | None
 ) -> None:
-    tenant.outlet().changes["chargingProfile"] = PROFILE | change
+    tenant.evse().changes["chargingProfile"] = PROFILE | change
     provider = tenant.provider()
     charger = (await provider.poll()).fleet["cp4022"]
     assert charger.controls[Control.CURRENT_LIMIT].value == limit
 
 
 async def test_profiles_in_strange_words(tenant: Tenant) -> None:
-    tenant.outlet().changes["chargingProfile"] = {
+    tenant.evse().changes["chargingProfile"] = {
         "purpose": "txdefaultprofile",
         "recurrencyKind": "daily",
         "chargingProfileKind": "RECURRING",
         "chargingRateUnit": "furlong",
         "schedulePeriods": [{"limit": 5}, {"startPeriod": 9}],
     }
-    tenant.point().changes["chargingProfile"] = {"id": 3, "schedulePeriods": [{}]}
+    tenant.charge_point().changes["chargingProfile"] = {
+        "id": 3,
+        "schedulePeriods": [{}],
+    }
     provider = tenant.provider()
     await provider.poll()
     found = await provider.charging_profiles("cp4022")
@@ -337,7 +340,7 @@ async def test_profiles_in_strange_words(tenant: Tenant) -> None:
     ],
 )
 async def test_names_of_places(tenant: Tenant, names: Any, area: str | None) -> None:
-    for location in tenant.cloud.catalogue["locations"].items.values():
+    for location in tenant.cloud.resources["locations"].items.values():
         location["name"] = names
     fleet = (await tenant.provider().poll()).fleet
     assert fleet["cp4022"].area == area

@@ -674,9 +674,9 @@ async def test_driver(tenant: Tenant) -> None:
 
 async def test_reservation(tenant: Tenant, provider: AmpecoProvider) -> None:
     """A reservation that is known has its station read."""
-    booking = tenant.cloud.tenant.reserve(tenant.outlet(), 771)
+    reservation = tenant.cloud.tenant.reserve(tenant.evse(), 771)
     await provider.poll()
-    body = {"notification": "reservation.changed", "reservationId": booking.id}
+    body = {"notification": "reservation.changed", "reservationId": reservation.id}
     assert receive(provider, body).reread == {ONE}
 
 

@@ -112,7 +112,7 @@ async def provider_fixture(tenant: Tenant) -> AmpecoProvider:
     """Return a provider whose user wants to change things."""
     tenant.connector().plug_in()
     tenant.connector().set_fault("OverCurrentFailure")
-    tenant.cloud.tenant.reserve(tenant.outlet("CP-HO-001"), 771)
+    tenant.cloud.tenant.reserve(tenant.evse("CP-HO-001"), 771)
     tenant.cloud.prices[17]["2026-05-12"] = []
     return tenant.provider(resource_changes=True)
 
@@ -311,8 +311,8 @@ async def test_an_id_is_one_segment(
         await provider.change_resource(Verb.DELETE, asked("tariffs", id=key))
     assert caught.value.reason == Refusal.UNKNOWN_RESOURCE
     assert all(path.startswith("DELETE tariffs/v1.0/") for path in tenant.asked())
-    assert tenant.cloud.catalogue["users"].items.keys() >= {771, 772}
-    assert tenant.cloud.catalogue["tariffs"].items.keys() == {55}
+    assert tenant.cloud.resources["users"].items.keys() >= {771, 772}
+    assert tenant.cloud.resources["tariffs"].items.keys() == {55}
 
 
 async def test_secrets_stay_where_they_are(provider: AmpecoProvider) -> None:

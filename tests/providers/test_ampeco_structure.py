@@ -172,7 +172,7 @@ async def test_what_polls_ask_and_get(tenant: Tenant) -> None:
     await provider.poll()
     tenant.connector().plug_in()
     tenant.connector().start()
-    tenant.cloud.tenant.reserve(tenant.outlet("CP-GN-001"), 771)
+    tenant.cloud.tenant.reserve(tenant.evse("CP-GN-001"), 771)
     tenant.connector("CP-HO-001").set_fault("OverCurrentFailure")
     await provider.poll()
     tenant.step(600)
@@ -248,7 +248,7 @@ async def test_what_commands_ask_and_get(tenant: Tenant, command: Command) -> No
         tenant.connector().plug_in()
         tenant.connector().start()
     if isinstance(command, CancelReservation):
-        tenant.cloud.tenant.reserve(tenant.outlet("CP-HO-001"), 771)
+        tenant.cloud.tenant.reserve(tenant.evse("CP-HO-001"), 771)
     provider = tenant.provider(users=True, user_actions=True)
     await provider.poll()
     tenant.cloud.exchanges = []
@@ -263,7 +263,7 @@ async def test_what_lists_and_objects_look_like(tenant: Tenant, kind: str) -> No
     """Of each kind there is one to look at."""
     tenant.connector().plug_in()
     tenant.connector().start()
-    tenant.cloud.tenant.reserve(tenant.outlet("CP-HO-001"), 771)
+    tenant.cloud.tenant.reserve(tenant.evse("CP-HO-001"), 771)
     tenant.step(60)
     tenant.cloud.exchanges = []
     path = kind.removeprefix("GET ")

@@ -196,7 +196,7 @@ async def test_what_is_no_driver(
 
 
 async def test_status(tenant: Tenant, provider: AmpecoProvider) -> None:
-    user = tenant.cloud.catalogue["users"].items[772]
+    user = tenant.cloud.resources["users"].items[772]
     for enabled, status in ((True, "enabled"), (False, "disabled")):
         await provider.execute(
             SetUserStatus(device_id=GUEST, enabled=enabled, reason="as agreed")
@@ -217,7 +217,7 @@ async def test_subscription(tenant: Tenant, provider: AmpecoProvider) -> None:
     )
     status = await read(provider, GUEST, Reading.SUBSCRIPTION)
     assert status is SubscriptionStatus.ACTIVE
-    kept = tenant.cloud.catalogue["subscriptions"].items[411]
+    kept = tenant.cloud.resources["subscriptions"].items[411]
     assert (kept["planId"], kept["endDate"]) == (3, "2099-01-01T00:00:00Z")
     await provider.execute(CancelSubscription(device_id=GUEST, reason="moved out"))
     status = await read(provider, GUEST, Reading.SUBSCRIPTION)
@@ -281,7 +281,7 @@ async def test_refusals_name_the_fields(
 
 
 async def test_reading_a_driver(tenant: Tenant, provider: AmpecoProvider) -> None:
-    tenant.cloud.catalogue["users"].update(771, {"balance": 1.0})
+    tenant.cloud.resources["users"].update(771, {"balance": 1.0})
     assert await read(provider, KIM, Reading.BALANCE) == Money(1.0, "EUR")
     assert tenant.asked() == ["GET users/v1.1/771", "GET subscriptions/v1.0"]
     # The next poll sees the same, though accounts are not due.

@@ -165,7 +165,7 @@ async def test_ampeco_hours(tenant: Tenant) -> None:
 
 def _device(provider: Any, tenant: Tenant) -> str:
     """Return the device of the tenant's charge point."""
-    found = provider._sync.device_of(str(tenant.outlet().id))
+    found = provider._sync.device_of(str(tenant.evse().id))
     assert isinstance(found, str)
     return found
 

@@ -450,8 +450,8 @@ async def test_reservations(api: Api) -> None:
     again = await api.post(STATION + "/reserve/9003", {"userId": 771})
     assert again == {"success": False, "message": "Occupied"}
     await api.post("actions/reservation/v1.0/2001/cancel")
-    booking = await api.get("reservations/v1.0/2001")
-    assert (booking["status"], booking["duration"]) == ("canceled", 15)
+    reservation = await api.get("reservations/v1.0/2001")
+    assert (reservation["status"], reservation["duration"]) == ("canceled", 15)
     status, _ = await api.ask("POST", "actions/reservation/v1.0/2001/cancel")
     assert status == 422
     await api.post(STATION + "/reserve/9003", {"userId": 771})
@@ -817,7 +817,7 @@ async def test_other_clouds_leave_this_one_alone(api: Api) -> None:
     stranger.connectors[0].plug_in()
     stranger.connectors[0].start()
     stranger.set_online(False)
-    assert len(api.cloud.tenant.charges) == 1
+    assert len(api.cloud.tenant.sessions) == 1
 
 
 async def test_a_body_that_is_not_json(api: Api) -> None:
@@ -849,7 +849,7 @@ async def test_configuration_is_told_and_set(api: Api) -> None:
 
 
 async def test_configuration_is_synchronised_a_moment_later(api: Api) -> None:
-    point = next(p for p in api.cloud.tenant.points.values() if p.id == 4022)
+    point = next(p for p in api.cloud.tenant.charge_points.values() if p.id == 4022)
     sync = STATION + "/sync-configuration"
     variable = next(v for v in point.configuration if v.name == "HeartbeatInterval")
     point.configuration[variable] = "30"

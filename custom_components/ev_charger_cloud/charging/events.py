@@ -154,7 +154,7 @@ def _text(value: object) -> str | None:
 
 
 def _connection(old: Device, new: Device) -> Iterator[Event]:
-    """Tell whether the charger's own connection came or went."""
+    """Return whether the charger's own connection came or went."""
     if old.online is True and new.online is False:
         yield Event(kind=EventKind.CONNECTION_LOST, device_id=new.id)
     elif old.online is False and new.online is True:
@@ -171,7 +171,7 @@ def _running(device: Device) -> bool | None:
 
 
 def _session(old: Device, new: Device) -> Iterator[Event]:
-    """Tell whether a session began or ended."""
+    """Return whether a session began or ended."""
     before, now = _running(old), _running(new)
     if before is None or now is None or new.online is False:
         return
@@ -252,7 +252,7 @@ def _changed(old: Device, new: Device, reading: Reading) -> Value:
 
 
 def _fault(old: Device, new: Device) -> Iterator[Event]:
-    """Tell whether a fault was raised or cleared."""
+    """Return whether a fault was raised or cleared."""
     before, now = _both(old, new, Reading.PROBLEM)
     code = new.readings.get(Reading.ERROR_CODE)
     if before is False and now is True:

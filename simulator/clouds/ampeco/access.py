@@ -78,7 +78,7 @@ class Access:
     _at: float = 0.0
 
     def reaches(self, partner: int | None) -> bool:
-        """Tell whether the charge points of a partner are within reach."""
+        """Return whether the charge points of a partner are within reach."""
         return self.partner is None or self.partner == partner
 
     def wait(self, per_minute: int | None) -> float | None:

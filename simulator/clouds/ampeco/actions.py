@@ -7,17 +7,17 @@ from aiohttp import web
 
 from ...world import Refused
 from .access import Access
-from .catalogue import Collection
-from .model import Outlet
+from .lookup import Lookup, Missing, number, read_body
+from .model import Evse
 from .profiles import check
 from .query import Invalid
-from .reach import Missing, Reach, number, read_body
+from .resources import Collection
 from .tenant import Tenant
 
 type Answer = Callable[[web.Request, Access], Awaitable[web.Response]]
 
 ROOT = "/public-api/actions"
-STATION = ROOT + "/charge-point/v1.0/{point}"
+STATION = ROOT + "/charge-point/v1.0/{charge_point}"
 
 MESSAGES = (
     "BootNotification",
@@ -45,13 +45,13 @@ class Actions:
     def __init__(
         self,
         tenant: Tenant,
-        reach: Reach,
+        lookup: Lookup,
         users: Collection,
         quirks: Mapping[str, Any],
     ) -> None:
         """Act on a tenant."""
         self._tenant = tenant
-        self._reach = reach
+        self._lookup = lookup
         self._users = users
         self._quirks = quirks
 
@@ -60,11 +60,11 @@ class Actions:
         for path, right, answer in (
             (STATION + "/start", "start", self._start_anywhere),
             (STATION + "/start/{evse}", "start", self._start_here),
-            (ROOT + "/evse/v1.0/{outlet}/start", "start", self._start),
-            (STATION + "/stop/{charge}", "stop", self._stop),
+            (ROOT + "/evse/v1.0/{evse}/start", "start", self._start),
+            (STATION + "/stop/{session}", "stop", self._stop),
             (STATION + "/reserve/{evse}", "reserve", self._reserve),
             (
-                ROOT + "/reservation/v1.0/{booking}/cancel",
+                ROOT + "/reservation/v1.0/{reservation}/cancel",
                 "cancel-reservation",
                 self._cancel,
             ),
@@ -87,7 +87,7 @@ class Actions:
             ),
             (STATION + "/trigger-message", "trigger-message", self._trigger),
             (
-                ROOT + "/evse/v1.0/{outlet}/trigger-message",
+                ROOT + "/evse/v1.0/{evse}/trigger-message",
                 "trigger-message",
                 self._trigger,
             ),
@@ -97,21 +97,21 @@ class Actions:
     # Sessions
 
     async def _start(self, request: web.Request, access: Access) -> web.Response:
-        outlet = self._reach.outlet(request, access)
-        return self._begin(outlet, await read_body(request))
+        evse = self._lookup.evse(request, access)
+        return self._begin(evse, await read_body(request))
 
     async def _start_here(self, request: web.Request, access: Access) -> web.Response:
-        outlet = self._named(request, access)
-        return self._begin(outlet, await read_body(request))
+        evse = self._named(request, access)
+        return self._begin(evse, await read_body(request))
 
     async def _start_anywhere(
         self, request: web.Request, access: Access
     ) -> web.Response:
-        point = self._reach.point(request, access)
-        free = [o for o in point.outlets if self._tenant.open_charge(o) is None]
-        return self._begin((free or point.outlets)[0], await read_body(request))
+        charge_point = self._lookup.charge_point(request, access)
+        free = [o for o in charge_point.evses if self._tenant.open_session(o) is None]
+        return self._begin((free or charge_point.evses)[0], await read_body(request))
 
-    def _begin(self, outlet: Outlet, body: dict[str, Any]) -> web.Response:
+    def _begin(self, evse: Evse, body: dict[str, Any]) -> web.Response:
         """Open a session, or say why not."""
         user = self._user(body)
         if body.get("bookingId") is not None:
@@ -121,7 +121,7 @@ class Actions:
         profile = body.get("chargingProfile")
         if profile is not None:
             profile = check(profile, "chargingProfile.")
-        if error := self._why_not(outlet, user):
+        if error := self._why_not(evse, user):
             return accepted(
                 {
                     "success": False,
@@ -131,26 +131,26 @@ class Actions:
                     "errorCode": error,
                 }
             )
-        charge = self._tenant.start(
-            outlet, user, body.get("externalSessionId"), body.get("idTag")
+        session = self._tenant.start(
+            evse, user, body.get("externalSessionId"), body.get("idTag")
         )
         if profile:
-            self._tenant.set_profile(outlet.point, outlet.connector.number, profile)
+            self._tenant.set_profile(evse.charge_point, evse.connector.number, profile)
         return accepted(
             {
                 "success": True,
-                "sessionId": charge.id,
-                "authorizationId": charge.authorization,
+                "sessionId": session.id,
+                "authorizationId": session.authorization,
             }
         )
 
-    def _why_not(self, outlet: Outlet, user: int | None) -> str | None:
+    def _why_not(self, evse: Evse, user: int | None) -> str | None:
         """Return the error code of a start that cannot be."""
         if forced := self._quirks["start_error"]:
             return str(forced)
-        if not outlet.point.station.online:
+        if not evse.charge_point.station.online:
             return "INTERNAL_ISSUE"
-        if self._tenant.open_charge(outlet):
+        if self._tenant.open_session(evse):
             return "SESSION_EXISTS"
         if user is not None and self._users.items[user].get("status") == "disabled":
             return "USER_IS_DISABLED"
@@ -167,53 +167,58 @@ class Actions:
         return user
 
     async def _stop(self, request: web.Request, access: Access) -> web.Response:
-        point, charge = (
-            self._reach.point(request, access),
-            self._reach.charge(request, access),
+        charge_point, session = (
+            self._lookup.charge_point(request, access),
+            self._lookup.session(request, access),
         )
         force = (await read_body(request)).get("force", False)
         if not isinstance(force, bool):
             raise Invalid(force="The force field must be true or false.")
-        if charge.outlet.point is not point:
+        if session.evse.charge_point is not charge_point:
             raise Missing
-        if not charge.open:
+        if not session.open:
             raise Invalid(session="The session is not active.")
-        self._tenant.stop(charge, force=force)
+        self._tenant.stop(session, force=force)
         return accepted()
 
     # Reservations
 
     async def _reserve(self, request: web.Request, access: Access) -> web.Response:
-        outlet = self._named(request, access)
+        evse = self._named(request, access)
         user = self._user(await read_body(request), required=True)
         if self._quirks["refuse"]:
             return refused("Rejected", self._quirks)
         try:
-            booking = self._tenant.reserve(outlet, user or 0)
+            reservation = self._tenant.reserve(evse, user or 0)
         except Refused as err:
             return refused(err.reason, self._quirks)
-        return accepted({"success": True, "reservationId": booking.id})
+        return accepted({"success": True, "reservationId": reservation.id})
 
     async def _cancel(self, request: web.Request, access: Access) -> web.Response:
-        booking = self._reach.booking(request, access)
-        if booking.status != "active":
+        reservation = self._lookup.reservation(request, access)
+        if reservation.status != "active":
             raise Invalid(reservation="The reservation is not active.")
-        self._tenant.cancel(booking)
+        self._tenant.cancel(reservation)
         return accepted()
 
     # The station's own controls
 
     async def _unlock(self, request: web.Request, access: Access) -> web.Response:
-        outlet = self._named(request, access)
-        return self._attempt(outlet.connector.unlock)
+        evse = self._named(request, access)
+        return self._attempt(evse.connector.unlock)
 
     async def _reset(self, request: web.Request, access: Access) -> web.Response:
-        point, kind = self._reach.point(request, access), request.match_info["type"]
+        charge_point, kind = (
+            self._lookup.charge_point(request, access),
+            request.match_info["type"],
+        )
         if kind not in {"soft", "hard"}:
             raise Missing
         # The only action without a status of its own for a station that says no.
         old = {**self._quirks, "refusal_status": 202}
-        return self._attempt(lambda: point.station.reset(hard=kind == "hard"), old)
+        return self._attempt(
+            lambda: charge_point.station.reset(hard=kind == "hard"), old
+        )
 
     def _attempt(
         self, act: Callable[[], None], quirks: Mapping[str, Any] | None = None
@@ -229,65 +234,77 @@ class Actions:
         return accepted({"success": True})
 
     async def _set_profile(self, request: web.Request, access: Access) -> web.Response:
-        point, target = self._reach.point(request, access), number(request, "number")
-        if target not in {0, *(o.connector.number for o in point.outlets)}:
+        charge_point, target = (
+            self._lookup.charge_point(request, access),
+            number(request, "number"),
+        )
+        if target not in {0, *(o.connector.number for o in charge_point.evses)}:
             raise Missing
         body = check(await read_body(request))
         if body["chargingProfilePurpose"] == "ChargePointMaxProfile" and target:
             raise Invalid(evseNetworkId="The purpose is for the whole station.")
-        if not point.station.online:
+        if not charge_point.station.online:
             return refused("Offline", self._quirks)
-        key = self._tenant.set_profile(point, target, body)
+        key = self._tenant.set_profile(charge_point, target, body)
         return accepted({"data": {"id": key}})
 
     async def _clear_profile(
         self, request: web.Request, access: Access
     ) -> web.Response:
-        point, body = self._reach.point(request, access), await read_body(request)
+        charge_point, body = (
+            self._lookup.charge_point(request, access),
+            await read_body(request),
+        )
         if not isinstance(body.get("evseNetworkId", ""), str):
             raise Invalid(evseNetworkId="The evse network id must be a string.")
-        if not point.station.online:
+        if not charge_point.station.online:
             return refused("Offline", self._quirks)
-        self._tenant.clear_profiles(point, body)
+        self._tenant.clear_profiles(charge_point, body)
         return accepted()
 
     async def _change_availability(
         self, request: web.Request, access: Access
     ) -> web.Response:
-        point, body = self._reach.point(request, access), await read_body(request)
+        charge_point, body = (
+            self._lookup.charge_point(request, access),
+            await read_body(request),
+        )
         if body.get("type") not in {"Operative", "Inoperative"}:
             raise Invalid(type="The selected type is invalid.")
         target = body.get("evseNetworkId")
-        chosen = [o for o in point.outlets if target in {None, o.connector.number}]
+        chosen = [o for o in charge_point.evses if target in {None, o.connector.number}]
         if not chosen:
             raise Invalid(evseNetworkId="The selected evse network id is invalid.")
-        if not point.station.online:
+        if not charge_point.station.online:
             return refused("Offline", self._quirks)
-        scheduled = any(outlet.connector.session for outlet in chosen)
-        for outlet in chosen:
-            outlet.connector.set_operative(body["type"] == "Operative")
+        scheduled = any(evse.connector.session for evse in chosen)
+        for evse in chosen:
+            evse.connector.set_operative(body["type"] == "Operative")
         return web.Response(status=204) if scheduled else accepted()
 
     async def _trigger(self, request: web.Request, access: Access) -> web.Response:
-        if "point" in request.match_info:
-            point = self._reach.point(request, access)
+        if "charge_point" in request.match_info:
+            charge_point = self._lookup.charge_point(request, access)
         else:
-            point = self._reach.outlet(request, access).point
+            charge_point = self._lookup.evse(request, access).charge_point
         if (await read_body(request)).get("type") not in MESSAGES:
             raise Invalid(type="The selected type is invalid.")
-        if not point.station.online:
+        if not charge_point.station.online:
             return refused("Offline", self._quirks)
         return accepted()
 
-    def _named(self, request: web.Request, access: Access) -> Outlet:
+    def _named(self, request: web.Request, access: Access) -> Evse:
         """Return the EVSE in the path: its id, or its number on the station."""
-        point, wanted = self._reach.point(request, access), number(request, "evse")
-        for outlet in point.outlets:
-            if outlet.id == wanted and self._quirks["evse_in_path"] != "network_id":
-                return outlet
-        for outlet in point.outlets:
-            if outlet.connector.number == wanted:
-                return outlet
+        charge_point, wanted = (
+            self._lookup.charge_point(request, access),
+            number(request, "evse"),
+        )
+        for evse in charge_point.evses:
+            if evse.id == wanted and self._quirks["evse_in_path"] != "network_id":
+                return evse
+        for evse in charge_point.evses:
+            if evse.connector.number == wanted:
+                return evse
         raise Missing
 
 

@@ -14,24 +14,24 @@ from ...cloud import Cloud
 from ...world import Connector, Station, World
 from .access import Access, accesses
 from .actions import Actions, Answer, check_smart_charging
-from .catalogue import KINDS, Collection
 from .configuration import Configurations
-from .model import Booking, Charge, Circuit, Outlet, Point
+from .lookup import Lookup, Missing, read_body
+from .model import ChargePoint, Circuit, Evse, Reservation, Session
 from .notifications import Notifications
-from .present import (
-    show_booking,
-    show_charge,
+from .query import Filter, Invalid, after, before, equals, includes_of, paginate, select
+from .records import Prices, Records
+from .resources import KINDS, Collection
+from .seed import add_location, furnish
+from .serializers import (
+    show_charge_point,
     show_circuit,
     show_consumption,
+    show_energy_curve,
+    show_evse,
     show_log,
-    show_outlet,
-    show_point,
-    show_points,
+    show_reservation,
+    show_session,
 )
-from .query import Filter, Invalid, after, before, equals, includes_of, paginate, select
-from .reach import Missing, Reach, read_body
-from .records import Prices, Records
-from .stock import add_location, furnish
 from .tenant import Tenant
 from .users import UserActions
 
@@ -131,25 +131,25 @@ class Ampeco(Cloud):
         """Begin with the tenant's settings, and no stations."""
         super().__init__(world)
         self.tenant = Tenant(world, self.quirks)
-        self.reach = Reach(self.tenant)
+        self.lookup = Lookup(self.tenant)
         self.accesses = accesses()
-        self.catalogue = {
+        self.resources = {
             name: Collection(kind, lambda: world.now) for name, kind in KINDS.items()
         }
         self._actions = Actions(
-            self.tenant, self.reach, self.catalogue["users"], self.quirks
+            self.tenant, self.lookup, self.resources["users"], self.quirks
         )
-        self._configurations = Configurations(self.tenant, self.reach, self.quirks)
-        self._user_actions = UserActions(self.catalogue, world)
+        self._configurations = Configurations(self.tenant, self.lookup, self.quirks)
+        self._user_actions = UserActions(self.resources, world)
         self.prices: Prices = {}
         self.notifications = Notifications(self.tenant, self.quirks)
-        self._records = Records(self.catalogue, self.prices, self.page)
+        self._records = Records(self.resources, self.prices, self.page)
         self._known: list[tuple[str, re.Pattern[str]]] = []
         # What was sent with each request that changes something, None for nothing;
         # and all that was said, where somebody wants to look at it.
         self.bodies: list[Any] = []
         self.exchanges: list[Exchange] | None = None
-        furnish(self.tenant, self.catalogue, self.prices)
+        furnish(self.tenant, self.resources, self.prices)
 
     @property
     @override
@@ -215,7 +215,7 @@ class Ampeco(Cloud):
             location=311,
             current_type="dc",
         )
-        first = next(iter(self.tenant.points.values()))
+        first = next(iter(self.tenant.charge_points.values()))
         first.smart = {
             "mode": "dynamic",
             "defaultChargePointMaxCurrent": 32,
@@ -226,32 +226,34 @@ class Ampeco(Cloud):
         }
         yesterday = self.world.now - timedelta(hours=20)
         self.tenant.record(
-            first.outlets[0], yesterday, yesterday + timedelta(hours=3), 21_400.0
+            first.evses[0], yesterday, yesterday + timedelta(hours=3), 21_400.0
         )
 
     @override
     def populate(self, count: int, **options: Any) -> None:
         """Create stations with two EVSEs each, fifty to a place."""
-        outlets = int(options.get("connectors", 2))
+        evses = int(options.get("connectors", 2))
         for index in range(count):
             location = 1000 + index // 50
-            if location not in self.catalogue["locations"].items:
-                add_location(self.catalogue, location, f"Site {index // 50 + 1}")
+            if location not in self.resources["locations"].items:
+                add_location(self.resources, location, f"Site {index // 50 + 1}")
             self.add(
                 Station(
                     f"CP-{index + 1:05}",
                     f"Charger {index + 1:05}",
                     vendor="Example",
                     model="AC22",
-                    connectors=[Connector(n + 1) for n in range(outlets)],
+                    connectors=[Connector(n + 1) for n in range(evses)],
                 ),
                 location=location,
             )
         # Nothing in a real tenant changes all at once.
-        for index, point in enumerate(reversed(self.tenant.points.values())):
-            point.updated -= timedelta(minutes=index + 1)
-            for outlet in point.outlets:
-                outlet.updated = point.updated
+        for index, charge_point in enumerate(
+            reversed(self.tenant.charge_points.values())
+        ):
+            charge_point.updated -= timedelta(minutes=index + 1)
+            for evse in charge_point.evses:
+                evse.updated = charge_point.updated
 
     @override
     async def start(self) -> None:
@@ -361,52 +363,76 @@ class Ampeco(Cloud):
 
     def _resources(self) -> Iterator[tuple[str, str, str, Answer]]:
         """Yield the routes of what follows the physical world."""
-        point, outlet = f"{RESOURCES}/charge-points", f"{RESOURCES}/evses"
-        one = point + "/v2.0/{point}"
+        charge_point, evse = f"{RESOURCES}/charge-points", f"{RESOURCES}/evses"
+        one = charge_point + "/v2.0/{charge_point}"
         # Older places, which go on living for a while.
-        for older in (point + "/v1.0", outlet + "/v2.0", f"{RESOURCES}/circuits/v1.0"):
+        for older in (
+            charge_point + "/v1.0",
+            evse + "/v2.0",
+            f"{RESOURCES}/circuits/v1.0",
+        ):
             yield from self._older(older)
-        yield "GET", point + "/v2.0", "charge-points", self._points
-        yield "GET", one, "charge-points", self._point
-        yield "POST", point + "/v2.0", "write", self._create_point
-        yield "PATCH", one, "write", self._change_point
-        yield "DELETE", one, "write", self._delete_point
-        yield "GET", point + "/v1.0/{point}/status", "charge-points", self._live
-        yield "GET", one + "/evses", "evses", self._outlets
-        yield "GET", one + "/latest-hardware-status-log", "status-logs", self._point_log
-        yield "GET", one + "/hardware-status-logs", "status-logs", self._point_logs
+        yield "GET", charge_point + "/v2.0", "charge-points", self._charge_points
+        yield "GET", one, "charge-points", self._charge_point
+        yield "POST", charge_point + "/v2.0", "write", self._create_charge_point
+        yield "PATCH", one, "write", self._change_charge_point
+        yield "DELETE", one, "write", self._delete_charge_point
+        yield (
+            "GET",
+            charge_point + "/v1.0/{charge_point}/status",
+            "charge-points",
+            self._live,
+        )
+        yield "GET", one + "/evses", "evses", self._evses
+        yield (
+            "GET",
+            one + "/latest-hardware-status-log",
+            "status-logs",
+            self._charge_point_log,
+        )
+        yield (
+            "GET",
+            one + "/hardware-status-logs",
+            "status-logs",
+            self._charge_point_logs,
+        )
         yield "POST", one + "/smart-charging", "smart-charging", self._smart_charging
-        yield "GET", outlet + "/v2.1", "evses", self._outlets
-        yield "POST", outlet + "/v2.1", "write", self._create_outlet
-        yield "GET", outlet + "/v2.1/{outlet}", "evses", self._outlet
-        yield "PATCH", outlet + "/v2.1/{outlet}", "write", self._change_outlet
-        yield "DELETE", outlet + "/v2.1/{outlet}", "write", self._delete_outlet
+        yield "GET", evse + "/v2.1", "evses", self._evses
+        yield "POST", evse + "/v2.1", "write", self._create_evse
+        yield "GET", evse + "/v2.1/{evse}", "evses", self._evse
+        yield "PATCH", evse + "/v2.1/{evse}", "write", self._change_evse
+        yield "DELETE", evse + "/v2.1/{evse}", "write", self._delete_evse
         yield (
             "GET",
-            outlet + "/v2.0/{outlet}/latest-hardware-status-log",
+            evse + "/v2.0/{evse}/latest-hardware-status-log",
             "status-logs",
-            self._outlet_log,
+            self._evse_log,
         )
         yield (
             "GET",
-            outlet + "/v2.0/{outlet}/hardware-status-logs",
+            evse + "/v2.0/{evse}/hardware-status-logs",
             "status-logs",
-            self._outlet_logs,
+            self._evse_logs,
         )
-        yield "GET", f"{RESOURCES}/sessions/v1.0", "sessions", self._charges
-        yield "GET", f"{RESOURCES}/sessions/v1.0/{{charge}}", "sessions", self._charge
+        yield "GET", f"{RESOURCES}/sessions/v1.0", "sessions", self._sessions
+        yield "GET", f"{RESOURCES}/sessions/v1.0/{{session}}", "sessions", self._session
         yield (
             "GET",
-            f"{RESOURCES}/sessions/v1.0/{{charge}}/consumption-stats",
+            f"{RESOURCES}/sessions/v1.0/{{session}}/consumption-stats",
             "sessions",
-            self._points_of_charge,
+            self._consumption_of,
         )
-        yield "GET", f"{RESOURCES}/reservations/v1.0", "reservations", self._bookings
         yield (
             "GET",
-            f"{RESOURCES}/reservations/v1.0/{{booking}}",
+            f"{RESOURCES}/reservations/v1.0",
             "reservations",
-            self._booking,
+            self._reservations,
+        )
+        yield (
+            "GET",
+            f"{RESOURCES}/reservations/v1.0/{{reservation}}",
+            "reservations",
+            self._reservation,
         )
         circuit = f"{RESOURCES}/circuits/v2.0"
         yield "GET", circuit, "circuits", self._circuits
@@ -421,8 +447,8 @@ class Ampeco(Cloud):
         """Yield the routes of a kind at its older place, to look at."""
         kind = place.split("/")[-2]
         lists = {
-            "charge-points": (self._points, self._point, "point"),
-            "evses": (self._outlets, self._outlet, "outlet"),
+            "charge-points": (self._charge_points, self._charge_point, "charge_point"),
+            "evses": (self._evses, self._evse, "evse"),
             "circuits": (self._circuits, self._circuit, "circuit"),
         }
         many, one, name = lists[kind]
@@ -462,10 +488,14 @@ class Ampeco(Cloud):
 
     # Charge points and EVSEs
 
-    async def _points(self, request: web.Request, access: Access) -> web.Response:
+    async def _charge_points(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
         include = includes_of(request)
-        points = (p for p in self.tenant.points.values() if access.reaches(p.partner))
-        filters: dict[str, Filter[Point]] = {
+        charge_points = (
+            p for p in self.tenant.charge_points.values() if access.reaches(p.partner)
+        )
+        filters: dict[str, Filter[ChargePoint]] = {
             "networkId": equals(lambda p: p.station.id),
             "name": equals(lambda p: p.station.name),
             "locationId": equals(lambda p: p.location),
@@ -477,23 +507,32 @@ class Ampeco(Cloud):
         }
         return self.page(
             request,
-            points,
+            charge_points,
             filters,
             lambda p: p.id,
-            lambda p: show_point(self.tenant, p, include),
+            lambda p: show_charge_point(self.tenant, p, include),
         )
 
-    async def _point(self, request: web.Request, access: Access) -> web.Response:
-        point = self.reach.point(request, access)
-        return self.json({"data": show_point(self.tenant, point, includes_of(request))})
+    async def _charge_point(self, request: web.Request, access: Access) -> web.Response:
+        charge_point = self.lookup.charge_point(request, access)
+        return self.json(
+            {"data": show_charge_point(self.tenant, charge_point, includes_of(request))}
+        )
 
-    async def _change_point(self, request: web.Request, access: Access) -> web.Response:
-        point, body = self.reach.point(request, access), await read_body(request)
-        point.changes.update({k: v for k, v in body.items() if k != "id"})
-        self.tenant.touch(point)
-        return self.json({"data": show_point(self.tenant, point, set())})
+    async def _change_charge_point(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        charge_point, body = (
+            self.lookup.charge_point(request, access),
+            await read_body(request),
+        )
+        charge_point.changes.update({k: v for k, v in body.items() if k != "id"})
+        self.tenant.touch(charge_point)
+        return self.json({"data": show_charge_point(self.tenant, charge_point, set())})
 
-    async def _create_point(self, request: web.Request, access: Access) -> web.Response:
+    async def _create_charge_point(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
         """Keep a record of a station that nobody has heard of yet."""
         body = await read_body(request)
         for field in ("name", "type", "status", "locationId"):
@@ -509,39 +548,49 @@ class Ampeco(Cloud):
         if station.id in self.stations:
             raise Invalid(**{"network.id": "The network id has already been taken."})
         self.add(station, location=body["locationId"], partner=None)
-        point = list(self.tenant.points.values())[-1]
-        point.changes.update({k: v for k, v in body.items() if k != "network"})
-        return self.json({"data": show_point(self.tenant, point, set())}, 201)
+        charge_point = list(self.tenant.charge_points.values())[-1]
+        charge_point.changes.update({k: v for k, v in body.items() if k != "network"})
+        return self.json(
+            {"data": show_charge_point(self.tenant, charge_point, set())}, 201
+        )
 
-    async def _delete_point(self, request: web.Request, access: Access) -> web.Response:
-        self.remove(self.reach.point(request, access).station)
+    async def _delete_charge_point(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        self.remove(self.lookup.charge_point(request, access).station)
         return web.Response(status=204)
 
     async def _live(self, request: web.Request, access: Access) -> web.Response:
-        point = self.reach.point(request, access)
-        evses = [{"id": o.id, "hardwareStatus": o.status} for o in point.outlets]
-        shown = show_point(self.tenant, point, set())
+        charge_point = self.lookup.charge_point(request, access)
+        evses = [{"id": o.id, "hardwareStatus": o.status} for o in charge_point.evses]
+        shown = show_charge_point(self.tenant, charge_point, set())
         return self.json(
             {
                 "data": {
-                    "networkStatus": point.network_status,
-                    "hardwareStatus": point.hardware_status,
+                    "networkStatus": charge_point.network_status,
+                    "hardwareStatus": charge_point.hardware_status,
                     "evses": evses,
                     "lastUpdatedAt": shown["lastUpdatedAt"],
                 }
             }
         )
 
-    async def _point_log(self, request: web.Request, access: Access) -> web.Response:
-        point = self.reach.point(request, access)
-        log = show_log(point.log, point.hardware_status, point.created)
+    async def _charge_point_log(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        charge_point = self.lookup.charge_point(request, access)
+        log = show_log(
+            charge_point.log, charge_point.hardware_status, charge_point.created
+        )
         return self.json({"data": log})
 
-    async def _point_logs(self, request: web.Request, access: Access) -> web.Response:
-        return self._logs(request, self.reach.point(request, access).logs)
+    async def _charge_point_logs(
+        self, request: web.Request, access: Access
+    ) -> web.Response:
+        return self._logs(request, self.lookup.charge_point(request, access).logs)
 
-    async def _outlet_logs(self, request: web.Request, access: Access) -> web.Response:
-        return self._logs(request, self.reach.outlet(request, access).logs)
+    async def _evse_logs(self, request: web.Request, access: Access) -> web.Response:
+        return self._logs(request, self.lookup.evse(request, access).logs)
 
     def _logs(
         self, request: web.Request, logs: Iterable[dict[str, Any]]
@@ -558,100 +607,99 @@ class Ampeco(Cloud):
     async def _smart_charging(
         self, request: web.Request, access: Access
     ) -> web.Response:
-        point, body = self.reach.point(request, access), await read_body(request)
-        self.tenant.set_smart_charging(point, check_smart_charging(body))
-        return self.json({"data": body | {"circuitId": point.circuit}}, 201)
+        charge_point, body = (
+            self.lookup.charge_point(request, access),
+            await read_body(request),
+        )
+        self.tenant.set_smart_charging(charge_point, check_smart_charging(body))
+        return self.json({"data": body | {"circuitId": charge_point.circuit}}, 201)
 
-    async def _outlets(self, request: web.Request, access: Access) -> web.Response:
+    async def _evses(self, request: web.Request, access: Access) -> web.Response:
         include = includes_of(request)
-        nested = "point" in request.match_info
-        outlets: Iterable[Outlet] = (
-            self.reach.point(request, access).outlets
+        nested = "charge_point" in request.match_info
+        evses: Iterable[Evse] = (
+            self.lookup.charge_point(request, access).evses
             if nested
             else (
                 o
-                for o in self.tenant.outlets.values()
-                if access.reaches(o.point.partner)
+                for o in self.tenant.evses.values()
+                if access.reaches(o.charge_point.partner)
             )
         )
-        filters: dict[str, Filter[Outlet]] = {
-            "chargePointId": equals(lambda o: o.point.id),
+        filters: dict[str, Filter[Evse]] = {
+            "chargePointId": equals(lambda o: o.charge_point.id),
             "lastUpdatedAfter": after(lambda o: o.updated, "lastUpdatedAfter"),
             "lastUpdatedBefore": before(lambda o: o.updated, "lastUpdatedBefore"),
         }
 
-        def show(outlet: Outlet) -> dict[str, Any]:
-            shown = show_outlet(self.tenant, outlet, include)
+        def show(evse: Evse) -> dict[str, Any]:
+            shown = show_evse(self.tenant, evse, include)
             if nested:
                 del shown["chargePointId"]
             return shown
 
-        return self.page(request, outlets, filters, lambda o: o.id, show)
+        return self.page(request, evses, filters, lambda o: o.id, show)
 
-    async def _outlet(self, request: web.Request, access: Access) -> web.Response:
-        outlet = self.reach.outlet(request, access)
+    async def _evse(self, request: web.Request, access: Access) -> web.Response:
+        evse = self.lookup.evse(request, access)
         include = includes_of(request)
-        return self.json({"data": show_outlet(self.tenant, outlet, include)})
+        return self.json({"data": show_evse(self.tenant, evse, include)})
 
-    async def _create_outlet(
-        self, request: web.Request, access: Access
-    ) -> web.Response:
+    async def _create_evse(self, request: web.Request, access: Access) -> web.Response:
         """Keep a record of one more connector of a station."""
         body = await read_body(request)
         for field in ("chargePointId", "physicalReference", "networkId", "status"):
             _require(body, field)
         if body.get("currentType") not in {"ac", "dc"}:
             raise Invalid(currentType="The selected current type is invalid.")
-        point = self.tenant.points.get(body["chargePointId"])
-        if point is None:
+        charge_point = self.tenant.charge_points.get(body["chargePointId"])
+        if charge_point is None:
             raise Invalid(chargePointId="The selected charge point id is invalid.")
-        if any(str(o.connector.number) == body["networkId"] for o in point.outlets):
+        if any(
+            str(o.connector.number) == body["networkId"] for o in charge_point.evses
+        ):
             raise Invalid(networkId="The network id has already been taken.")
         connector = Connector(int(body["networkId"]))
-        connector.station = point.station
-        point.station.connectors.append(connector)
-        outlet = self.tenant.add_outlet(
-            point, connector, current_type=body["currentType"]
+        connector.station = charge_point.station
+        charge_point.station.connectors.append(connector)
+        evse = self.tenant.add_evse(
+            charge_point, connector, current_type=body["currentType"]
         )
-        outlet.changes.update({k: v for k, v in body.items() if k != "id"})
-        return self.json({"data": show_outlet(self.tenant, outlet, set())}, 201)
+        evse.changes.update({k: v for k, v in body.items() if k != "id"})
+        return self.json({"data": show_evse(self.tenant, evse, set())}, 201)
 
-    async def _change_outlet(
-        self, request: web.Request, access: Access
-    ) -> web.Response:
-        outlet, body = self.reach.outlet(request, access), await read_body(request)
-        outlet.changes.update({k: v for k, v in body.items() if k != "id"})
-        self.tenant.touch(outlet)
-        return self.json({"data": show_outlet(self.tenant, outlet, set())})
+    async def _change_evse(self, request: web.Request, access: Access) -> web.Response:
+        evse, body = self.lookup.evse(request, access), await read_body(request)
+        evse.changes.update({k: v for k, v in body.items() if k != "id"})
+        self.tenant.touch(evse)
+        return self.json({"data": show_evse(self.tenant, evse, set())})
 
-    async def _delete_outlet(
-        self, request: web.Request, access: Access
-    ) -> web.Response:
-        outlet = self.reach.outlet(request, access)
-        outlet.point.station.connectors.remove(outlet.connector)
-        self.tenant.drop_outlet(outlet)
+    async def _delete_evse(self, request: web.Request, access: Access) -> web.Response:
+        evse = self.lookup.evse(request, access)
+        evse.charge_point.station.connectors.remove(evse.connector)
+        self.tenant.drop_evse(evse)
         return web.Response(status=204)
 
-    async def _outlet_log(self, request: web.Request, access: Access) -> web.Response:
-        outlet = self.reach.outlet(request, access)
-        log = show_log(outlet.log, outlet.status, outlet.created)
+    async def _evse_log(self, request: web.Request, access: Access) -> web.Response:
+        evse = self.lookup.evse(request, access)
+        log = show_log(evse.log, evse.status, evse.created)
         return self.json({"data": log})
 
     # Sessions and reservations
 
-    async def _charges(self, request: web.Request, access: Access) -> web.Response:
-        charges = (
+    async def _sessions(self, request: web.Request, access: Access) -> web.Response:
+        sessions = (
             c
-            for c in self.tenant.charges.values()
-            if access.reaches(c.outlet.point.partner)
+            for c in self.tenant.sessions.values()
+            if access.reaches(c.evse.charge_point.partner)
         )
 
-        def updated(charge: Charge) -> datetime:
-            return self.world.now if charge.status == "active" else charge.updated
+        def updated(session: Session) -> datetime:
+            return self.world.now if session.status == "active" else session.updated
 
-        filters: dict[str, Filter[Charge]] = {
-            "evseId": equals(lambda c: c.outlet.id),
-            "chargePointId": equals(lambda c: c.outlet.point.id),
+        filters: dict[str, Filter[Session]] = {
+            "evseId": equals(lambda c: c.evse.id),
+            "chargePointId": equals(lambda c: c.evse.charge_point.id),
             "userId": equals(lambda c: c.user),
             "status": equals(lambda c: c.status),
             "reason": equals(lambda c: c.reason),
@@ -665,43 +713,50 @@ class Ampeco(Cloud):
         }
         return self.page(
             request,
-            charges,
+            sessions,
             filters,
             lambda c: c.id,
-            lambda c: show_charge(self.tenant, c, _interval(request)),
+            lambda c: show_session(self.tenant, c, _interval(request)),
             old=True,
         )
 
-    async def _charge(self, request: web.Request, access: Access) -> web.Response:
-        charge = self.reach.charge(request, access)
-        shown = show_charge(self.tenant, charge, _interval(request))
+    async def _session(self, request: web.Request, access: Access) -> web.Response:
+        session = self.lookup.session(request, access)
+        shown = show_session(self.tenant, session, _interval(request))
         return self.json({"data": shown})
 
-    async def _points_of_charge(
+    async def _consumption_of(
         self, request: web.Request, access: Access
     ) -> web.Response:
-        charge = self.reach.charge(request, access)
+        session = self.lookup.session(request, access)
         if not self.quirks["consumption_stats"]:
             raise Missing
-        return self.json({"data": show_points(self.tenant, charge)})
+        return self.json({"data": show_energy_curve(self.tenant, session)})
 
-    async def _bookings(self, request: web.Request, access: Access) -> web.Response:
-        bookings = (
+    async def _reservations(self, request: web.Request, access: Access) -> web.Response:
+        reservations = (
             b
-            for b in self.tenant.bookings.values()
-            if access.reaches(b.outlet.point.partner)
+            for b in self.tenant.reservations.values()
+            if access.reaches(b.evse.charge_point.partner)
         )
-        filters: dict[str, Filter[Booking]] = {
-            "evseId": equals(lambda b: b.outlet.id),
+        filters: dict[str, Filter[Reservation]] = {
+            "evseId": equals(lambda b: b.evse.id),
             "userId": equals(lambda b: b.user),
             "status": equals(lambda b: b.status),
         }
         return self.page(
-            request, bookings, filters, lambda b: b.id, show_booking, numbered=True
+            request,
+            reservations,
+            filters,
+            lambda b: b.id,
+            show_reservation,
+            numbered=True,
         )
 
-    async def _booking(self, request: web.Request, access: Access) -> web.Response:
-        return self.json({"data": show_booking(self.reach.booking(request, access))})
+    async def _reservation(self, request: web.Request, access: Access) -> web.Response:
+        return self.json(
+            {"data": show_reservation(self.lookup.reservation(request, access))}
+        )
 
     # Circuits and settings
 
@@ -716,13 +771,13 @@ class Ampeco(Cloud):
         )
 
     async def _circuit(self, request: web.Request, access: Access) -> web.Response:
-        circuit, include = self.reach.circuit(request), includes_of(request)
+        circuit, include = self.lookup.circuit(request), includes_of(request)
         return self.json({"data": show_circuit(self.tenant, circuit, include)})
 
     async def _change_circuit(
         self, request: web.Request, access: Access
     ) -> web.Response:
-        circuit, body = self.reach.circuit(request), await read_body(request)
+        circuit, body = self.lookup.circuit(request), await read_body(request)
         if "maxCurrent" in body:
             if not isinstance(body["maxCurrent"], int | float):
                 raise Invalid(maxCurrent="The max current must be a number.")
@@ -749,11 +804,11 @@ class Ampeco(Cloud):
     async def _delete_circuit(
         self, request: web.Request, access: Access
     ) -> web.Response:
-        del self.tenant.circuits[self.reach.circuit(request).id]
+        del self.tenant.circuits[self.lookup.circuit(request).id]
         return web.Response(status=204)
 
     async def _consumption(self, request: web.Request, access: Access) -> web.Response:
-        circuit = self.reach.circuit(request)
+        circuit = self.lookup.circuit(request)
         return self.json({"data": show_consumption(self.tenant, circuit)})
 
     async def _settings(self, request: web.Request, access: Access) -> web.Response:

@@ -8,22 +8,24 @@ from aiohttp import web
 
 from .access import Access
 from .actions import ROOT, STATION, Answer, accepted, refused
-from .model import Point, Variable
+from .lookup import Lookup, Missing, read_body
+from .model import ChargePoint, Variable
 from .query import Invalid, iso
-from .reach import Missing, Reach, read_body
 from .tenant import Tenant
 
-POINT = "/public-api/resources/charge-points/v2.0/{point}"
+POINT = "/public-api/resources/charge-points/v2.0/{charge_point}"
 READ_ONLY = frozenset({"NumberOfConnectors", "ChargeProfileMaxStackLevel"})
 
 
 class Configurations:
     """Serves the configuration of a tenant's stations."""
 
-    def __init__(self, tenant: Tenant, reach: Reach, quirks: Mapping[str, Any]) -> None:
+    def __init__(
+        self, tenant: Tenant, lookup: Lookup, quirks: Mapping[str, Any]
+    ) -> None:
         """Configure the stations of a tenant."""
         self._tenant = tenant
-        self._reach = reach
+        self._lookup = lookup
         self._quirks = quirks
         self._requests = count(7001)
 
@@ -31,26 +33,29 @@ class Configurations:
         """Yield method, path, right and handler."""
         sync, write = "sync-configuration", "set-configuration"
         yield "POST", f"{STATION}/{sync}", sync, self._sync
-        newer = ROOT + "/charge-point/v2.0/{point}"
+        newer = ROOT + "/charge-point/v2.0/{charge_point}"
         yield "POST", f"{newer}/{write}", write, self._set
         yield "GET", POINT + "/configurations", "charge-points", self._list
         yield "GET", POINT + "/configurations/{key}", "charge-points", self._one
 
     async def _sync(self, request: web.Request, access: Access) -> web.Response:
         """Ask the station; what it answers is known a moment later."""
-        point = self._reach.point(request, access)
+        charge_point = self._lookup.charge_point(request, access)
         keys = (await read_body(request)).get("keys", [])
         if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys):
             raise Invalid(keys="The keys must be an array of strings.")
-        if not point.station.online:
+        if not charge_point.station.online:
             return refused("Offline", self._quirks)
         self._tenant.world.call_later(
-            float(self._quirks["sync_seconds"]), lambda: self._learn(point, keys)
+            float(self._quirks["sync_seconds"]), lambda: self._learn(charge_point, keys)
         )
         return accepted({"success": True, "requestId": next(self._requests)})
 
     async def _set(self, request: web.Request, access: Access) -> web.Response:
-        point, body = self._reach.point(request, access), await read_body(request)
+        charge_point, body = (
+            self._lookup.charge_point(request, access),
+            await read_body(request),
+        )
         for key, needed in (
             ("name", True),
             ("value", True),
@@ -62,38 +67,41 @@ class Configurations:
                     raise Invalid(**{key: f"The {key} field is required."})
             elif not isinstance(body[key], str):
                 raise Invalid(**{key: f"The {key} must be a string."})
-        if not point.station.online:
+        if not charge_point.station.online:
             return refused("Offline", self._quirks)
         if self._quirks["refuse"] or body["name"] in READ_ONLY:
             return refused("Rejected", self._quirks)
         variable = Variable(
             body["name"], body.get("componentName"), body.get("instance")
         )
-        point.configuration[variable] = body["value"]
-        self._learn(point, [variable.name])
+        charge_point.configuration[variable] = body["value"]
+        self._learn(charge_point, [variable.name])
         return accepted()
 
-    def _learn(self, point: Point, keys: list[str]) -> None:
+    def _learn(self, charge_point: ChargePoint, keys: list[str]) -> None:
         """Take in what the station says of these keys, or of all."""
-        for variable, value in point.configuration.items():
+        for variable, value in charge_point.configuration.items():
             if not keys or variable.name in keys:
-                point.reported[variable] = value, self._tenant.world.now
+                charge_point.reported[variable] = value, self._tenant.world.now
 
     async def _list(self, request: web.Request, access: Access) -> web.Response:
-        point = self._reach.point(request, access)
-        shown = [_show(point, variable) for variable in point.reported]
+        charge_point = self._lookup.charge_point(request, access)
+        shown = [_show(charge_point, variable) for variable in charge_point.reported]
         return web.json_response({"data": shown})
 
     async def _one(self, request: web.Request, access: Access) -> web.Response:
-        point, key = self._reach.point(request, access), request.match_info["key"]
-        for variable in point.reported:
+        charge_point, key = (
+            self._lookup.charge_point(request, access),
+            request.match_info["key"],
+        )
+        for variable in charge_point.reported:
             if variable.name == key:
-                return web.json_response({"data": _show(point, variable)})
+                return web.json_response({"data": _show(charge_point, variable)})
         raise Missing
 
 
-def _show(point: Point, variable: Variable) -> dict[str, Any]:
-    value, when = point.reported[variable]
+def _show(charge_point: ChargePoint, variable: Variable) -> dict[str, Any]:
+    value, when = charge_point.reported[variable]
     return {
         "key": {
             "name": variable.name,

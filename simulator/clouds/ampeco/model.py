@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ...world import MIN_CURRENT, Connector, Session, State, Station
+from ...world import MIN_CURRENT, Connector, Session as PhysicalSession, State, Station
 from .profiles import StoredProfile
 
 
@@ -52,7 +52,7 @@ VENDOR_ID = "com.example"
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Point:
+class ChargePoint:
     """A charge point, the tenant's record of a station."""
 
     id: int
@@ -64,7 +64,7 @@ class Point:
     partner: int | None = None
     created: datetime
     updated: datetime
-    outlets: list[Outlet] = field(default_factory=list)
+    evses: list[Evse] = field(default_factory=list)
     smart: dict[str, Any] = field(default_factory=lambda: {"mode": "disabled"})
     profiles: list[StoredProfile] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Point:
     @property
     def hardware_status(self) -> str:
         """Return the status of the station as a whole."""
-        words = {outlet.status for outlet in self.outlets}
+        words = {evse.status for evse in self.evses}
         for word in ("faulted", "unavailable"):
             if words == {word}:
                 return word
@@ -97,11 +97,11 @@ class Point:
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Outlet:
+class Evse:
     """An EVSE, the tenant's record of a connector."""
 
     id: int
-    point: Point
+    charge_point: ChargePoint
     connector: Connector
     status: str
     label: str | None = None
@@ -117,16 +117,16 @@ class Outlet:
     def told(self) -> str:
         """Return what the station says: with OCPP 2.0.1 little while it is in use."""
         status = STATUS[self.connector.state]
-        in_use = status in IN_USE and self.point.protocol == "ocpp 2.0.1"
+        in_use = status in IN_USE and self.charge_point.protocol == "ocpp 2.0.1"
         return "occupied" if in_use else status
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Charge:
+class Session:
     """A charging session, as the tenant bills it."""
 
     id: int
-    outlet: Outlet
+    evse: Evse
     user: int | None
     authorization: int
     token: str | None
@@ -136,7 +136,7 @@ class Charge:
     stopped: datetime | None = None
     reason: str | None = None
     external: str | None = None
-    physical: Session | None = None
+    physical: PhysicalSession | None = None
     net: float | None = None
     """What it costs without tax, when somebody has set another price."""
     frozen: dict[str, Any] | None = None
@@ -144,7 +144,7 @@ class Charge:
 
     @property
     def open(self) -> bool:
-        """Tell whether it may still draw energy."""
+        """Return whether it may still draw energy."""
         return self.status in {"pending", "active"}
 
     def meter(self) -> dict[str, Any]:
@@ -153,20 +153,20 @@ class Charge:
             return self.frozen
         if self.physical is None:
             return {"energy": 0.0, "power": 0.0, "soc": None}
-        car = self.outlet.connector.car if self.physical.running else None
+        car = self.evse.connector.car if self.physical.running else None
         return {
             "energy": self.physical.energy_wh,
-            "power": self.outlet.connector.power_w if self.physical.running else 0.0,
+            "power": self.evse.connector.power_w if self.physical.running else 0.0,
             "soc": car.soc * 100 if car else None,
         }
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Booking:
+class Reservation:
     """A reservation."""
 
     id: int
-    outlet: Outlet
+    evse: Evse
     user: int
     made: datetime
     updated: datetime

@@ -21,10 +21,10 @@ from ...deliveries import Deliveries, Delivery
 from ...world import Connector, Station
 from .access import Access
 from .actions import Answer
-from .model import Charge, Outlet, Point
-from .present import show_charge
+from .lookup import Missing, read_body
+from .model import ChargePoint, Evse, Session
 from .query import Invalid
-from .reach import Missing, read_body
+from .serializers import show_session
 from .tenant import Tenant
 
 PATH = "/public-api/notifications/v2.0"
@@ -95,7 +95,7 @@ class Notifications:
         self.deliveries = Deliveries(tenant.world)
         self._statuses: dict[int, str] = {}
         self._online: dict[int, bool] = {}
-        self._charges: dict[int, str] = {}
+        self._sessions: dict[int, str] = {}
         self.subscriptions: dict[int, Subscription] = {}
 
     async def start(self) -> None:
@@ -182,56 +182,56 @@ class Notifications:
         if not self.subscriptions:
             self._note()
             return
-        points = [
-            point
-            for point in self._tenant.points.values()
-            if subject is point.station
-            or any(subject is outlet.connector for outlet in point.outlets)
+        charge_points = [
+            charge_point
+            for charge_point in self._tenant.charge_points.values()
+            if subject is charge_point.station
+            or any(subject is evse.connector for evse in charge_point.evses)
         ]
-        for point in points:
-            self._tell_network(point)
-            for outlet in point.outlets:
-                self._tell_hardware(outlet)
-                self._tell_sessions(outlet)
-                if kind == "meter" and subject is outlet.connector:
-                    self._tell_meter(outlet)
+        for charge_point in charge_points:
+            self._tell_network(charge_point)
+            for evse in charge_point.evses:
+                self._tell_hardware(evse)
+                self._tell_sessions(evse)
+                if kind == "meter" and subject is evse.connector:
+                    self._tell_meter(evse)
 
     def _note(self) -> None:
         """Take everything as it is for known."""
-        for point in self._tenant.points.values():
-            self._online[point.id] = point.station.online
-        for outlet in self._tenant.outlets.values():
-            self._statuses[outlet.id] = outlet.status
-        for charge in self._tenant.charges.values():
-            self._charges[charge.id] = charge.status
+        for charge_point in self._tenant.charge_points.values():
+            self._online[charge_point.id] = charge_point.station.online
+        for evse in self._tenant.evses.values():
+            self._statuses[evse.id] = evse.status
+        for session in self._tenant.sessions.values():
+            self._sessions[session.id] = session.status
 
-    def _tell_network(self, point: Point) -> None:
-        online = point.station.online
-        if self._online.get(point.id, True) is online:
+    def _tell_network(self, charge_point: ChargePoint) -> None:
+        online = charge_point.station.online
+        if self._online.get(charge_point.id, True) is online:
             return
-        self._online[point.id] = online
+        self._online[charge_point.id] = online
         self.tell(
             "NetworkStatusNotification",
             {
-                "chargePointId": point.id,
+                "chargePointId": charge_point.id,
                 "timestamp": self._now(),
                 # With blanks, unlike the resource.
-                "networkStatus": point.network_status,
+                "networkStatus": charge_point.network_status,
             },
         )
 
-    def _tell_hardware(self, outlet: Outlet) -> None:
-        if self._statuses.get(outlet.id) == outlet.status:
+    def _tell_hardware(self, evse: Evse) -> None:
+        if self._statuses.get(evse.id) == evse.status:
             return
-        self._statuses[outlet.id] = outlet.status
-        log = outlet.log or {}
+        self._statuses[evse.id] = evse.status
+        log = evse.log or {}
         self.tell(
             "HardwareStatusNotification",
             {
-                "chargePointId": outlet.point.id,
-                "evseId": outlet.id,
+                "chargePointId": evse.charge_point.id,
+                "evseId": evse.id,
                 "timestamp": self._now(),
-                "hardwareStatus": outlet.status,
+                "hardwareStatus": evse.status,
                 "errorCode": log.get("errorCode"),
                 "info": None,
                 "vendorId": log.get("vendorId"),
@@ -239,50 +239,50 @@ class Notifications:
             },
         )
 
-    def _tell_sessions(self, outlet: Outlet) -> None:
-        for charge in self._tenant.charges.values():
-            before = self._charges.get(charge.id)
-            if charge.outlet is not outlet or before == charge.status:
+    def _tell_sessions(self, evse: Evse) -> None:
+        for session in self._tenant.sessions.values():
+            before = self._sessions.get(session.id)
+            if session.evse is not evse or before == session.status:
                 continue
-            self._charges[charge.id] = charge.status
-            if charge.status in {"active", "finished"}:
-                self._tell_start_stop(charge)
-            self._tell_update(charge)
+            self._sessions[session.id] = session.status
+            if session.status in {"active", "finished"}:
+                self._tell_start_stop(session)
+            self._tell_update(session)
 
-    def _tell_start_stop(self, charge: Charge) -> None:
-        meter = charge.meter()
+    def _tell_start_stop(self, session: Session) -> None:
+        meter = session.meter()
         body = {
-            "sessionId": charge.id,
-            "chargePointId": charge.outlet.point.id,
-            "evseId": charge.outlet.id,
-            "action": "stop" if charge.stopped else "start",
-            "startedAtTimestamp": _iso(charge.started),
+            "sessionId": session.id,
+            "chargePointId": session.evse.charge_point.id,
+            "evseId": session.evse.id,
+            "action": "stop" if session.stopped else "start",
+            "startedAtTimestamp": _iso(session.started),
             "meterStart": 0,
             "meterStop": round(meter["energy"]),
             "lastUpdatedAt": self._now(),
-            "externalSessionId": charge.external,
+            "externalSessionId": session.external,
         }
-        if charge.stopped:
+        if session.stopped:
             body |= {
-                "stoppedAtTimestamp": _iso(charge.stopped),
+                "stoppedAtTimestamp": _iso(session.stopped),
                 "energyConsumed": round(meter["energy"]),
-                "reason": charge.reason,
+                "reason": session.reason,
             }
-        if charge.user is not None:
-            body["userId"] = charge.user
+        if session.user is not None:
+            body["userId"] = session.user
         self.tell("session.start.stop.notification", body)
 
-    def _tell_update(self, charge: Charge) -> None:
+    def _tell_update(self, session: Session) -> None:
         self.tell(
             "SessionUpdateNotification",
-            {"session": show_charge(self._tenant, charge)},
+            {"session": show_session(self._tenant, session)},
         )
 
-    def _tell_meter(self, outlet: Outlet) -> None:
-        charge, connector = self._tenant.open_charge(outlet), outlet.connector
-        if charge is None or charge.physical is None:
+    def _tell_meter(self, evse: Evse) -> None:
+        session, connector = self._tenant.open_session(evse), evse.connector
+        if session is None or session.physical is None:
             return
-        meter = charge.meter()
+        meter = session.meter()
         currents = connector.currents
         values: list[tuple[str, float | None, str]] = [
             ("Energy Consumed", round(meter["energy"], 1), "Wh"),
@@ -296,10 +296,10 @@ class Notifications:
         self.tell(
             "SessionMeterValuesNotification",
             {
-                "chargePointId": outlet.point.id,
-                "evseId": outlet.id,
-                "sessionId": charge.id,
-                "externalSessionId": charge.external,
+                "chargePointId": evse.charge_point.id,
+                "evseId": evse.id,
+                "sessionId": session.id,
+                "externalSessionId": session.external,
                 "meterValues": [
                     {
                         "timestamp": self._now(),
@@ -312,7 +312,7 @@ class Notifications:
                 ],
             },
         )
-        self._tell_update(charge)
+        self._tell_update(session)
 
     def tell(self, kind: str, body: Mapping[str, Any]) -> None:
         """Send a body to all who subscribed to its kind."""

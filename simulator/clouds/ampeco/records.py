@@ -7,9 +7,9 @@ from aiohttp import web
 
 from .access import Access
 from .actions import Answer
-from .catalogue import Collection
+from .lookup import Missing, number, read_body
 from .query import Invalid
-from .reach import Missing, number, read_body
+from .resources import Collection
 
 ROOT = "/public-api/resources"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "any")
@@ -18,22 +18,22 @@ type Prices = dict[int, dict[str, list[dict[str, Any]]]]
 
 
 class Records:
-    """Serves a tenant's catalogue."""
+    """Serves a tenant's resources."""
 
     def __init__(
         self,
-        catalogue: Mapping[str, Collection],
+        resources: Mapping[str, Collection],
         prices: Prices,
         page: Callable[..., web.Response],
     ) -> None:
-        """Serve a catalogue; `page` answers a page of a list."""
-        self._catalogue = catalogue
+        """Serve resources; `page` answers a page of a list."""
+        self._resources = resources
         self._prices_of = prices
         self._page = page
 
     def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
         """Yield the routes of plain records."""
-        for name, collection in self._catalogue.items():
+        for name, collection in self._resources.items():
             kind = collection.kind
             for place in filter(None, (kind.path, kind.older)):
                 path, one = f"{ROOT}/{place}", f"{ROOT}/{place}/{{record}}"
@@ -105,7 +105,7 @@ class Records:
         return answer
 
     def _days(self, request: web.Request) -> dict[str, list[dict[str, Any]]]:
-        key = _record(request, self._catalogue["electricity-rates"])
+        key = _record(request, self._resources["electricity-rates"])
         return self._prices_of.setdefault(key, {})
 
     async def _prices(self, request: web.Request, access: Access) -> web.Response:

@@ -12,11 +12,11 @@ from .model import (
     STATUS,
     VENDOR_CODES,
     VENDOR_ID,
-    Booking,
-    Charge,
+    ChargePoint,
     Circuit,
-    Outlet,
-    Point,
+    Evse,
+    Reservation,
+    Session,
     Variable,
 )
 from .profiles import StoredProfile
@@ -29,19 +29,19 @@ class Tenant:
         """Begin without records."""
         self.world = world
         self.quirks = quirks
-        self.points: dict[int, Point] = {}
-        self.outlets: dict[int, Outlet] = {}
-        self.charges: dict[int, Charge] = {}
-        self.bookings: dict[int, Booking] = {}
+        self.charge_points: dict[int, ChargePoint] = {}
+        self.evses: dict[int, Evse] = {}
+        self.sessions: dict[int, Session] = {}
+        self.reservations: dict[int, Reservation] = {}
         self.circuits: dict[int, Circuit] = {}
-        self._by_station: dict[str, Point] = {}
-        self._by_connector: dict[Connector, Outlet] = {}
-        self._open: dict[Outlet, Charge] = {}
-        self._point_ids = count(4021)
-        self._outlet_ids = count(9001)
-        self._charge_ids = count(120045)
+        self._by_station: dict[str, ChargePoint] = {}
+        self._by_connector: dict[Connector, Evse] = {}
+        self._open: dict[Evse, Session] = {}
+        self._charge_point_ids = count(4021)
+        self._evse_ids = count(9001)
+        self._session_ids = count(120045)
         self._authorization_ids = count(98001)
-        self._booking_ids = count(2001)
+        self._reservation_ids = count(2001)
         self._profile_ids = count(5501)
         world.listeners.append(self._hear)
 
@@ -57,11 +57,11 @@ class Tenant:
         partner: int | None = None,
         labels: tuple[str, ...] = (),
         current_type: str = "ac",
-    ) -> Point:
+    ) -> ChargePoint:
         """Make a record of a station and its connectors."""
         now = self.world.now
-        point = Point(
-            id=next(self._point_ids),
+        charge_point = ChargePoint(
+            id=next(self._charge_point_ids),
             station=station,
             location=location,
             rate=rate,
@@ -72,26 +72,30 @@ class Tenant:
             configuration=CONFIGURATION
             | {Variable("NumberOfConnectors"): str(len(station.connectors))},
         )
-        point.reported = {k: (v, now) for k, v in point.configuration.items()}
+        charge_point.reported = {
+            k: (v, now) for k, v in charge_point.configuration.items()
+        }
         for index, connector in enumerate(station.connectors):
             label = labels[index] if index < len(labels) else None
-            self.add_outlet(point, connector, label=label, current_type=current_type)
-        self.points[point.id] = point
-        self._by_station[station.id] = point
-        return point
+            self.add_evse(
+                charge_point, connector, label=label, current_type=current_type
+            )
+        self.charge_points[charge_point.id] = charge_point
+        self._by_station[station.id] = charge_point
+        return charge_point
 
-    def add_outlet(
+    def add_evse(
         self,
-        point: Point,
+        charge_point: ChargePoint,
         connector: Connector,
         *,
         label: str | None = None,
         current_type: str = "ac",
-    ) -> Outlet:
+    ) -> Evse:
         """Make a record of a connector."""
-        outlet = Outlet(
-            id=next(self._outlet_ids),
-            point=point,
+        evse = Evse(
+            id=next(self._evse_ids),
+            charge_point=charge_point,
             connector=connector,
             status=STATUS[connector.state],
             label=label,
@@ -99,123 +103,127 @@ class Tenant:
             created=self.world.now,
             updated=self.world.now,
         )
-        point.outlets.append(outlet)
-        self.outlets[outlet.id] = outlet
-        self._by_connector[connector] = outlet
-        return outlet
+        charge_point.evses.append(evse)
+        self.evses[evse.id] = evse
+        self._by_connector[connector] = evse
+        return evse
 
-    def drop_outlet(self, outlet: Outlet) -> None:
+    def drop_evse(self, evse: Evse) -> None:
         """Forget a connector."""
-        outlet.point.outlets.remove(outlet)
-        del self.outlets[outlet.id]
-        del self._by_connector[outlet.connector]
-        self._open.pop(outlet, None)
+        evse.charge_point.evses.remove(evse)
+        del self.evses[evse.id]
+        del self._by_connector[evse.connector]
+        self._open.pop(evse, None)
 
     def unregister(self, station: Station) -> None:
         """Forget a station."""
-        point = self._by_station.pop(station.id)
-        del self.points[point.id]
-        for outlet in list(point.outlets):
-            self.drop_outlet(outlet)
+        charge_point = self._by_station.pop(station.id)
+        del self.charge_points[charge_point.id]
+        for evse in list(charge_point.evses):
+            self.drop_evse(evse)
 
-    def open_charge(self, outlet: Outlet) -> Charge | None:
+    def open_session(self, evse: Evse) -> Session | None:
         """Return the session that runs on an EVSE or waits for a vehicle."""
-        return self._open.get(outlet)
+        return self._open.get(evse)
 
-    def booking(self, outlet: Outlet) -> Booking | None:
+    def reservation(self, evse: Evse) -> Reservation | None:
         """Return the reservation that holds an EVSE."""
         return next(
             (
                 b
-                for b in self.bookings.values()
-                if b.outlet is outlet and b.status == "active"
+                for b in self.reservations.values()
+                if b.evse is evse and b.status == "active"
             ),
             None,
         )
 
-    def touch(self, item: Point | Outlet | Charge | Booking) -> None:
+    def touch(self, item: ChargePoint | Evse | Session | Reservation) -> None:
         """Note that a record changed now."""
         item.updated = self.world.now
 
     # What is asked of stations
 
     def start(
-        self, outlet: Outlet, user: int | None, external: str | None, tag: str | None
-    ) -> Charge:
+        self, evse: Evse, user: int | None, external: str | None, tag: str | None
+    ) -> Session:
         """Open a session; the station is asked a moment later."""
-        charge = self._new_charge(outlet, "pending", user, external)
-        charge.token = tag or (f"user{user}" if user else f"*{charge.id:07}")
+        session = self._new_session(evse, "pending", user, external)
+        session.token = tag or (f"user{user}" if user else f"*{session.id:07}")
         self.world.call_later(
-            float(self.quirks["start_seconds"]), lambda: self._ask_to_start(charge)
+            float(self.quirks["start_seconds"]), lambda: self._ask_to_start(session)
         )
-        return charge
+        return session
 
-    def _ask_to_start(self, charge: Charge) -> None:
-        if not charge.open:
+    def _ask_to_start(self, session: Session) -> None:
+        if not session.open:
             return
         try:
-            charge.outlet.connector.authorize(
-                charge.token, float(self.quirks["connection_timeout"])
+            session.evse.connector.authorize(
+                session.token, float(self.quirks["connection_timeout"])
             )
         except Refused as refused:
-            self._close(charge, "failed", FAILURES[refused.reason])
+            self._close(session, "failed", FAILURES[refused.reason])
 
-    def stop(self, charge: Charge, *, force: bool) -> None:
+    def stop(self, session: Session, *, force: bool) -> None:
         """Ask the station to end a session; `force` does not wait for it."""
-        if charge.status == "pending":
-            self._close(charge, "failed", "force_stop" if force else "remote")
-            charge.outlet.connector.cancel_authorization()
+        if session.status == "pending":
+            self._close(session, "failed", "force_stop" if force else "remote")
+            session.evse.connector.cancel_authorization()
             return
         if force:
-            self._close(charge, "finished", "force_stop")
+            self._close(session, "finished", "force_stop")
         self.world.call_later(
             0.0 if force else float(self.quirks["stop_seconds"]),
-            lambda: self._ask_to_stop(charge),
+            lambda: self._ask_to_stop(session),
         )
 
-    def _ask_to_stop(self, charge: Charge) -> None:
-        connector = charge.outlet.connector
-        if charge.physical and connector.session is charge.physical:
+    def _ask_to_stop(self, session: Session) -> None:
+        connector = session.evse.connector
+        if session.physical and connector.session is session.physical:
             if connector.station.online:
                 connector.stop("Remote")
 
-    def reserve(self, outlet: Outlet, user: int) -> Booking:
+    def reserve(self, evse: Evse, user: int) -> Reservation:
         """Reserve an EVSE, if the station agrees."""
         minutes = float(self.quirks["reservation_minutes"])
-        outlet.connector.reserve(f"user{user}", minutes)
-        booking = Booking(
-            id=next(self._booking_ids),
-            outlet=outlet,
+        evse.connector.reserve(f"user{user}", minutes)
+        reservation = Reservation(
+            id=next(self._reservation_ids),
+            evse=evse,
             user=user,
             made=self.world.now,
             updated=self.world.now,
             minutes=minutes,
         )
-        self.bookings[booking.id] = booking
-        return booking
+        self.reservations[reservation.id] = reservation
+        return reservation
 
-    def cancel(self, booking: Booking) -> None:
+    def cancel(self, reservation: Reservation) -> None:
         """Cancel a reservation."""
-        self._end_booking(booking, "canceled")
-        booking.canceled = self.world.now
-        booking.outlet.connector.cancel_reservation()
+        self._end_reservation(reservation, "canceled")
+        reservation.canceled = self.world.now
+        reservation.evse.connector.cancel_reservation()
 
-    def set_profile(self, point: Point, number: int, body: dict[str, Any]) -> int:
+    def set_profile(
+        self, charge_point: ChargePoint, number: int, body: dict[str, Any]
+    ) -> int:
         """Keep a charging profile; it replaces one of its level and purpose."""
         profile = StoredProfile(
             id=next(self._profile_ids), number=number, body=body, since=self.world.now
         )
-        point.profiles = [
+        charge_point.profiles = [
             old
-            for old in point.profiles
+            for old in charge_point.profiles
             if (old.number, old.purpose, old.level)
             != (number, profile.purpose, profile.level)
         ]
-        point.profiles.append(profile)
-        self._profiles_changed(point, number)
+        charge_point.profiles.append(profile)
+        self._profiles_changed(charge_point, number)
         return profile.id
 
-    def clear_profiles(self, point: Point, criteria: Mapping[str, Any]) -> None:
+    def clear_profiles(
+        self, charge_point: ChargePoint, criteria: Mapping[str, Any]
+    ) -> None:
         """Forget the profiles that meet every criterion."""
         if not criteria:
             criteria = {
@@ -223,7 +231,7 @@ class Tenant:
                 "chargingProfilePurpose": "ChargePointMaxProfile",
             }
         kept = []
-        for profile in point.profiles:
+        for profile in charge_point.profiles:
             own = {
                 "id": profile.id,
                 "evseNetworkId": str(profile.number),
@@ -232,41 +240,43 @@ class Tenant:
             }
             if any(own[key] != value for key, value in criteria.items() if key in own):
                 kept.append(profile)
-        if len(kept) != len(point.profiles):
-            point.profiles = kept
-            self._profiles_changed(point, 0)
+        if len(kept) != len(charge_point.profiles):
+            charge_point.profiles = kept
+            self._profiles_changed(charge_point, 0)
 
-    def set_smart_charging(self, point: Point, body: dict[str, Any]) -> None:
+    def set_smart_charging(
+        self, charge_point: ChargePoint, body: dict[str, Any]
+    ) -> None:
         """Replace the smart charging settings."""
-        point.smart = body
-        self.touch(point)
-        for outlet in point.outlets:
+        charge_point.smart = body
+        self.touch(charge_point)
+        for evse in charge_point.evses:
             limit = body.get("defaultChargePointMaxCurrent")
-            outlet.connector.set_limit("ampeco smart", limit)
+            evse.connector.set_limit("ampeco smart", limit)
 
-    def profile_of(self, outlet: Outlet) -> StoredProfile | None:
+    def profile_of(self, evse: Evse) -> StoredProfile | None:
         """Return the profile that counts most on an EVSE."""
-        number = outlet.connector.number
-        mine = [p for p in outlet.point.profiles if p.number == number]
+        number = evse.connector.number
+        mine = [p for p in evse.charge_point.profiles if p.number == number]
         return max(
             mine, key=lambda p: (p.purpose == "TxProfile", p.level, p.id), default=None
         )
 
-    def station_profile(self, point: Point) -> StoredProfile | None:
+    def station_profile(self, charge_point: ChargePoint) -> StoredProfile | None:
         """Return the profile that counts most on a station as a whole."""
-        mine = [p for p in point.profiles if p.number == 0]
+        mine = [p for p in charge_point.profiles if p.number == 0]
         return max(mine, key=lambda p: (p.level, p.id), default=None)
 
-    def _profiles_changed(self, point: Point, number: int) -> None:
-        self.touch(point)
-        for outlet in point.outlets:
-            if number in {0, outlet.connector.number}:
-                self.touch(outlet)
-                self.apply_profiles(outlet)
+    def _profiles_changed(self, charge_point: ChargePoint, number: int) -> None:
+        self.touch(charge_point)
+        for evse in charge_point.evses:
+            if number in {0, evse.connector.number}:
+                self.touch(evse)
+                self.apply_profiles(evse)
 
-    def apply_profiles(self, outlet: Outlet) -> None:
+    def apply_profiles(self, evse: Evse) -> None:
         """Have the connector obey the profiles, now and when they change."""
-        point, connector = outlet.point, outlet.connector
+        charge_point, connector = evse.charge_point, evse.connector
         # What is due may begin the session that the profiles are for.
         connector.settle()
         session = connector.session
@@ -277,7 +287,7 @@ class Tenant:
             ranked = sorted(
                 (
                     p
-                    for p in point.profiles
+                    for p in charge_point.profiles
                     if (p.purpose, p.number) == (purpose, number)
                 ),
                 key=lambda p: -p.level,
@@ -301,87 +311,87 @@ class Tenant:
         connector.set_limit("ampeco profile", tx)
         connector.set_limit("ampeco station", highest("ChargePointMaxProfile", 0))
         if changes:
-            self.world.call_later(min(changes), lambda: self._reapply(outlet))
+            self.world.call_later(min(changes), lambda: self._reapply(evse))
 
-    def _reapply(self, outlet: Outlet) -> None:
-        if outlet.id in self.outlets:
-            self.apply_profiles(outlet)
+    def _reapply(self, evse: Evse) -> None:
+        if evse.id in self.evses:
+            self.apply_profiles(evse)
 
     # Circuits
 
-    def members(self, circuit: Circuit) -> Iterator[Outlet]:
+    def members(self, circuit: Circuit) -> Iterator[Evse]:
         """Yield the EVSEs behind a breaker."""
-        for point in self.points.values():
-            if point.circuit == circuit.id:
-                yield from point.outlets
+        for charge_point in self.charge_points.values():
+            if charge_point.circuit == circuit.id:
+                yield from charge_point.evses
 
     def balance(self, circuit: Circuit | None) -> None:
         """Share a circuit's current among the sessions that run, oldest first."""
         if circuit is None:
             return
-        outlets = list(self.members(circuit))
+        evses = list(self.members(circuit))
         running = sorted(
-            (o for o in outlets if o.connector.session),
+            (o for o in evses if o.connector.session),
             key=lambda o: o.connector.session.id if o.connector.session else 0,
         )
         served = running[: int(circuit.max_current // max(circuit.min_current, 1.0))]
-        for outlet in outlets:
+        for evse in evses:
             share = None
-            if outlet.connector.session:
-                share = circuit.max_current / len(served) if outlet in served else 0.0
-            outlet.connector.set_limit("ampeco circuit", share)
+            if evse.connector.session:
+                share = circuit.max_current / len(served) if evse in served else 0.0
+            evse.connector.set_limit("ampeco circuit", share)
 
     # What happens in the world
 
     def _hear(self, kind: str, subject: Connector | Station) -> None:
         """Follow an event of the world, if it is one of this tenant's."""
         if isinstance(subject, Station):
-            if point := self._by_station.get(subject.id):
-                self._station_changed(kind, point)
+            if charge_point := self._by_station.get(subject.id):
+                self._station_changed(kind, charge_point)
             return
-        outlet = self._by_connector.get(subject)
-        if outlet is None:
+        evse = self._by_connector.get(subject)
+        if evse is None:
             return
         match kind:
             case "session_started":
-                self._started(outlet)
+                self._started(evse)
             case "session_stopped":
-                self._stopped(outlet)
+                self._stopped(evse)
             case "authorization_expired":
-                charge = self._open.get(outlet)
-                if charge and charge.status == "pending":
-                    self._close(charge, "expired", "no_ev_connected")
+                session = self._open.get(evse)
+                if session and session.status == "pending":
+                    self._close(session, "expired", "no_ev_connected")
             case "reservation_expired":
-                self._end_booking(self.booking(outlet), "expired")
+                self._end_reservation(self.reservation(evse), "expired")
             case "reservation_used":
-                self._end_booking(self.booking(outlet), "done")
-        if outlet.point.station.online:
-            self._report(outlet)
+                self._end_reservation(self.reservation(evse), "done")
+        if evse.charge_point.station.online:
+            self._report(evse)
 
-    def _station_changed(self, kind: str, point: Point) -> None:
-        self.touch(point)
-        for outlet in point.outlets:
-            charge = self._open.get(outlet)
-            if kind == "offline" and charge:
-                charge.frozen = charge.meter()
+    def _station_changed(self, kind: str, charge_point: ChargePoint) -> None:
+        self.touch(charge_point)
+        for evse in charge_point.evses:
+            session = self._open.get(evse)
+            if kind == "offline" and session:
+                session.frozen = session.meter()
             if kind == "online":
-                if charge:
-                    charge.frozen = None
-                    self._catch_up(charge)
-                self._report(outlet)
+                if session:
+                    session.frozen = None
+                    self._catch_up(session)
+                self._report(evse)
 
-    def _report(self, outlet: Outlet) -> None:
+    def _report(self, evse: Evse) -> None:
         """Take the connector's status in, and log it."""
-        connector = outlet.connector
-        status = outlet.told
-        if status == outlet.status:
+        connector = evse.connector
+        status = evse.told
+        if status == evse.status:
             return
-        before = outlet.point.hardware_status
-        outlet.status = status
-        self.touch(outlet)
+        before = evse.charge_point.hardware_status
+        evse.status = status
+        self.touch(evse)
         code = connector.fault or "NoError"
         vendor_code = VENDOR_CODES.get(code)
-        outlet.log = {
+        evse.log = {
             "status": status,
             "timestamp": self.world.now,
             "errorCode": code,
@@ -389,68 +399,70 @@ class Tenant:
             "vendorErrorCode": vendor_code,
             "info": None,
         }
-        outlet.logs.append(outlet.log)
-        if outlet.point.hardware_status != before:
-            outlet.point.log = outlet.log | {"status": outlet.point.hardware_status}
-            outlet.point.logs.append(outlet.point.log)
-            self.touch(outlet.point)
+        evse.logs.append(evse.log)
+        if evse.charge_point.hardware_status != before:
+            evse.charge_point.log = evse.log | {
+                "status": evse.charge_point.hardware_status
+            }
+            evse.charge_point.logs.append(evse.charge_point.log)
+            self.touch(evse.charge_point)
 
-    def _started(self, outlet: Outlet) -> None:
-        physical = outlet.connector.session
-        charge = self._open.get(outlet)
-        if charge is None:
-            charge = self._new_charge(outlet, "active", None, None)
-            charge.token = physical.id_token if physical else None
-        charge.status, charge.physical = "active", physical
-        charge.started = self.world.now
-        if not outlet.point.station.online:
-            charge.frozen = {"energy": 0.0, "power": 0.0, "soc": None}
-        self.touch(charge)
-        self.apply_profiles(outlet)
-        self.balance(self.circuits.get(outlet.point.circuit or 0))
+    def _started(self, evse: Evse) -> None:
+        physical = evse.connector.session
+        session = self._open.get(evse)
+        if session is None:
+            session = self._new_session(evse, "active", None, None)
+            session.token = physical.id_token if physical else None
+        session.status, session.physical = "active", physical
+        session.started = self.world.now
+        if not evse.charge_point.station.online:
+            session.frozen = {"energy": 0.0, "power": 0.0, "soc": None}
+        self.touch(session)
+        self.apply_profiles(evse)
+        self.balance(self.circuits.get(evse.charge_point.circuit or 0))
 
-    def _stopped(self, outlet: Outlet) -> None:
-        charge = self._open.get(outlet)
-        if charge and outlet.point.station.online:
-            self._catch_up(charge)
+    def _stopped(self, evse: Evse) -> None:
+        session = self._open.get(evse)
+        if session and evse.charge_point.station.online:
+            self._catch_up(session)
         left = [
             p
-            for p in outlet.point.profiles
-            if (p.purpose, p.number) != ("TxProfile", outlet.connector.number)
+            for p in evse.charge_point.profiles
+            if (p.purpose, p.number) != ("TxProfile", evse.connector.number)
         ]
-        if len(left) != len(outlet.point.profiles):
-            outlet.point.profiles = left
-            self._profiles_changed(outlet.point, outlet.connector.number)
-        self.balance(self.circuits.get(outlet.point.circuit or 0))
+        if len(left) != len(evse.charge_point.profiles):
+            evse.charge_point.profiles = left
+            self._profiles_changed(evse.charge_point, evse.connector.number)
+        self.balance(self.circuits.get(evse.charge_point.circuit or 0))
 
-    def _catch_up(self, charge: Charge) -> None:
+    def _catch_up(self, session: Session) -> None:
         """Close a session that ended, maybe while nobody could hear."""
-        physical = charge.physical
-        if physical and not physical.running and charge.open:
+        physical = session.physical
+        if physical and not physical.running and session.open:
             reason = (physical.reason or "Other").lower()
-            self._close(charge, "finished", reason, physical.stopped_at)
+            self._close(session, "finished", reason, physical.stopped_at)
 
     def _close(
-        self, charge: Charge, status: str, reason: str, at: datetime | None = None
+        self, session: Session, status: str, reason: str, at: datetime | None = None
     ) -> None:
-        charge.frozen = charge.meter() | {"power": 0.0}
-        charge.status, charge.reason = status, reason
-        charge.stopped = at or self.world.now
-        self.touch(charge)
-        if self._open.get(charge.outlet) is charge:
-            del self._open[charge.outlet]
+        session.frozen = session.meter() | {"power": 0.0}
+        session.status, session.reason = status, reason
+        session.stopped = at or self.world.now
+        self.touch(session)
+        if self._open.get(session.evse) is session:
+            del self._open[session.evse]
 
-    def _end_booking(self, booking: Booking | None, status: str) -> None:
-        if booking:
-            booking.status = status
-            self.touch(booking)
+    def _end_reservation(self, reservation: Reservation | None, status: str) -> None:
+        if reservation:
+            reservation.status = status
+            self.touch(reservation)
 
-    def _new_charge(
-        self, outlet: Outlet, status: str, user: int | None, external: str | None
-    ) -> Charge:
-        charge = Charge(
-            id=next(self._charge_ids),
-            outlet=outlet,
+    def _new_session(
+        self, evse: Evse, status: str, user: int | None, external: str | None
+    ) -> Session:
+        session = Session(
+            id=next(self._session_ids),
+            evse=evse,
             user=user,
             authorization=next(self._authorization_ids),
             token=None,
@@ -459,18 +471,18 @@ class Tenant:
             updated=self.world.now,
             external=external,
         )
-        self.charges[charge.id] = charge
-        self._open[outlet] = charge
-        return charge
+        self.sessions[session.id] = session
+        self._open[evse] = session
+        return session
 
     def record(
-        self, outlet: Outlet, started: datetime, stopped: datetime, energy_wh: float
-    ) -> Charge:
+        self, evse: Evse, started: datetime, stopped: datetime, energy_wh: float
+    ) -> Session:
         """Add a finished session to the past."""
-        physical = outlet.connector.record_session(started, stopped, energy_wh)
-        charge = self._new_charge(outlet, "finished", 771, None)
-        del self._open[outlet]
-        charge.token = f"*{charge.id:07}"
-        charge.physical, charge.reason = physical, "evdisconnected"
-        charge.started, charge.stopped, charge.updated = started, stopped, stopped
-        return charge
+        physical = evse.connector.record_session(started, stopped, energy_wh)
+        session = self._new_session(evse, "finished", 771, None)
+        del self._open[evse]
+        session.token = f"*{session.id:07}"
+        session.physical, session.reason = physical, "evdisconnected"
+        session.started, session.stopped, session.updated = started, stopped, stopped
+        return session

@@ -9,9 +9,9 @@ from aiohttp import web
 from ...world import World
 from .access import Access
 from .actions import ROOT, Answer, accepted
-from .catalogue import Collection, Record
+from .lookup import Missing, number, read_body
 from .query import Invalid, iso, parse_time
-from .reach import Missing, number, read_body
+from .resources import Collection, Record
 
 MONTH = timedelta(days=30)
 
@@ -21,13 +21,13 @@ type Act = Callable[[Record, dict[str, Any]], None]
 class UserActions:
     """Answers the actions on the drivers of one tenant."""
 
-    def __init__(self, catalogue: Mapping[str, Collection], world: World) -> None:
-        """Act on the drivers of a catalogue."""
-        self._users = catalogue["users"]
-        self._plans = catalogue["subscription-plans"]
-        self._subscriptions = catalogue["subscriptions"]
-        self._transactions = catalogue["transactions"]
-        self._vouchers = catalogue["vouchers"]
+    def __init__(self, resources: Mapping[str, Collection], world: World) -> None:
+        """Act on the drivers among a tenant's resources."""
+        self._users = resources["users"]
+        self._plans = resources["subscription-plans"]
+        self._subscriptions = resources["subscriptions"]
+        self._transactions = resources["transactions"]
+        self._vouchers = resources["vouchers"]
         self._world = world
 
     def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
@@ -99,7 +99,7 @@ class UserActions:
         self._users.update(user["id"], {"subscriptionId": None})
 
     def _end(self, user: Record) -> bool:
-        """Cancel the subscription that a driver has; tell whether there was one."""
+        """Cancel the subscription that a driver has; return whether there was one."""
         key = user.get("subscriptionId")
         if key is None:
             return False

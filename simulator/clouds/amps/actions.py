@@ -40,7 +40,7 @@ class Action:
 
     @property
     def open(self) -> bool:
-        """Tell whether the action has not come to its end."""
+        """Return whether the action has not come to its end."""
         return self.state in _OPEN
 
 

@@ -302,7 +302,7 @@ class Plugchoice(Cloud):
         return response
 
     def _is_forbidden(self, request: web.Request) -> bool:
-        """Tell whether the account lacks the right."""
+        """Return whether the account lacks the right."""
         rights, path = self.quirks["permissions"], self.path(request)
         changes = request.method != "GET" and not rights["full"]
         cards = path.endswith("/cards") and not rights["sensitive"]

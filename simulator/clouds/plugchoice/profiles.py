@@ -66,7 +66,7 @@ class Profiles:
         purpose: str | None = None,
         stack_level: int | None = None,
     ) -> bool:
-        """Drop what matches every criterion; tell whether there was any."""
+        """Drop what matches every criterion; return whether there was any."""
         dropped = [
             profile
             for profile in self.held

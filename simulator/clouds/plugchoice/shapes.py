@@ -213,7 +213,7 @@ class Charger:
         }
 
     def knows(self, session: Session) -> bool:
-        """Tell whether the cloud has heard of a session."""
+        """Return whether the cloud has heard of a session."""
         station = self.station
         return station.online or (
             station.last_offline_at is not None

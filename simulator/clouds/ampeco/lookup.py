@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from .access import Access
-from .model import Booking, Charge, Circuit, Outlet, Point
+from .model import ChargePoint, Circuit, Evse, Reservation, Session
 from .query import Invalid
 from .tenant import Tenant
 
@@ -14,40 +14,42 @@ class Missing(Exception):
     """What the path names does not exist, or is out of the token's reach."""
 
 
-class Reach:
+class Lookup:
     """Finds the tenant's records for a request."""
 
     def __init__(self, tenant: Tenant) -> None:
         """Look in a tenant."""
         self._tenant = tenant
 
-    def point(self, request: web.Request, access: Access) -> Point:
+    def charge_point(self, request: web.Request, access: Access) -> ChargePoint:
         """Return the charge point in the path."""
-        point = self._tenant.points.get(number(request, "point"))
-        if point is None or not access.reaches(point.partner):
+        charge_point = self._tenant.charge_points.get(number(request, "charge_point"))
+        if charge_point is None or not access.reaches(charge_point.partner):
             raise Missing
-        return point
+        return charge_point
 
-    def outlet(self, request: web.Request, access: Access) -> Outlet:
+    def evse(self, request: web.Request, access: Access) -> Evse:
         """Return the EVSE in the path."""
-        outlet = self._tenant.outlets.get(number(request, "outlet"))
-        if outlet is None or not access.reaches(outlet.point.partner):
+        evse = self._tenant.evses.get(number(request, "evse"))
+        if evse is None or not access.reaches(evse.charge_point.partner):
             raise Missing
-        return outlet
+        return evse
 
-    def charge(self, request: web.Request, access: Access) -> Charge:
+    def session(self, request: web.Request, access: Access) -> Session:
         """Return the session in the path."""
-        charge = self._tenant.charges.get(number(request, "charge"))
-        if charge is None or not access.reaches(charge.outlet.point.partner):
+        session = self._tenant.sessions.get(number(request, "session"))
+        if session is None or not access.reaches(session.evse.charge_point.partner):
             raise Missing
-        return charge
+        return session
 
-    def booking(self, request: web.Request, access: Access) -> Booking:
+    def reservation(self, request: web.Request, access: Access) -> Reservation:
         """Return the reservation in the path."""
-        booking = self._tenant.bookings.get(number(request, "booking"))
-        if booking is None or not access.reaches(booking.outlet.point.partner):
+        reservation = self._tenant.reservations.get(number(request, "reservation"))
+        if reservation is None or not access.reaches(
+            reservation.evse.charge_point.partner
+        ):
             raise Missing
-        return booking
+        return reservation
 
     def circuit(self, request: web.Request) -> Circuit:
         """Return the circuit in the path."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from .chargers import LIMITS, Charger, Entity, state_of
 from .errors import DemoError
-from .hardware import Outlet, World
+from .hardware import Connector, World
 from .home import Home, State
 
 _PHASES = ("current_phase_1", "current_phase_2", "current_phase_3")
@@ -17,74 +17,76 @@ _NUDGE = 5.0  # s between requests to read the charger again
 _LOOK = 0.2  # s between looks at the hardware
 _MOMENT = 0.1  # s
 _SETTLING = 3.0  # s until what a session's end has read is read
-_AT_ONCE = 1.0  # s that a callback may take, all told
+_AT_ONCE = 1.0  # s that a callback may take, all in all
 
-type Tell = Callable[[str, str], None]
+type Report = Callable[[str, str], None]
 
 
-class Story:
-    """What happens at one charger; `tell` gets an event and its proof."""
+class Scenario:
+    """What happens at one charger; `report` gets an event and its proof."""
 
-    def __init__(self, home: Home, world: World, charger: Charger, tell: Tell) -> None:
+    def __init__(
+        self, home: Home, world: World, charger: Charger, report: Report
+    ) -> None:
         """Begin at a charger that offers a charging switch and a limit."""
         self._home = home
         self._world = world
         self._charger = charger
-        self._say = tell
+        self._report = report
         self._status = _needed(charger, "sensor", "status")
         self._switch = _needed(charger, "switch", "charging")
         self._limit = _needed(charger, "number", *LIMITS)
         self._power = charger.entity("sensor", "power")
 
-    async def live_through(self, outlet: Outlet) -> None:
+    async def run(self, connector: Connector) -> None:
         """Plug in, charge, limit, stop and unplug."""
-        self._say("found", self._reading())
-        outlet = await self._world.do(outlet, "plug_in", name="Demo car")
+        self._report("found", self._reading())
+        connector = await self._world.do(connector, "plug_in", name="Demo car")
         await self._shown("the car", self._plugged)
-        self._say("plugged in", self._reading())
+        self._report("plugged in", self._reading())
 
-        outlet = await self._world.look(outlet)
-        if outlet.power:
+        connector = await self._world.look(connector)
+        if connector.power:
             # It began by itself, so the switch has to prove itself both ways.
             await self._home.act("switch.turn_off", self._switch.id)
-            outlet = await self._obeyed("wait", outlet, lambda o: o.power == 0)
-            self._say("held back", f"hardware {outlet}")
+            connector = await self._obeyed("wait", connector, lambda o: o.power == 0)
+            self._report("held back", f"hardware {connector}")
         await self._home.act("switch.turn_on", self._switch.id)
-        outlet = await self._obeyed("draw power", outlet, lambda o: o.power > 0)
-        self._say("started", f"hardware {outlet}")
+        connector = await self._obeyed("draw power", connector, lambda o: o.power > 0)
+        self._report("started", f"hardware {connector}")
         await self._shown("the power", self._flowing)
-        self._say("charging", self._reading())
+        self._report("charging", self._reading())
 
         of_power = self._limit.key == "maximum_power"
-        before = outlet.power if of_power else outlet.current
+        before = connector.power if of_power else connector.current
         limit = lower(before, self._home.states[self._limit.id])
         await self._home.act("number.set_value", self._limit.id, value=limit)
-        outlet = await self._obeyed(
+        connector = await self._obeyed(
             f"keep to {limit:g}",
-            outlet,
+            connector,
             lambda o: 0 < (o.power if of_power else o.current) <= limit + 0.01,
         )
         unit = self._home.states[self._limit.id].attributes.get("unit_of_measurement")
-        self._say(f"limit {limit:g} {unit}", f"hardware {outlet}")
+        self._report(f"limit {limit:g} {unit}", f"hardware {connector}")
         await self._shown("the limit", lambda: self._limited(limit))
-        self._say("limited", self._reading())
+        self._report("limited", self._reading())
 
         await self._home.act("switch.turn_off", self._switch.id)
-        outlet = await self._obeyed("stop", outlet, lambda o: o.power == 0)
-        self._say("stopped", f"hardware {outlet}")
+        connector = await self._obeyed("stop", connector, lambda o: o.power == 0)
+        self._report("stopped", f"hardware {connector}")
 
-        await self._world.do(outlet, "unplug")
+        await self._world.do(connector, "unplug")
         await self._shown("the unplugging", self._unplugged)
-        self._say("unplugged", self._reading())
+        self._report("unplugged", self._reading())
 
-    async def be_told(self, outlet: Outlet, cloud: str) -> None:
+    async def run_push(self, connector: Connector, cloud: str) -> None:
         """Plug in while polls learn nothing: a callback alone can tell."""
         # What is being read from before is waited for.
         await asyncio.sleep(_SETTLING)
         await self._world.hold_answers(cloud, _PATIENCE)
         try:
             begin = time.monotonic()
-            await self._world.do(outlet, "plug_in", name="Demo car")
+            await self._world.do(connector, "plug_in", name="Demo car")
             try:
                 async with asyncio.timeout(_AT_ONCE):
                     await self._home.until(self._plugged)
@@ -93,10 +95,12 @@ class Story:
                     f"No callback told of the car within {_AT_ONCE:g} s:"
                     f" {self._reading()}"
                 ) from None
-            self._say(f"told in {(time.monotonic() - begin) * 1000:.0f} ms", "callback")
+            self._report(
+                f"told in {(time.monotonic() - begin) * 1000:.0f} ms", "callback"
+            )
         finally:
             await self._world.release_answers(cloud)
-        await self._world.do(outlet, "unplug")
+        await self._world.do(connector, "unplug")
 
     # What Home Assistant shows
 
@@ -116,15 +120,15 @@ class Story:
         return plug.value == "on" if plug else None
 
     def _plugged(self) -> bool:
-        """Tell whether a car is shown to be plugged in."""
+        """Return whether a car is shown to be plugged in."""
         return self._plug() is not False and self._word() not in (None, "disconnected")
 
     def _unplugged(self) -> bool:
-        """Tell whether the charger is shown to be free again."""
+        """Return whether the charger is shown to be free again."""
         return self._plug() is not True and self._word() == "disconnected"
 
     def _flowing(self) -> bool:
-        """Tell whether power is shown to flow, where that is measured."""
+        """Return whether power is shown to flow, where that is measured."""
         return (
             self._plugged()
             and self._word() == "charging"
@@ -132,7 +136,7 @@ class Story:
         )
 
     def _limited(self, limit: float) -> bool:
-        """Tell whether a limit is shown, and what is measured to keep to it."""
+        """Return whether a limit is shown, and what is measured to keep to it."""
         return self._value(self._limit) == limit and all(
             0 < (self._value(entity) or 0) <= limit + 0.1 for entity in self._measured()
         )
@@ -171,7 +175,7 @@ class Story:
             )
 
     async def _shows(self, look: Callable[[], bool]) -> bool:
-        """Tell whether Home Assistant shows something in time, asked for polls."""
+        """Return whether Home Assistant shows something in time, asked for polls."""
         nudging = asyncio.create_task(self._nudge())
         looking = asyncio.create_task(self._home.until(look))
         try:
@@ -201,15 +205,15 @@ class Story:
             await asyncio.sleep(_NUDGE)
 
     async def _obeyed(
-        self, what: str, outlet: Outlet, look: Callable[[Outlet], bool]
-    ) -> Outlet:
+        self, what: str, connector: Connector, look: Callable[[Connector], bool]
+    ) -> Connector:
         """Wait until the hardware does something."""
         end = time.monotonic() + _PATIENCE
-        while not look(outlet := await self._world.look(outlet)):
+        while not look(connector := await self._world.look(connector)):
             if time.monotonic() > end:
-                raise DemoError(f"The hardware does not {what}: {outlet}")
+                raise DemoError(f"The hardware does not {what}: {connector}")
             await asyncio.sleep(_LOOK)
-        return outlet
+        return connector
 
 
 def lower(value: float, limit: State) -> float:
@@ -224,7 +228,7 @@ def lower(value: float, limit: State) -> float:
 
 def choose(
     chargers: list[Charger], stations: Mapping[str, Any]
-) -> tuple[Charger, Outlet]:
+) -> tuple[Charger, Connector]:
     """Return a charger that can do the main job and whose connector is free."""
     able = [
         charger
@@ -237,9 +241,9 @@ def choose(
         names = ", ".join(charger.title for charger in chargers) or "none"
         raise DemoError(f"No charger can be started and limited (found: {names}).")
     free = [
-        (charger, outlet)
+        (charger, connector)
         for charger in able
-        if (outlet := charger.outlet(stations)) and outlet.free
+        if (connector := charger.connector(stations)) and connector.free
     ]
     if not free:
         raise DemoError("Every charger is taken: " + ", ".join(c.title for c in able))

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from .model import VENDOR_CODES, Booking, Charge, Circuit, Outlet, Point
+from .model import VENDOR_CODES, ChargePoint, Circuit, Evse, Reservation, Session
 from .query import iso
 from .tenant import Tenant
 
@@ -12,24 +12,28 @@ TAX = 25
 PLUGS = {"ac": "type2", "dc": "ccs2"}
 
 
-def show_point(tenant: Tenant, point: Point, include: set[str]) -> dict[str, Any]:
+def show_charge_point(
+    tenant: Tenant, charge_point: ChargePoint, include: set[str]
+) -> dict[str, Any]:
     """Return a charge point."""
-    station = point.station
-    words = point.network_status.replace("long-term ", "long-term_").replace(" ", "_")
+    station = charge_point.station
+    words = charge_point.network_status.replace("long-term ", "long-term_").replace(
+        " ", "_"
+    )
     if tenant.quirks["network_words"] == "spaces":
-        words = point.network_status
+        words = charge_point.network_status
     fault = next(
-        (o.connector.fault for o in point.outlets if o.status == "faulted"), None
+        (o.connector.fault for o in charge_point.evses if o.status == "faulted"), None
     )
     shown: dict[str, Any] = {
-        "id": point.id,
+        "id": charge_point.id,
         "operatorId": 1,
         "name": station.name,
         "type": "private",
         "pin": "1234",
-        "locationId": point.location,
+        "locationId": charge_point.location,
         "chargingZoneId": None,
-        "electricityRateId": point.rate,
+        "electricityRateId": charge_point.rate,
         "modelId": 55,
         "networkType": "ethernet",
         "status": "enabled",
@@ -37,7 +41,7 @@ def show_point(tenant: Tenant, point: Point, include: set[str]) -> dict[str, Any
         "managedByOperator": True,
         "network": {
             "id": station.id,
-            "protocol": point.protocol,
+            "protocol": charge_point.protocol,
             "password": "a-station-password",
         },
         "capabilities": ["remote_start_stop_capable", "meter_values"],
@@ -47,19 +51,19 @@ def show_point(tenant: Tenant, point: Point, include: set[str]) -> dict[str, Any
             "desiredProfileStatus": "applied",
         },
         "networkStatus": words,
-        "hardwareStatus": point.hardware_status,
+        "hardwareStatus": charge_point.hardware_status,
         "tags": [],
         "sharingCode": "SHARE-1",
-        "createdAt": iso(point.created),
-        "firstContactAt": f"{point.created:%Y-%m-%d}",
+        "createdAt": iso(charge_point.created),
+        "firstContactAt": f"{charge_point.created:%Y-%m-%d}",
         "autoStartWithoutAuthorization": False,
         "disableAutoStartEmulation": False,
         "enableAutoFaultRecovery": False,
-        "lastUpdatedAt": iso(point.updated),
+        "lastUpdatedAt": iso(charge_point.updated),
     }
-    if point.partner:
-        shown["partner"] = {"id": point.partner, "contractId": 90}
-    if point.hardware_status == "faulted" and fault in VENDOR_CODES:
+    if charge_point.partner:
+        shown["partner"] = {"id": charge_point.partner, "contractId": 90}
+    if charge_point.hardware_status == "faulted" and fault in VENDOR_CODES:
         shown["vendorErrorCode"] = VENDOR_CODES[fault]
     if "lastBootNotification" in include:
         shown["lastBootNotification"] = {
@@ -74,29 +78,31 @@ def show_point(tenant: Tenant, point: Point, include: set[str]) -> dict[str, Any
             "meterType": None,
         }
     if "chargingProfile" in include:
-        profile = tenant.station_profile(point)
+        profile = tenant.station_profile(charge_point)
         shown["chargingProfile"] = profile and profile.shown(lower_case=True)
     if "smartCharging" in include:
-        shown["smartCharging"] = point.smart | {"circuitId": point.circuit}
-    return _odd(tenant, shown | point.changes, "hardwareStatus")
+        shown["smartCharging"] = charge_point.smart | {
+            "circuitId": charge_point.circuit
+        }
+    return _odd(tenant, shown | charge_point.changes, "hardwareStatus")
 
 
-def show_outlet(tenant: Tenant, outlet: Outlet, include: set[str]) -> dict[str, Any]:
+def show_evse(tenant: Tenant, evse: Evse, include: set[str]) -> dict[str, Any]:
     """Return an EVSE."""
-    connector, point = outlet.connector, outlet.point
+    connector, charge_point = evse.connector, evse.charge_point
     three = connector.phases == 3
     watts = connector.max_current * connector.phases * connector.voltage
     shown: dict[str, Any] = {
-        "id": outlet.id,
-        "chargePointId": point.id,
+        "id": evse.id,
+        "chargePointId": charge_point.id,
         "operatorId": 1,
-        "physicalReference": f"{point.station.id}-{connector.number}",
-        "currentType": outlet.current_type,
+        "physicalReference": f"{charge_point.station.id}-{connector.number}",
+        "currentType": evse.current_type,
         "networkId": str(connector.number),
         "status": "enabled",
-        "hardwareStatus": outlet.status,
+        "hardwareStatus": evse.status,
         "tariffGroupId": 8,
-        "allowsReservation": outlet.allows_reservation,
+        "allowsReservation": evse.allows_reservation,
         "bookingEnabled": False,
         "roamingOperatorId": 0,
         "powerOptions": {
@@ -107,49 +113,49 @@ def show_outlet(tenant: Tenant, outlet: Outlet, include: set[str]) -> dict[str, 
             "phaseRotation": "RST",
             "connectedPhase": None if three else "L1",
         },
-        "createdAt": iso(outlet.created),
-        "lastUpdatedAt": iso(outlet.updated),
+        "createdAt": iso(evse.created),
+        "lastUpdatedAt": iso(evse.updated),
     }
-    if outlet.label:
-        shown["label"] = outlet.label
+    if evse.label:
+        shown["label"] = evse.label
     if "connectors" in include:
         shown["connectors"] = [
             {
-                "id": outlet.id + 3000,
-                "type": PLUGS[outlet.current_type],
+                "id": evse.id + 3000,
+                "type": PLUGS[evse.current_type],
                 "format": "socket" if connector.socket else "cable",
                 "status": "enabled",
             }
         ]
     if "chargingProfile" in include:
-        profile = tenant.profile_of(outlet)
+        profile = tenant.profile_of(evse)
         shown["chargingProfile"] = profile and profile.shown()
-    return _odd(tenant, shown | outlet.changes, "hardwareStatus")
+    return _odd(tenant, shown | evse.changes, "hardwareStatus")
 
 
-def show_charge(
-    tenant: Tenant, charge: Charge, interval: timedelta | None = None
+def show_session(
+    tenant: Tenant, session: Session, interval: timedelta | None = None
 ) -> dict[str, Any]:
     """Return a session; what it has drawn is in Wh, also by intervals of the clock."""
-    meter = charge.meter()
+    meter = session.meter()
     energy = round(meter["energy"])
     net = round(energy / 1000 * PRICE_PER_KWH, 2)
-    if charge.net is not None:
-        net = charge.net
+    if session.net is not None:
+        net = session.net
     gross = round(net * (1 + TAX / 100), 2)
     soc = meter["soc"] if tenant.quirks["state_of_charge"] else None
-    active = charge.status == "active"
-    updated = tenant.world.now if active and charge.frozen is None else charge.updated
+    active = session.status == "active"
+    updated = tenant.world.now if active and session.frozen is None else session.updated
     shown: dict[str, Any] = {
-        "id": str(charge.id),
+        "id": str(session.id),
         "operatorId": 1,
-        "chargePointId": charge.outlet.point.id,
-        "evseId": charge.outlet.id,
-        "connectorId": charge.outlet.id + 3000,
-        "status": charge.status,
-        "userId": charge.user,
-        "startedAt": iso(charge.started),
-        "stoppedAt": iso(charge.stopped),
+        "chargePointId": session.evse.charge_point.id,
+        "evseId": session.evse.id,
+        "connectorId": session.evse.id + 3000,
+        "status": session.status,
+        "userId": session.user,
+        "startedAt": iso(session.started),
+        "stoppedAt": iso(session.stopped),
         "energy": energy,
         "energyConsumption": {"total": energy, "grid": energy},
         "nonBillableEnergy": 0,
@@ -165,27 +171,27 @@ def show_charge(
         "currency": "EUR",
         "electricityCost": round(energy / 1000 * 0.1, 2),
         "paymentMethodId": None,
-        "paymentStatus": "pending" if charge.open else "paid",
-        "billingStatus": "pending" if charge.open else "completed",
-        "authorizationId": charge.authorization,
-        "idTag": charge.token
-        if charge.token and not charge.token.startswith("user")
-        else f"*{charge.id:07}",
+        "paymentStatus": "pending" if session.open else "paid",
+        "billingStatus": "pending" if session.open else "completed",
+        "authorizationId": session.authorization,
+        "idTag": session.token
+        if session.token and not session.token.startswith("user")
+        else f"*{session.id:07}",
         "tariffSnapshotId": 700,
-        "externalSessionId": charge.external,
-        "evsePhysicalReference": f"{charge.outlet.point.station.id}-"
-        f"{charge.outlet.connector.number}",
+        "externalSessionId": session.external,
+        "evsePhysicalReference": f"{session.evse.charge_point.station.id}-"
+        f"{session.evse.connector.number}",
         "lastUpdatedAt": iso(updated),
     }
     # What has no value is left out, where its type has no null.
     optional = {
-        "reason": charge.reason,
+        "reason": session.reason,
         "socPercent": None if soc is None else round(soc),
-        "paymentType": "balance" if charge.user else None,
+        "paymentType": "balance" if session.user else None,
     }
     shown |= {key: value for key, value in optional.items() if value is not None}
     if interval is not None and tenant.quirks["clock_aligned"]:
-        shown["clockAlignedEnergyConsumption"] = _clock_aligned(charge, interval, net)
+        shown["clockAlignedEnergyConsumption"] = _clock_aligned(session, interval, net)
     match tenant.quirks["session_power"]:
         case "power":
             del shown["powerKw"]
@@ -195,13 +201,13 @@ def show_charge(
 
 
 def _clock_aligned(
-    charge: Charge, interval: timedelta, net: float
+    session: Session, interval: timedelta, net: float
 ) -> list[dict[str, Any]]:
     """Return what was drawn in each interval; the first begins with the session."""
-    physical = charge.physical
+    physical = session.physical
     if physical is None:
         return []
-    stop = physical.stopped_at or charge.outlet.connector.world.now
+    stop = physical.stopped_at or session.evse.connector.world.now
     shown = []
     begin, before = physical.started_at, 0
     while begin < stop:
@@ -227,9 +233,9 @@ def _clock_aligned(
     return shown
 
 
-def show_points(tenant: Tenant, charge: Charge) -> list[dict[str, Any]]:
+def show_energy_curve(tenant: Tenant, session: Session) -> list[dict[str, Any]]:
     """Return the energy of a session so far at several times, at most 300."""
-    physical = charge.physical
+    physical = session.physical
     if physical is None:
         return []
     span = (physical.stopped_at or tenant.world.now) - physical.started_at
@@ -249,18 +255,18 @@ def show_points(tenant: Tenant, charge: Charge) -> list[dict[str, Any]]:
     return shown
 
 
-def show_booking(booking: Booking) -> dict[str, Any]:
+def show_reservation(reservation: Reservation) -> dict[str, Any]:
     """Return a reservation; its duration is in minutes."""
     return {
-        "id": booking.id,
-        "chargePointId": booking.outlet.point.id,
-        "evseId": booking.outlet.id,
-        "status": booking.status,
-        "userId": booking.user,
-        "reservedAt": iso(booking.made),
-        "canceledAt": iso(booking.canceled),
-        "duration": round(booking.minutes),
-        "lastUpdatedAt": iso(booking.updated),
+        "id": reservation.id,
+        "chargePointId": reservation.evse.charge_point.id,
+        "evseId": reservation.evse.id,
+        "status": reservation.status,
+        "userId": reservation.user,
+        "reservedAt": iso(reservation.made),
+        "canceledAt": iso(reservation.canceled),
+        "duration": round(reservation.minutes),
+        "lastUpdatedAt": iso(reservation.updated),
     }
 
 
@@ -287,7 +293,7 @@ def show_circuit(tenant: Tenant, circuit: Circuit, include: set[str]) -> dict[st
 
 def show_consumption(tenant: Tenant, circuit: Circuit) -> list[dict[str, Any]]:
     """Return what a circuit draws on each of its phases."""
-    drawn = [outlet.connector.currents for outlet in tenant.members(circuit)]
+    drawn = [evse.connector.currents for evse in tenant.members(circuit)]
     phases = 3 if circuit.phases == "three_phase" else 1
     return [
         {

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 
-from .catalogue import Collection
 from .model import Circuit
 from .records import Prices
+from .resources import Collection
 from .tenant import Tenant
 
 
 def furnish(
-    tenant: Tenant, catalogue: Mapping[str, Collection], prices: Prices
+    tenant: Tenant, resources: Mapping[str, Collection], prices: Prices
 ) -> None:
     """Give the tenant places, drivers, prices and a circuit."""
-    add_location(catalogue, 310, "Garage North")
-    add_location(catalogue, 311, "Harbour Office")
-    users, add = catalogue["users"], catalogue["subscriptions"].add
+    add_location(resources, 310, "Garage North")
+    add_location(resources, 311, "Harbour Office")
+    users, add = resources["users"], resources["subscriptions"].add
     users.add(
         771,
         email="driver@example.org",
@@ -45,7 +45,7 @@ def furnish(
         statusDate="2026-05-01T00:00:00Z",
         remainingAllowance={"combined": 80, "ac": None, "dc": None},
     )
-    catalogue["subscription-plans"].add(
+    resources["subscription-plans"].add(
         3,
         name=[{"locale": "en", "translation": "Commuter"}],
         description=[{"locale": "en", "translation": "80 kWh a month"}],
@@ -54,7 +54,7 @@ def furnish(
         baseFee=20.0,
         status="enabled",
     )
-    catalogue["transactions"].add(
+    resources["transactions"].add(
         33001,
         number="T-33001",
         date="2026-05-04T07:00:00Z",
@@ -69,7 +69,7 @@ def furnish(
         ref="abc-1",
         billingType="internal",
     )
-    catalogue["authorizations"].add(
+    resources["authorizations"].add(
         98001,
         method="user_device",
         source="local",
@@ -80,8 +80,8 @@ def furnish(
         evseId=9001,
         sessionIds=[120045],
     )
-    catalogue["currencies"].add(1, name="Euro", alphabeticCode="EUR", numericCode="978")
-    catalogue["vouchers"].add(
+    resources["currencies"].add(1, name="Euro", alphabeticCode="EUR", numericCode="978")
+    resources["vouchers"].add(
         901,
         code="WELCOME-10",
         type="voucher",
@@ -92,13 +92,13 @@ def furnish(
         redeemedAt=None,
         redeemedByUserId=None,
     )
-    catalogue["partners"].add(12, name="Example Housing", operatorId=1)
-    catalogue["id-tags"].add(
+    resources["partners"].add(12, name="Example Housing", operatorId=1)
+    resources["id-tags"].add(
         6001, idTagUid="04A1B2C3D4", type="rfid", status="enabled", userId=771
     )
-    catalogue["tariffs"].add(55, name="Standard 0.35", type="standard")
-    catalogue["tariff-groups"].add(8, name="Staff and guests", tariffIds=[55])
-    catalogue["electricity-rates"].add(
+    resources["tariffs"].add(55, name="Standard 0.35", type="standard")
+    resources["tariff-groups"].add(8, name="Staff and guests", tariffIds=[55])
+    resources["electricity-rates"].add(
         17,
         name="Day and night",
         utilityId=None,
@@ -113,7 +113,7 @@ def furnish(
             {"startsAt": "22:00", "endsAt": "00:00", "price": 0.15},
         ]
     }
-    codes = catalogue["vendor-error-codes"]
+    codes = resources["vendor-error-codes"]
     codes.add(
         5,
         vendorId="com.example",
@@ -124,9 +124,9 @@ def furnish(
     tenant.circuits[77] = Circuit(id=77, name="Garage main", max_current=63)
 
 
-def add_location(catalogue: Mapping[str, Collection], key: int, name: str) -> None:
+def add_location(resources: Mapping[str, Collection], key: int, name: str) -> None:
     """Add a place in Oslo."""
-    catalogue["locations"].add(
+    resources["locations"].add(
         key,
         name=[{"locale": "en", "translation": name}],
         status="enabled",

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from .chargers import Charger, Entity
-from .stage import Stage
+from .environment import Environment
 
 _DAYS = 29
 _PATIENCE = 120.0  # s, for hundreds of chargers
@@ -15,23 +15,23 @@ _PRICE = 0.31  # per kWh
 _EVENING = (17, 18, 19, 20)  # o'clock, UTC
 
 
-async def remember(stage: Stage) -> None:
+async def write_history(environment: Environment) -> None:
     """Write what the chargers did before, unless they remember already."""
     last: Entity | None = None
-    for number, charger in enumerate(stage.chargers):
+    for number, charger in enumerate(environment.chargers):
         energy = _own(charger, "lifetime_energy") or _own(charger, "session_energy")
-        if energy is None or energy.id not in stage.home.states:
+        if energy is None or energy.id not in environment.home.states:
             continue
         day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         amounts = list(_month(random.Random(number), day))
-        await _write(stage, energy, amounts, "energy")
+        await _write(environment, energy, amounts, "energy")
         last = energy
         if cost := _own(charger, "session_cost"):
             priced = [(at, amount * _PRICE) for at, amount in amounts]
-            await _write(stage, cost, priced, None)
+            await _write(environment, cost, priced, None)
     # The recorder writes them one after the other, when it comes to it.
     async with asyncio.timeout(_PATIENCE):
-        while last and not await _remembers(stage, last):
+        while last and not await _has_history(environment, last):
             await asyncio.sleep(0.2)
 
 
@@ -53,10 +53,10 @@ def _month(chance: random.Random, today: datetime) -> Iterator[tuple[datetime, f
                 yield at, round(chance.uniform(2.5, 9.5), 2)
 
 
-async def _remembers(stage: Stage, entity: Entity) -> bool:
+async def _has_history(environment: Environment, entity: Entity) -> bool:
     """Return whether there are statistics of a sensor."""
     return bool(
-        await stage.home.command(
+        await environment.home.command(
             "recorder/statistics_during_period",
             start_time=(datetime.now(UTC) - timedelta(days=99)).isoformat(),
             statistic_ids=[entity.id],
@@ -67,17 +67,17 @@ async def _remembers(stage: Stage, entity: Entity) -> bool:
 
 
 async def _write(
-    stage: Stage,
+    environment: Environment,
     entity: Entity,
     amounts: list[tuple[datetime, float]],
     unit_class: str | None,
 ) -> None:
     """Write the statistics of a sensor."""
-    state = stage.home.states.get(entity.id)
+    state = environment.home.states.get(entity.id)
     if state is None or not amounts:
         return
     begin = amounts[0][0] - timedelta(days=60)
-    if await _remembers(stage, entity):
+    if await _has_history(environment, entity):
         return
     # The recorder goes on from zero, so the month ends there: it begins below, which
     # only shows in a month that nobody looks at.
@@ -86,7 +86,7 @@ async def _write(
     for at, amount in amounts:
         total += amount
         rows.append({"start": at.isoformat(), "state": amount, "sum": total})
-    await stage.home.command(
+    await environment.home.command(
         "recorder/import_statistics",
         metadata={
             "has_sum": True,

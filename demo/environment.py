@@ -18,11 +18,11 @@ from .hardware import World
 from .home import Home
 from .process import prepare, running
 
-type Tell = Callable[..., None]
+type Report = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Environment:
     """A Home Assistant with chargers in it, and the world that they stand in."""
 
     home: Home
@@ -33,14 +33,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_stage(
+async def running_environment(
     folder: Path,
     port: int,
     simulator_port: int,
     wanted: Sequence[str] | None,
-    tell: Tell,
+    report: Report,
     simulator: Simulator | None = None,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Environment]:
     """Start everything and add the accounts; take it all down in the end.
 
     The simulator is one that is not started yet, by default with the demo's chargers.
@@ -49,13 +49,13 @@ async def set_stage(
     simulator = simulator or Simulator()
     await simulator.start(port=simulator_port)
     try:
-        tell("simulator", "started", simulator.url)
+        report("simulator", "started", simulator.url)
         async with (
             running(folder, port) as url,
             Home.entered(url) as home,
             aiohttp.ClientSession() as http,
         ):
-            tell("Home Assistant", "started", url)
+            report("Home Assistant", "started", url)
             # Where clouds in this house call back.
             await home.command("config/core/update", internal_url=url)
             world = World(http, simulator.url)
@@ -68,9 +68,9 @@ async def set_stage(
                     await world.change(provider, quirks)
             async with asyncio.TaskGroup() as group:
                 for provider in providers:
-                    group.create_task(_add(home, provider, clouds[provider], tell))
+                    group.create_task(_add(home, provider, clouds[provider], report))
             chargers = await chargers_of(home, providers)
-            yield Stage(home, world, providers, clouds, chargers)
+            yield Environment(home, world, providers, clouds, chargers)
     finally:
         await simulator.stop()
 
@@ -85,8 +85,10 @@ def _chosen(offered: Sequence[str], wanted: Sequence[str] | None) -> Sequence[st
     return [name for name in offered if wanted is None or name in wanted]
 
 
-async def _add(home: Home, provider: str, cloud: Mapping[str, Any], tell: Tell) -> None:
+async def _add(
+    home: Home, provider: str, cloud: Mapping[str, Any], report: Report
+) -> None:
     """Add the account of a simulated cloud."""
     known = {"base_url": cloud["base_url"], **cloud["credentials"]}
     title = await accounts.add(home, provider, known)
-    tell(provider, *(("known", "") if title is None else ("added", title)))
+    report(provider, *(("known", "") if title is None else ("added", title)))
