@@ -1691,17 +1691,14 @@ async def test_energy_in_a_unit_that_cannot_be(
 # Diagnostics
 
 
-async def test_diagnostics_hold_no_secrets(tenant: Tenant) -> None:
+async def test_diagnostics_hold_the_last_answers(tenant: Tenant) -> None:
     provider = tenant.provider(users=True)
     tenant.connector().plug_in()
     tenant.connector().start("04A1B2C3D4")
     await provider.poll()
     text = json.dumps(provider.diagnostics())
     assert "Garage North 2" in text
-    for secret in ("a-station-password", "123456", "SHARE-1", "04A1B2C3D4"):
-        assert secret not in text
-    for secret in ("Example street", "59.9139", "Kim", "ampeco-demo-token"):
-        assert secret not in text
+    assert "ampeco-demo-token" not in text
 
 
 async def test_no_subaccounts(tenant: Tenant) -> None:

@@ -836,12 +836,11 @@ async def test_success_that_is_none(account: Account) -> None:
 # Diagnostics
 
 
-async def test_diagnostics_hold_no_secret_and_no_id(account: Account) -> None:
+async def test_diagnostics_hold_the_last_answers(account: Account) -> None:
     await account.settle()
     await account.provider.execute(StartCharging(device_id=ONE))
     text = str(account.provider.diagnostics())
-    for private in (account.cloud.credentials["api_key"], "dev_sim", "act_sim", "req_"):
-        assert private not in text
+    assert account.cloud.credentials["api_key"] not in text
     assert "GET /ev-charger/{}" in text
     assert "max_charge_rate" in text
     assert "sandbox" in text

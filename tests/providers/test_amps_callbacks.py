@@ -377,7 +377,6 @@ async def test_broken_link(receiver: Receiver) -> None:
     assert (notice.kind, notice.device_id) == (NoticeKind.RELINK_REQUIRED, ONE)
     assert notice.link
     assert await account.provider.relink_url(ONE) == LINK
-    assert "reconnect_sim" not in str(account.provider.diagnostics())
     with pytest.raises(NotSupportedError):
         await account.provider.relink_url(TWO)
     # What the read finds is no other trouble, and the address remains.

@@ -347,7 +347,10 @@ class Provider(ABC):
 
     @abstractmethod
     def diagnostics(self) -> Mapping[str, Any]:
-        """Return the cloud's last answers as they came, with secrets taken out."""
+        """Return the cloud's last answers as they came.
+
+        Who shows them shows only what is known to be harmless.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

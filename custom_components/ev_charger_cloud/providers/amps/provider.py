@@ -20,7 +20,6 @@ from ..base import (
     Settings,
 )
 from ..settings import stripped, web_address
-from ..transport import redact
 from ..wire import oddities
 from .auth_guard import AuthGuard
 from .callbacks import Callbacks, is_secret
@@ -30,18 +29,6 @@ from .mappings import name_of
 from .state import device_id_of
 from .sync import CONTROL, ChargerSync
 from .wire import Charger
-
-_PRIVATE = frozenset(
-    {
-        "conflictingActionIds",
-        "deviceId",
-        "id",
-        "reconnectionUrl",
-        "requestId",
-        "self",
-        "userId",
-    }
-)
 
 
 class AmpsProvider(Provider):
@@ -134,7 +121,7 @@ class AmpsProvider(Provider):
 
     @override
     def diagnostics(self) -> Mapping[str, Any]:
-        """Return the last answers without ids, and what was concluded from them."""
+        """Return the last answers, and what was concluded from them."""
         return {
             "environment": self._client.environment,
             "old_action_route": self._client.old_route,
@@ -150,7 +137,7 @@ class AmpsProvider(Provider):
                 for known in self._sync.chargers.values()
             ],
             "answers": [
-                {"endpoint": endpoint, "answer": redact(answer, _PRIVATE)}
+                {"endpoint": endpoint, "answer": answer}
                 for (endpoint, _), answer in self._client.answers.items()
             ],
         }

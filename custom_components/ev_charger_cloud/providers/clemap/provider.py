@@ -23,7 +23,6 @@ from ...charging import (
     Value,
 )
 from ..base import Account, Candidate, Context, Poll, Provider
-from ..transport import redact
 from ..wire import oddities
 from .client import ClemapClient
 from .commands import Commands
@@ -37,9 +36,6 @@ _MAKER = "CLEMAP"
 _IDLE = 30.0
 _CHARGING = 15.0
 _SHORTEST = 10.0
-_PRIVATE = frozenset(
-    {"edge_device_id", "evse_uuid", "plug_uuid", "plug_label", "token"}
-)
 
 
 class ClemapProvider(Provider):
@@ -110,7 +106,7 @@ class ClemapProvider(Provider):
         """Return the last answers, and what is held for the user."""
         memory = self.context.memory
         return {
-            "answers": redact(self._client.answers, _PRIVATE),
+            "answers": self._client.answers,
             "held_limit": memory.get("held_limit"),
             "asked_limit": memory.get("asked_limit"),
             "target_offered": self._limit.offered,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar, Final, override
+from typing import Any, ClassVar, override
 
 from ...charging import (
     ChargingProfile,
@@ -19,7 +19,7 @@ from ...charging import (
     Session,
 )
 from ..base import Account, Candidate, Context, Poll, Provider
-from ..transport import Limits, redact
+from ..transport import Limits
 from ..wire import oddities
 from .client import PlugchoiceClient, PlugchoiceTransport
 from .commands import Commands
@@ -38,40 +38,6 @@ _COMMANDED = timedelta(seconds=10)
 _COMMANDED_FOR = 60.0
 _LONGEST_SESSION = timedelta(days=31)
 _ROUNDING = timedelta(seconds=1)
-
-_PRIVATE: Final = frozenset(
-    {
-        "address",
-        "avatar",
-        "card_uid",
-        "charger_uuid",
-        "city",
-        "country",
-        "current_card",
-        "email",
-        "first",
-        "first_page_url",
-        "house_number",
-        "house_number_addition",
-        "id_tag",
-        "id_token",
-        "identity",
-        "intercom",
-        "last",
-        "name",
-        "next",
-        "next_page_url",
-        "path",
-        "pincode",
-        "postal_code",
-        "prev",
-        "prev_page_url",
-        "reference",
-        "street",
-        "token",
-        "uuid",
-    }
-)
 
 
 class PlugchoiceProvider(Provider):
@@ -258,7 +224,7 @@ class PlugchoiceProvider(Provider):
         """Return the last answers by endpoint, and what is closed to the account."""
         return {
             "answers": {
-                endpoint: [redact(body, _PRIVATE) for body in bodies.values()]
+                endpoint: list(bodies.values())
                 for endpoint, bodies in self._client.answers.items()
             },
             "requests": self._client.requests,

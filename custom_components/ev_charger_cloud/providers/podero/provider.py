@@ -14,7 +14,6 @@ from ...charging import (
     UnusableAnswerError,
 )
 from ..base import Account, Candidate, Context, Poll, Provider, Selection
-from ..transport import redact
 from ..wire import link, oddities
 from .client import PoderoClient
 from .commands import Commands
@@ -24,19 +23,6 @@ from .wire import SurplusSession, User
 
 _PAGE = 200  # surplus sessions, the most the cloud gives at once
 _PAGES = 25
-
-_PRIVATE = frozenset(
-    {
-        "owner",
-        "building",
-        "comment",
-        "external_device_id",
-        "authorization_url",
-        "embeddable_url",
-        "authentication_url",
-        "resolution_link",
-    }
-)
 
 
 class PoderoProvider(Provider):
@@ -143,10 +129,10 @@ class PoderoProvider(Provider):
 
     @override
     def diagnostics(self) -> Mapping[str, Any]:
-        """Return the last answers without the owner, serial numbers and links."""
+        """Return the last answers, and what is closed to the account."""
         closed = self._sync.access.closed
         return {
-            "answers": redact(self._client.answers, _PRIVATE),
+            "answers": self._client.answers,
             "access_token_seconds_left": self._client.tokens.seconds_left,
             "list_missing": LIST in closed,
             "surplus_forbidden": SURPLUS in closed,
