@@ -6,6 +6,7 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
+from .account import AccountCoordinator, ChargerConfigEntry
 from .const import (
     CONF_ALL_CHARGERS,
     CONF_CHARGERS,
@@ -14,7 +15,6 @@ from .const import (
     DOMAIN,
     PLATFORMS,
 )
-from .coordinator import ChargerConfigEntry, ChargingCoordinator
 from .energy_dashboard import async_end_issues
 from .issues import async_update_entities_issue, async_update_issues
 from .ledger import Ledger
@@ -42,9 +42,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> b
     """Set up an account."""
     await async_add_resource(hass)
     await async_import_provider(hass, entry.data[CONF_PROVIDER])
-    store = await AccountStore.load(hass, entry)
-    ledger = await Ledger.load(hass, entry)
-    coordinator = ChargingCoordinator(hass, entry, store, ledger)
+    coordinator = await AccountCoordinator.load(hass, entry)
     coordinator.push.async_register()
     try:
         await coordinator.async_config_entry_first_refresh()

@@ -13,8 +13,8 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .account import ChargerConfigEntry
 from .charging import Device, Reading, Value, limit_check, stalled, tells_stalled
-from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 
 PARALLEL_UPDATES = 0

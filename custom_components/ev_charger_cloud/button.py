@@ -12,6 +12,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .account import ChargerConfigEntry
 from .charging import (
     Boost,
     CancelReservation,
@@ -27,7 +28,6 @@ from .charging import (
     StopCharging,
     Unlock,
 )
-from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 
 # The command queue sends one command at a time at each charger.

@@ -13,8 +13,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
+from .account import ChargerConfigEntry
 from .charging import Device, DeviceKind, Reading
-from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 from .ledger import SessionRecord
 from .names import async_session_text
@@ -71,7 +71,7 @@ class SessionCalendar(ChargerEntity, CalendarEntity):
             if device and device_id in self.coordinator.parts_of(device):
                 self.async_write_ha_state()
 
-        ledger = self.coordinator.history.ledger
+        ledger = self.coordinator.ledger
         self.async_on_remove(ledger.async_add_listener(kept))
 
     @override
@@ -114,7 +114,7 @@ class SessionCalendar(ChargerEntity, CalendarEntity):
         device = self.coordinator.data.get(self.device_id)
         if device is None:
             return []
-        ledger = self.coordinator.history.ledger
+        ledger = self.coordinator.ledger
         records = ledger.sessions(
             self.coordinator.parts_of(device), start_date, end_date
         )

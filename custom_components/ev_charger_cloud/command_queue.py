@@ -5,13 +5,13 @@ yet is overtaken by a later one for the same control, and its caller is told.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import datetime
 import hashlib
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
@@ -41,11 +41,9 @@ from .charging import (
     StopCharging,
 )
 from .const import FOLLOW_UPS, MONEY_GUARD
+from .coordinator import ChargingCoordinator
 from .error_translation import command_failed, invalid, uncertain
 from .providers.transport import command_lane
-
-if TYPE_CHECKING:
-    from .coordinator import ChargingCoordinator
 
 _UNITS = {
     Control.CURRENT_LIMIT: "A",
@@ -98,6 +96,8 @@ class CommandQueue:
         self._pending: dict[tuple[str, Control], _Pending] = {}
         self._watches: dict[_Key, _Watch] = {}
         self._closed = False
+        coordinator.async_add_observation_listener(self._observe)
+        coordinator.async_add_offer_listener(self._forget)
 
     def shown(self, device: Device, control: Control) -> ControlValue:
         """Return a control's value: what was asked until the cloud has spoken."""
@@ -135,29 +135,26 @@ class CommandQueue:
             self._coordinator.name_of(self._device(command.device_id)),
         )
 
-    @property
-    def pending_device_ids(self) -> set[str]:
-        """Return of which devices something pending is shown."""
-        return {device_id for device_id, _ in self._pending}
-
-    def observe(self, device: Device, observed_at: float) -> None:
+    def _observe(self, seen: Collection[str], _: Collection[str]) -> None:
         """Drop pending values that an observation made after sending confirms."""
-        for control, state in device.controls.items():
-            pending = self._pending.get((device.id, control))
+        for (device_id, control), pending in list(self._pending.items()):
+            device = self._coordinator.data.get(device_id)
             if (
-                pending is not None
-                and observed_at >= pending.sent_at
+                device_id in seen
+                and device is not None
+                and (state := device.controls.get(control)) is not None
+                and self._coordinator.observed_at(device_id) >= pending.sent_at
                 and _same(state, pending.value)
             ):
-                del self._pending[device.id, control]
+                del self._pending[device_id, control]
 
-    def forget(self, device_id: str) -> None:
-        """Drop what was asked of a device that is gone; it may return."""
-        for key in [key for key in self._watches if key[0] == device_id]:
+    async def _forget(self, _: Collection[Device], gone: Collection[str]) -> None:
+        """Drop what was asked of devices that are gone; they may return."""
+        for key in [key for key in self._watches if key[0] in gone]:
             self._end_watch(key)
-        for pending in [key for key in self._pending if key[0] == device_id]:
+        for pending in [key for key in self._pending if key[0] in gone]:
             del self._pending[pending]
-        for key in [key for key in self._latest if key[0] == device_id]:
+        for key in [key for key in self._latest if key[0] in gone]:
             del self._latest[key]
 
     def close(self) -> None:

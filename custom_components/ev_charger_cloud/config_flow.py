@@ -37,6 +37,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
+from .account import ChargerConfigEntry
 from .addresses import is_readable_on_the_way
 from .charging import ChargingError, DeviceKind, Name
 from .const import (
@@ -59,7 +60,6 @@ from .const import (
     ENTITIES_ESSENTIAL,
     PACES,
 )
-from .coordinator import ChargerConfigEntry
 from .error_translation import general_translation_of
 from .identity import entry_of, is_account_of, new_key
 from .names import async_device_name, async_load_names, async_push_text

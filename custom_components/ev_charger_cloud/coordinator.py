@@ -33,7 +33,6 @@ from .charging import (
     RateLimitedError,
     events_between,
 )
-from .command_queue import CommandQueue
 from .const import (
     CONF_ALL_CHARGERS,
     CONF_CHARGERS,
@@ -56,7 +55,6 @@ from .const import (
     TOLERATED_SILENCE,
 )
 from .device_registry import RegisteredDevices
-from .energy_dashboard import async_check
 from .error_translation import (
     command_failed,
     placeholders_of,
@@ -64,20 +62,14 @@ from .error_translation import (
     uncertain,
 )
 from .issues import async_update_entities_issue, async_update_issues
-from .ledger import Ledger
 from .loop_share import LoopShare
 from .providers import PROVIDERS
 from .providers.base import Context, Received, Selection
 from .providers.records import Absences
 from .providers.transport import command_lane
-from .push import PushReceiver
-from .session_history import SessionHistory
-from .statistics import SessionStatistics
 from .store import AccountStore
 
 _LOGGER = logging.getLogger(__name__)
-
-type ChargerConfigEntry = ConfigEntry[ChargingCoordinator]
 
 # When accounts were first refused; it outlives an entry that could not be set up.
 _REFUSED_SINCE: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_refused_since")
@@ -124,19 +116,19 @@ class _Listeners:
 
 
 type OfferListener = Callable[[Collection[Device], Collection[str]], Awaitable[None]]
+type ObservationListener = Callable[[Collection[str], Collection[str]], None]
 
 
 class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     """Polls one account, keeps the newer observation of each device, wakes entities."""
 
-    config_entry: ChargerConfigEntry
+    config_entry: ConfigEntry
 
     def __init__(
         self,
         hass: HomeAssistant,
-        entry: ChargerConfigEntry,
+        entry: ConfigEntry,
         store: AccountStore,
-        ledger: Ledger,
     ) -> None:
         """Prepare the provider of an entry."""
         super().__init__(
@@ -191,27 +183,18 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._before_stale: dict[str, Device] = {}
         self._reads: dict[str, tuple[float, asyncio.Task[None]]] = {}
         self._event_log = EventLog()
-        self._event_listeners: dict[str, list[Callable[[Event], None]]] = {}
+        self._observation_listeners: list[ObservationListener] = []
+        self._event_listeners: dict[str | None, list[Callable[[Event], None]]] = {}
         self._unloaded = False
-        self.commands = CommandQueue(hass, self)
-        self.history = SessionHistory(hass, entry, self, ledger)
-        self.statistics = SessionStatistics(
-            hass, self, ledger, partial(async_check, hass, self)
-        )
-        self.push = PushReceiver(hass, entry, self)
 
     async def async_close(self) -> None:
         """End what runs beside the polls, and write what must not be forgotten."""
         if self._unloaded:
             return
         self._unloaded = True
-        self.push.async_unregister()
-        self.commands.close()
         for _, task in self._reads.values():
             task.cancel()
         await self.provider.close()
-        self.statistics.close()
-        await self.history.close()
         await self.store.flush()
 
     # The life of a poll.
@@ -363,9 +346,6 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 gone = self._surely_gone(known, lacking)
                 self._polled_at = sent_at
                 self._lacking = lacking - gone
-            for device_id in self.commands.pending_device_ids.intersection(seen):
-                if device_id in fleet:
-                    self.commands.observe(fleet[device_id], self.observed_at(device_id))
             for device_id in self._lacking if complete else ():
                 old = known[device_id]
                 fleet[device_id] = old if old.stale else replace(old, stale=True)
@@ -381,9 +361,9 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             polled = self.has_polled
             self.data = fleet
             charging = self._charging_device_ids.intersection(seen)
-            for device_id in charging.union(device.id for device in changed):
-                if device_id in fleet:
-                    self.history.observe(fleet[device_id])
+            concerned = charging.union(device.id for device in changed)
+            for observed in self._observation_listeners:
+                observed(seen.keys(), concerned)
             offering = []
             async for part in self.loop_share.parts(changed, _SEVERAL):
                 for device in part:
@@ -450,7 +430,6 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._before_stale.pop(device_id, None)
         self._absences.seen(device_id)
         self._charging_device_ids.discard(device_id)
-        self.commands.forget(device_id)
 
     def observed_at(self, device_id: str) -> float:
         """Return when (monotonic) the last request that saw a device was sent."""
@@ -484,7 +463,8 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     def report_events(self, events: Iterable[Event]) -> None:
         """Tell Home Assistant what happened, each thing once."""
         for event in self._event_log.fresh(events):
-            self.history.happened(event)
+            for listener in self._event_listeners.get(None, ()):
+                listener(event)
             entry = self.devices.entry_of(event.device_id)
             self.hass.bus.async_fire(
                 EVENT_CHARGING,
@@ -501,9 +481,9 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
 
     @callback
     def async_add_event_listener(
-        self, charger_id: str, listener: Callable[[Event], None]
+        self, charger_id: str | None, listener: Callable[[Event], None]
     ) -> CALLBACK_TYPE:
-        """Call back with what happens at a charger and its connectors."""
+        """Call back with what happens at a charger and its connectors, None for all."""
         listeners = self._event_listeners.setdefault(charger_id, [])
         listeners.append(listener)
         return lambda: listeners.remove(listener)
@@ -576,6 +556,14 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     def count_entities(self) -> None:
         """Tell the owner when there are more entities than Home Assistant takes."""
         async_update_entities_issue(self.hass, self.config_entry, self.entities_made)
+
+    @callback
+    def async_add_observation_listener(
+        self, listener: ObservationListener
+    ) -> CALLBACK_TYPE:
+        """Tell which devices were seen, and which of them charge or have changed."""
+        self._observation_listeners.append(listener)
+        return lambda: self._observation_listeners.remove(listener)
 
     @callback
     def async_add_offer_listener(self, listener: OfferListener) -> Callable[[], None]:
@@ -689,13 +677,3 @@ def _offer(device: Device | None) -> object:
         device.commands,
         device.online is None,
     )
-
-
-@callback
-def async_device_at(hass: HomeAssistant, registry_id: str) -> Device | None:
-    """Return the device of a loaded account behind an entry of the device registry."""
-    entries: list[ChargerConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
-    for entry in entries:
-        if (device := entry.runtime_data.device_of(registry_id)) is not None:
-            return device
-    return None

@@ -9,8 +9,8 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .account import ChargerConfigEntry
 from .charging import Control, Device
-from .coordinator import ChargerConfigEntry
 from .entity import ControlEntity, ControlEntityDescription, async_add_offered
 
 # The command queue sends one command at a time at each charger.

@@ -11,9 +11,9 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
+from .account import ChargerConfigEntry
 from .charging import Device, Money, Reading, Value
 from .const import CONF_ALL_CHARGERS, CONF_ENTITIES, CONF_KEY, CONF_PACE, CONF_PROVIDER
-from .coordinator import ChargerConfigEntry
 from .provider_import import async_import_provider
 from .providers.base import FieldKind
 

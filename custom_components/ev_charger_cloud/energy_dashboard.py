@@ -6,7 +6,6 @@ them belongs there, and both count the same energy twice.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from homeassistant.components.energy.data import (
     DeviceConsumption,
@@ -18,10 +17,9 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 
 from .charging import Reading
 from .const import DOMAIN
+from .coordinator import ChargingCoordinator
+from .ledger import Ledger
 from .statistics import energy_statistic_id
-
-if TYPE_CHECKING:
-    from .coordinator import ChargingCoordinator
 
 NOT_IN_DASHBOARD = "not_in_energy_dashboard"
 COUNTED_TWICE = "energy_counted_twice"
@@ -49,16 +47,16 @@ async def async_manager(hass: HomeAssistant) -> EnergyManager | None:
 
 
 @callback
-def countables(coordinator: ChargingCoordinator) -> list[Countable]:
+def countables(coordinator: ChargingCoordinator, ledger: Ledger) -> list[Countable]:
     """Return the devices that have sessions.
 
     The sensors of a charger count those of its connectors, too.
     """
     registry = er.async_get(coordinator.hass)
     found = []
-    for device_id in coordinator.history.ledger.device_ids:
+    for device_id in ledger.device_ids:
         device = coordinator.data.get(device_id)
-        if device is None or not coordinator.history.ledger.counts(device_id):
+        if device is None or not ledger.counts(device_id):
             continue
         unique_ids = {
             coordinator.devices.unique_id(each)
@@ -109,13 +107,15 @@ def missing(manager: EnergyManager, candidates: Iterable[Countable]) -> list[Cou
     ]
 
 
-async def async_check(hass: HomeAssistant, coordinator: ChargingCoordinator) -> None:
+async def async_check(
+    hass: HomeAssistant, coordinator: ChargingCoordinator, ledger: Ledger
+) -> None:
     """Raise or end the issues of an account."""
     manager = await async_manager(hass)
     if manager is None:
         return
     entry = coordinator.config_entry
-    there = countables(coordinator)
+    there = countables(coordinator, ledger)
     offered = missing(manager, there)
     issue_id = f"{NOT_IN_DASHBOARD}_{entry.entry_id}"
     if offered:

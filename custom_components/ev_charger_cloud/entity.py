@@ -16,14 +16,10 @@ from homeassistant.helpers.entity_platform import (
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from homeassistant.util import slugify
 
+from .account import AccountCoordinator, ChargerConfigEntry, async_device_at
 from .charging import Control, ControlState, ControlValue, Device, SetControl
 from .const import DOMAIN
-from .coordinator import (
-    ChargerConfigEntry,
-    ChargingCoordinator,
-    EntityContext,
-    async_device_at,
-)
+from .coordinator import EntityContext
 
 # So many entities are added in one go; each costs Home Assistant some 0.2 ms.
 _TOGETHER = 8
@@ -59,7 +55,7 @@ class ControlEntityDescription(ChargerEntityDescription):
         return self.control in device.controls
 
 
-class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
+class ChargerEntity(CoordinatorEntity[AccountCoordinator]):
     """An entity of one device; it writes only when what it shows has changed."""
 
     _attr_has_entity_name = True
@@ -67,7 +63,7 @@ class ChargerEntity(CoordinatorEntity[ChargingCoordinator]):
 
     def __init__(
         self,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         device: Device,
         description: ChargerEntityDescription,
     ) -> None:
@@ -185,7 +181,7 @@ async def async_add_offered[DescriptionT: ChargerEntityDescription](
     entry: ChargerConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     descriptions: Sequence[DescriptionT],
-    create: Callable[[ChargingCoordinator, Device, DescriptionT], Entity],
+    create: Callable[[AccountCoordinator, Device, DescriptionT], Entity],
 ) -> None:
     """Add the entities that the devices offer, now and whenever they offer more.
 

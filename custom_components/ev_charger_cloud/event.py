@@ -8,8 +8,8 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .account import AccountCoordinator, ChargerConfigEntry
 from .charging import Device, DeviceKind, Event, EventKind, Reading
-from .coordinator import ChargerConfigEntry, ChargingCoordinator
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 
 # The coordinator does the talking.
@@ -107,7 +107,7 @@ class ChargerEvent(ChargerEntity, EventEntity):
 
     def __init__(
         self,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         device: Device,
         description: ChargerEventDescription,
     ) -> None:

@@ -21,9 +21,9 @@ from homeassistant.helpers.llm import (
 )
 from homeassistant.util import dt as dt_util
 
+from .account import ChargerConfigEntry
 from .charging import Control, Device, DeviceKind, Money, Reading, why_not_charging
 from .const import DOMAIN
-from .coordinator import ChargerConfigEntry
 from .services import async_target
 
 _PROMPT = (

@@ -13,7 +13,7 @@ from enum import StrEnum, unique
 from http import HTTPStatus
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import DummyCookieJar
 from aiohttp.web import Request, Response
@@ -35,12 +35,10 @@ from .charging import (
     PermissionDeniedError,
 )
 from .const import CONF_BASE_URL, CONF_PROVIDER, DOMAIN
+from .coordinator import ChargingCoordinator
 from .provider_import import async_import_provider
 from .providers.base import Callback, Context
 from .store import AccountStore
-
-if TYPE_CHECKING:
-    from .coordinator import ChargingCoordinator
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -167,13 +167,13 @@ class DashboardFlow(RepairsFlow):
         entry = self.hass.config_entries.async_get_entry(self._entry_id)
         if entry is None or entry.state is not ConfigEntryState.LOADED:
             return None
-        return countables(entry.runtime_data)
+        return countables(entry.runtime_data, entry.runtime_data.ledger)
 
     async def _done(self) -> RepairsFlowResult:
         """Look again whether anything is left to mend."""
         entry = self.hass.config_entries.async_get_entry(self._entry_id)
         if entry is not None and entry.state is ConfigEntryState.LOADED:
-            await async_check(self.hass, entry.runtime_data)
+            await async_check(self.hass, entry.runtime_data, entry.runtime_data.ledger)
         return self.async_create_entry(data={})
 
 

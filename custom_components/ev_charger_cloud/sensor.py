@@ -25,8 +25,8 @@ from homeassistant.const import (
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .account import ChargerConfigEntry
 from .charging import Device, Money, Reading, Unit
-from .coordinator import ChargerConfigEntry
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 from .prices import has_price
 from .session_sensor import ESTIMATED_ENERGY, MONTH, EstimatedEnergySensor, MonthSensor

@@ -40,6 +40,7 @@ from homeassistant.helpers.target import (
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
+from .account import AccountCoordinator, ChargerConfigEntry, async_device_at
 from .charging import (
     ChargingProfile,
     CommandResult,
@@ -54,7 +55,6 @@ from .charging import (
 )
 from .command_queue import raise_for
 from .const import DOMAIN
-from .coordinator import ChargerConfigEntry, ChargingCoordinator, async_device_at
 from .error_translation import invalid
 from .ledger import SessionRecord
 from .names import async_export_titles, async_load_names
@@ -369,7 +369,7 @@ async def _get_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceRespon
                 "source": "cloud",
                 "as_of": _iso(dt_util.utcnow()),
             }
-    records = history.ledger.sessions(coordinator.parts_of(device), start, end)
+    records = coordinator.ledger.sessions(coordinator.parts_of(device), start, end)
     began = [record for record in records if record.start >= start]
     return {
         "sessions": [_record(record) for record in began[:limit]],
@@ -397,7 +397,7 @@ async def _export_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         for part_id in coordinator.parts_of(device):
             part = coordinator.data[part_id]
             charger = coordinator.data[coordinator.charger_id(part)]
-            records = coordinator.history.ledger.sessions([part_id], start)
+            records = coordinator.ledger.sessions([part_id], start)
             lines[coordinator.config_entry.entry_id, part_id] = lines_of(
                 [record for record in records if record.end < end],
                 coordinator.name_of(part),
@@ -431,7 +431,7 @@ async def _export_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
 
 async def async_target(
     hass: HomeAssistant, context: Context, registry_id: str, policy: str
-) -> tuple[ChargingCoordinator, Device]:
+) -> tuple[AccountCoordinator, Device]:
     """Return the device that an action is aimed at, and who serves it.
 
     Whoever calls needs the same right to the device's entities as to use them.

@@ -5,14 +5,22 @@ corrected, and at first for all there ever were: month by month, the newest firs
 background and slowly. At the others a session is what was seen of plug and power.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+)
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 import logging
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
@@ -35,11 +43,9 @@ from .charging import (
     SessionStatus,
     energy_hours,
 )
+from .coordinator import ChargingCoordinator
 from .ledger import KEPT, Ledger, SessionRecord, is_sound
 from .prices import async_prices
-
-if TYPE_CHECKING:
-    from .coordinator import ChargerConfigEntry, ChargingCoordinator
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -114,7 +120,7 @@ class SessionHistory:
     def __init__(
         self,
         hass: HomeAssistant,
-        entry: ChargerConfigEntry,
+        entry: ConfigEntry,
         coordinator: ChargingCoordinator,
         ledger: Ledger,
     ) -> None:
@@ -128,6 +134,8 @@ class SessionHistory:
             for device_id, stored in ledger.observations.items()
         }
         self._timers: set[CALLBACK_TYPE] = set()
+        coordinator.async_add_observation_listener(self._observe_all)
+        coordinator.async_add_event_listener(None, self._happened)
         self._steps = self._catch_up()
         # Where a session has ended that was not read yet.
         self._unsettled: set[str] = set()
@@ -201,7 +209,13 @@ class SessionHistory:
     # What is seen here.
 
     @callback
-    def observe(self, device: Device) -> None:
+    def _observe_all(self, _: Collection[str], concerned: Collection[str]) -> None:
+        """Take a sample of the devices that charge or have changed."""
+        for device_id in concerned:
+            if (device := self._coordinator.data.get(device_id)) is not None:
+                self._observe(device)
+
+    def _observe(self, device: Device) -> None:
         """Take a sample of a device."""
         observation = self._observations.get(device.id)
         if observation is None:
@@ -279,7 +293,7 @@ class SessionHistory:
     # What the cloud keeps.
 
     @callback
-    def happened(self, event: Event) -> None:
+    def _happened(self, event: Event) -> None:
         """Read the sessions of a charger when one has ended there."""
         if event.kind is not EventKind.SESSION_FINISHED or not self._keeps_sessions:
             return

@@ -16,8 +16,8 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
+from .account import AccountCoordinator
 from .charging import Device, DeviceKind, Reading
-from .coordinator import ChargingCoordinator
 from .entity import ChargerEntity, ChargerEntityDescription
 
 
@@ -98,7 +98,7 @@ class EstimatedEnergySensor(ChargerEntity, RestoreSensor):
 
     def __init__(
         self,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         device: Device,
         description: EstimatedEnergyDescription,
     ) -> None:
@@ -150,7 +150,7 @@ class MonthSensor(ChargerEntity, SensorEntity):
         """Follow the ledger and the calendar."""
         await super().async_added_to_hass()
 
-        ledger = self.coordinator.history.ledger
+        ledger = self.coordinator.ledger
         self.async_on_remove(ledger.async_add_listener(self._count_again))
         self._await_next_month()
 
@@ -201,7 +201,7 @@ class MonthSensor(ChargerEntity, SensorEntity):
         amounts: list[float] = []
         currencies: set[str] = set()
         for device_id in self.coordinator.parts_of(device):
-            totals = self.coordinator.history.ledger.totals(device_id, begin)
+            totals = self.coordinator.ledger.totals(device_id, begin)
             if not self.entity_description.money:
                 amounts += [e for hour, e in totals.energies.items() if hour >= begin]
                 continue

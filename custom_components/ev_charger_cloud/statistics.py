@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.models import (
@@ -26,11 +26,9 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util.unit_conversion import EnergyConverter
 
 from .const import DOMAIN
+from .coordinator import ChargingCoordinator
 from .ledger import HourTotals, Ledger
 from .names import async_statistic_name
-
-if TYPE_CHECKING:
-    from .coordinator import ChargingCoordinator
 
 # Sessions that come together are written together.
 _DELAY = 10.0  # s

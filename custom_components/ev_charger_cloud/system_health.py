@@ -7,8 +7,8 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.loader import async_get_integration
 
+from .account import ChargerConfigEntry
 from .const import CONF_PROVIDER, DOMAIN
-from .coordinator import ChargerConfigEntry
 from .lovelace_resource import async_resource_state
 
 

@@ -72,7 +72,7 @@ def session(number: int, days: float, **changes: Any) -> SessionRecord:
 async def test_finished_sessions(home: HomeAssistant, set_up: SetUp) -> None:
     """They come from memory, with what they cost, and those that can be alone."""
     entry = await set_up()
-    ledger = entry.runtime_data.history.ledger
+    ledger = entry.runtime_data.ledger
     ledger.record(session(1, 1, cost=2.5, currency="EUR", id_token="…C3D4"), NOW)
     ledger.record(session(2, 2, device_id="c1-1", observed=True), NOW)
     ledger.record(session(3, 30), NOW)

@@ -76,7 +76,7 @@ async def check(
     home: HomeAssistant, freezer: FrozenDateTimeFactory, entry: Any
 ) -> None:
     """Have a new session kept, after which the dashboard is looked at."""
-    ledger = entry.runtime_data.history.ledger
+    ledger = entry.runtime_data.ledger
     start = NOW - timedelta(days=3) + timedelta(hours=2 * len(ledger.sessions(["c1"])))
     ledger.record(
         SessionRecord(
@@ -212,7 +212,7 @@ async def test_nobody_set_it_up(
     assert issues(home) == {}
     manager = await async_get_manager(home)
     assert manager.data is None
-    [charger] = countables(entry.runtime_data)
+    [charger] = countables(entry.runtime_data, entry.runtime_data.ledger)
     assert twice(manager, charger) == set()
     assert missing(manager, [charger]) == [charger]
     await async_add(home, [charger])

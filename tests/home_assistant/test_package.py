@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from graphlib import TopologicalSorter
 from importlib import import_module
 import json
 from pathlib import Path
@@ -1000,6 +1001,26 @@ class TestFloors:
             for path in TOP_FLOOR
             for found in names.finditer(path.read_text())
         ] == []
+
+    def test_no_circles(self) -> None:
+        """A file can be read after those that it imports, also for types alone."""
+        names = {
+            ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(
+                ".__init__"
+            ): path
+            for path in modules_below("custom_components")
+        }
+
+        def targets(path: Path) -> Iterator[str]:
+            for module in imports_of(path, REPOSITORY):
+                for name in (module, module.rpartition(".")[0]):
+                    if name in names and names[name] != path:
+                        yield name
+                        break
+
+        TopologicalSorter(
+            {name: set(targets(path)) for name, path in names.items()}
+        ).prepare()
 
     def test_simulator_shares_no_code(self) -> None:
         """A misreading of a cloud cannot hide on both sides."""

@@ -74,7 +74,7 @@ async def read(
         freezer.tick(seconds)
         async_fire_time_changed(home)
         await home.async_block_till_done(wait_background_tasks=True)
-    found: list[SessionRecord] = entry.runtime_data.history.ledger.sessions(["c1"])
+    found: list[SessionRecord] = entry.runtime_data.ledger.sessions(["c1"])
     return found[::-1]
 
 
@@ -109,7 +109,7 @@ async def test_fixed_price(
     ]
     assert home.states.get("sensor.wallbox_cost_this_month") is not None
     choose(home, fake_entry, price=0.9)
-    entry.runtime_data.history.ledger.progress.clear()
+    entry.runtime_data.ledger.progress.clear()
     await home.config_entries.async_reload(entry.entry_id)
     assert await read(home, freezer, entry) == records
 

@@ -86,7 +86,7 @@ async def places(
 async def ledger(set_up: SetUp) -> Ledger:
     """Have sessions of all kinds, of which one ended before the month."""
     entry = await set_up()
-    ledger = entry.runtime_data.history.ledger
+    ledger = entry.runtime_data.ledger
     assert isinstance(ledger, Ledger)
     ledger.record(session(1, datetime(2026, 10, 31, 8, tzinfo=UTC)), NOW)
     ledger.record(session(2, datetime(2026, 11, 3, 17, 30, tzinfo=UTC)), NOW)

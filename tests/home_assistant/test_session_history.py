@@ -89,7 +89,7 @@ def session(number: int, days: float, **changes: Any) -> Session:
 
 
 def ledger_of(entry: Any) -> Ledger:
-    ledger = entry.runtime_data.history.ledger
+    ledger = entry.runtime_data.ledger
     assert isinstance(ledger, Ledger)
     return ledger
 

@@ -132,7 +132,7 @@ async def test_month(
     """Hours of this month by the local calendar count, of all connectors."""
     entry = await set_up()
     assert kwh(home, MONTH) == 0
-    ledger = entry.runtime_data.history.ledger
+    ledger = entry.runtime_data.ledger
     # The month begins at 23:00 UTC, in the middle of this one.
     ledger.record(session(1, datetime(2026, 10, 31, 22, tzinfo=UTC)), NOW)
     ledger.record(

@@ -95,7 +95,7 @@ def key_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ledger_of(entry: Any) -> Ledger:
-    ledger = entry.runtime_data.history.ledger
+    ledger = entry.runtime_data.ledger
     assert isinstance(ledger, Ledger)
     return ledger
 

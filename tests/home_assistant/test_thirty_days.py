@@ -93,7 +93,7 @@ class House:
 
     @property
     def ledger(self) -> Ledger:
-        ledger = self.entry.runtime_data.history.ledger
+        ledger = self.entry.runtime_data.ledger
         assert isinstance(ledger, Ledger)
         return ledger
 
