@@ -1,5 +1,6 @@
 """List what a language lacks of the English texts, and put new texts in.
 
+    python scripts/translations.py add new.json            put new English texts in
     python scripts/translations.py missing de > de.json    what de.json lacks, in English
     python scripts/translations.py merge de de.json        put translated texts in
     python scripts/translations.py check                   what is wrong in any language
@@ -36,6 +37,18 @@ def flat(texts: dict[str, Any], path: str = "") -> dict[str, str]:
         here = f"{path}.{key}" if path else key
         found |= flat(value, here) if isinstance(value, dict) else {here: value}
     return found
+
+
+def add(new: dict[str, str]) -> dict[str, Any]:
+    """Return the English texts with new ones, each behind those it stands with."""
+    texts = load("en")
+    for path, text in new.items():
+        *sections, key = path.split(".")
+        within = texts
+        for section in sections:
+            within = within.setdefault(section, {})
+        within[key] = text
+    return texts
 
 
 def missing(language: str, again: list[str]) -> dict[str, str]:
@@ -88,15 +101,27 @@ def wrong(language: str) -> list[str]:
     return sorted(faults)
 
 
+def _read(file: str) -> dict[str, str]:
+    """Return texts by their paths."""
+    texts: dict[str, str] = json.loads(Path(file).read_text(encoding="utf-8"))
+    return texts
+
+
+def _write(language: str, texts: dict[str, Any]) -> None:
+    """Write the texts of a language."""
+    content = json.dumps(texts, indent=2, ensure_ascii=False)
+    (FOLDER / f"{language}.json").write_text(f"{content}\n", encoding="utf-8")
+
+
 def main(arguments: list[str]) -> int:
     """Do what the arguments ask for and return the exit code."""
     match arguments:
         case ["missing", language, *again]:
             print(json.dumps(missing(language, again), indent=1, ensure_ascii=False))
+        case ["add", file]:
+            _write("en", add(_read(file)))
         case ["merge", language, file]:
-            new = json.loads(Path(file).read_text(encoding="utf-8"))
-            texts = json.dumps(merge(language, new), indent=2, ensure_ascii=False)
-            (FOLDER / f"{language}.json").write_text(f"{texts}\n", encoding="utf-8")
+            _write(language, merge(language, _read(file)))
         case ["check"]:
             faults = [
                 fault
