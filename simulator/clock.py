@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 class Clock:
     """Follow the process's time, faster or slower, with jumps forward."""
 
-    def __init__(self, speed: float = 1.0) -> None:
-        """Start at the process's present time."""
-        self._anchor_sim = self._anchor_real = datetime.now(UTC)
+    def __init__(self, speed: float = 1.0, start: datetime | None = None) -> None:
+        """Start at the process's present time, or at an earlier one."""
+        self._anchor_real = datetime.now(UTC)
+        self._anchor_sim = start or self._anchor_real
         self._speed = _valid(speed)
 
     def now(self) -> datetime:

@@ -71,6 +71,13 @@ class Cloud(ABC):
         self.world.remove(station)
         del self.stations[station.id]
 
+    def memory(self) -> dict[str, Any]:
+        """Return as JSON what this cloud should know in another run."""
+        return {}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:  # noqa: B027 - optional
+        """Take up what `memory` returned in an earlier run."""
+
     async def start(self) -> None:  # noqa: B027 - optional
         """Begin what runs in the background; the base URL is known."""
 

@@ -396,6 +396,11 @@ class Connector:
         self.sessions.append(session)
         return session
 
+    def advance_meter(self, meter_wh: float) -> None:
+        """Have the lifetime energy be at least what it was known to be."""
+        self.settle()
+        self._meter_wh += max(0.0, meter_wh - self.meter_wh)
+
     def replace_meter(self, at: datetime | None = None) -> None:
         """Put a new meter in, which begins at zero; also during the last session."""
         self.settle()

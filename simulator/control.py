@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import time
 from ipaddress import ip_address
 import json
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -13,10 +14,13 @@ from aiohttp.typedefs import Handler
 
 from .cloud import Cloud
 from .faults import Fault
+from .household import Household
 from .owners import Owner
 from .world import Car, Connector, Refused, Session, Station, World
 
 type Body = dict[str, Any]
+
+_PAGE = Path(__file__).with_name("page.html")
 
 
 class Control:
@@ -28,11 +32,14 @@ class Control:
         self._clouds = clouds
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes, all below /control."""
+        """Return the routes: a page for people, all else below /control."""
         station, cloud = "/control/stations/{id}", "/control/clouds/{name}"
         table: list[tuple[str, str, Handler]] = [
+            ("GET", "/", self._page),
             ("GET", "/control", self._show),
             ("POST", "/control/clock", self._clock),
+            ("GET", "/control/household", self._household),
+            ("POST", "/control/household", self._set_household),
             ("GET", station, self._station),
             ("POST", station, self._online),
             ("POST", station + "/reset", self._reset),
@@ -50,11 +57,15 @@ class Control:
 
     # The world
 
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(_PAGE)
+
     async def _show(self, request: web.Request) -> web.Response:
         return web.json_response(
             {
                 "now": self._world.now.isoformat(),
                 "speed": self._world.clock.speed,
+                "household": describe_household(self._world),
                 "clouds": {
                     name: {
                         "base_url": cloud.base_url,
@@ -85,6 +96,16 @@ class Control:
         return web.json_response(
             {"now": self._world.now.isoformat(), "speed": clock.speed}
         )
+
+    async def _household(self, request: web.Request) -> web.Response:
+        return web.json_response(describe_household(self._world))
+
+    async def _set_household(self, request: web.Request) -> web.Response:
+        body = await _body(request, *Household.__dataclass_fields__)
+        household = self._world.household
+        for name in body:
+            setattr(household, name, _number(body, name))
+        return web.json_response(describe_household(self._world))
 
     # Stations and connectors
 
@@ -199,6 +220,15 @@ def _error(text: str, status: int) -> web.Response:
 
 
 # What is shown
+
+
+def describe_household(world: World) -> dict[str, Any]:
+    """Return the house as JSON, with what follows from it."""
+    household = world.household
+    return asdict(household) | {
+        "surplus": household.surplus,
+        "grid_power": household.grid_power(world.charging_power),
+    }
 
 
 def describe_station(station: Station) -> dict[str, Any]:

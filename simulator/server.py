@@ -1,10 +1,11 @@
 """The server of all simulated clouds."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -13,6 +14,7 @@ from .clock import Clock
 from .cloud import Cloud
 from .clouds import CLOUDS
 from .control import Control
+from .memory import begun_at, recall, remember
 from .world import World
 
 TICK = 1.0
@@ -28,9 +30,14 @@ class Simulator:
         *,
         seed: bool = True,
         speed: float = 1.0,
+        remembered: Mapping[str, Any] | None = None,
     ) -> None:
-        """Create the world and its clouds, all that are known by default."""
-        self.world = World(Clock(speed))
+        """Create the world and its clouds, all that are known by default.
+
+        `remembered` is what `memory` returned in an earlier run.
+        """
+        self._begun_at = begun_at(remembered)
+        self.world = World(Clock(speed, self._begun_at))
         self.clouds: dict[str, Cloud] = {
             cloud.name: cloud(self.world)
             for cloud in (CLOUDS if clouds is None else clouds)
@@ -42,6 +49,17 @@ class Simulator:
         if seed:
             for cloud in self.clouds.values():
                 cloud.seed()
+        if remembered:
+            # Time has passed, and it never went back when it was made to run faster.
+            ended_at = datetime.fromisoformat(remembered["ended_at"])
+            passed = max(ended_at, datetime.now(UTC)) - self.world.clock.now()
+            self.world.clock.step(max(0.0, passed.total_seconds()))
+            recall(self.world, self.clouds.values(), remembered)
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Return as JSON what another run needs to go on from here."""
+        return remember(self.world, self.clouds.values(), self._begun_at)
 
     def __getitem__(self, name: str) -> Cloud:
         """Return a cloud by its name."""

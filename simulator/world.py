@@ -9,6 +9,7 @@ from itertools import count
 from .car import Car
 from .clock import Clock
 from .connector import Connector, Session
+from .household import Household
 from .model_base import MIN_CURRENT, NO_CURRENT, STOP_REASONS, Refused, State
 from .station import Station
 
@@ -18,6 +19,7 @@ __all__ = [
     "STOP_REASONS",
     "Car",
     "Connector",
+    "Household",
     "Refused",
     "Session",
     "State",
@@ -53,6 +55,7 @@ class World:
     def __init__(self, clock: Clock | None = None) -> None:
         """Begin at the clock's present time."""
         self.clock = clock or Clock()
+        self.household = Household()
         self.stations: dict[str, Station] = {}
         self.listeners: list[Listener] = []
         # A dict, since the order of a set of objects differs from run to run.
@@ -89,6 +92,15 @@ class World:
     def next_session_id(self) -> int:
         """Return a session id that is not in use."""
         return next(self._session_ids)
+
+    def skip_session_ids(self, first: int) -> None:
+        """Give no id below one that was in use before."""
+        self._session_ids = count(max(first, next(self._session_ids)))
+
+    @property
+    def charging_power(self) -> float:
+        """Return the power that flows into all cars, in W."""
+        return sum(connector.power_w for connector in self.active)
 
     def notify(self, kind: str, subject: Connector | Station) -> None:
         """Tell the listeners what happened."""

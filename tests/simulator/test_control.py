@@ -458,3 +458,30 @@ def test_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bad_options(options: list[str]) -> None:
     with pytest.raises(SystemExit):
         program.main(options)
+
+
+async def test_page_for_people(remote: Remote) -> None:
+    """The page asks for what there is and offers what can be done."""
+    async with remote.session.get(remote.simulator.url) as response:
+        assert response.content_type == "text/html"
+        page = await response.text()
+    for word in ("plug_in", "unplug", "fault", "online", "clock", "household"):
+        assert word in page
+
+
+async def test_household(remote: Remote) -> None:
+    """The sun and the price are set, and what follows from them is told."""
+    await remote.post(f"{CONNECTOR}/start", {"id_token": "tag"})
+    sent = {"solar_power": 5_000, "price": 0.12}
+    told = await remote.post("household", sent)
+    assert told == {
+        **sent,
+        "base_load": 400,
+        "surplus": 4_600,
+        "grid_power": 400 + 11_040 - 5_000,
+    }
+    assert (await remote.control("GET", "household"))[1] == told
+    status, _ = await remote.control("POST", "household", {"price": -1})
+    assert status == 400
+    status, _ = await remote.control("POST", "household", {"moon": 1})
+    assert status == 400

@@ -1,6 +1,6 @@
 """One tenant of AMPECO as a server."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 import json
@@ -156,6 +156,16 @@ class Ampeco(Cloud):
     def credentials(self) -> dict[str, str]:
         """Return the token that may do everything."""
         return {"token": next(iter(self.accesses))}
+
+    @override
+    def memory(self) -> dict[str, Any]:
+        """Return which ids of sessions are in use."""
+        return {"sessions": self.tenant.skip_session_ids()}
+
+    @override
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Leave alone the ids of sessions that were in use."""
+        self.tenant.skip_session_ids(memory["sessions"])
 
     # Stations
 

@@ -45,6 +45,12 @@ class Tenant:
         self._profile_ids = count(5501)
         world.listeners.append(self._hear)
 
+    def skip_session_ids(self, first: int | None = None) -> int:
+        """Give no session an id below one that was in use; return the next."""
+        following = max(first or 0, next(self._session_ids))
+        self._session_ids = count(following)
+        return following
+
     # Records
 
     def register(
