@@ -1,6 +1,6 @@
 """Config flow: which cloud, whose account, which chargers."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partialmethod
 import logging
@@ -18,6 +18,7 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     OptionsFlowWithReload,
 )
+from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
 from homeassistant.helpers.selector import (
@@ -46,6 +47,7 @@ from .const import (
     CONF_ALLOW_HTTP,
     CONF_BASE_URL,
     CONF_CHARGERS,
+    CONF_CONNECTOR_PRICES,
     CONF_ENTITIES,
     CONF_GROUPS,
     CONF_KEY,
@@ -63,6 +65,7 @@ from .const import (
 from .error_translation import general_translation_of
 from .identity import entry_of, is_account_of, new_key
 from .names import async_device_name, async_load_names, async_push_text
+from .prices import currency_of
 from .provider_import import async_import_provider
 from .providers import PROVIDERS
 from .providers.base import (
@@ -156,7 +159,7 @@ def _label(hass: HomeAssistant, name: str | Name) -> str:
 
 
 def _choice(
-    hass: HomeAssistant, candidates: Sequence[Candidate], *, custom: bool = False
+    hass: HomeAssistant, candidates: Iterable[Candidate], *, custom: bool = False
 ) -> Selector[Any]:
     """Return a choice among candidates; `custom` lets one be typed in instead."""
     options = [
@@ -507,6 +510,12 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
 
     config_entry: ChargerConfigEntry
 
+    def __init__(self) -> None:
+        """Begin with what holds now."""
+        # What is to be stored, and whose own prices are still to be asked.
+        self._options: dict[str, Any] = {}
+        self._own_prices: list[str] = []
+
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -522,16 +531,25 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
                 if field.kind is FieldKind.SECRET and field.key in entry.options
             }
             options = kept | _present(user_input)
+            own_prices: list[str] = options.pop(CONF_CONNECTOR_PRICES, [])
+            tidy: Mapping[str, Any] = {}
             try:
                 tidy = description.normalise({**entry.data, **options})
             except InvalidSettingError as err:
                 errors[err.key if err.key in options else "base"] = err.reason
             else:
-                if (wrong := wrong_choice(user_input)) is None:
-                    return self.async_create_entry(
-                        data={key: tidy[key] for key in options if key in tidy}
-                    )
-                errors["base"] = wrong
+                errors |= _wrong_price(self.hass, options)
+                if (wrong := wrong_choice(user_input)) is not None:
+                    errors["base"] = wrong
+            if not errors:
+                self._options = {key: tidy[key] for key in options if key in tidy}
+                stored = entry.options.get(CONF_CONNECTOR_PRICES, {})
+                if self._connectors:
+                    self._own_prices = own_prices
+                    stored = {key: stored.get(key, {}) for key in own_prices}
+                if stored:
+                    self._options[CONF_CONNECTOR_PRICES] = stored
+                return await self.async_step_connector_price()
         known = {**entry.options, **(user_input or {})}
         candidates, places = await known_candidates(self.hass, entry)
         schema = chargers_schema(self.hass, candidates, known, places)
@@ -550,9 +568,14 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
                 translation_key=CONF_ENTITIES,
             )
         )
-        for key, selector in _price_selectors(self.hass).items():
-            told = {"suggested_value": known[key]} if key in known else None
-            schema[vol.Optional(key, description=told)] = selector
+        schema |= _price_schema(self.hass, known)
+        if connectors := self._connectors:
+            own = [
+                key for key in known.get(CONF_CONNECTOR_PRICES, ()) if key in connectors
+            ]
+            schema[vol.Optional(CONF_CONNECTOR_PRICES, default=own)] = _choice(
+                self.hass, connectors.values()
+            )
         schema |= _schema(
             description.options, user_input, entry.options, keep_secrets=True
         ).schema
@@ -566,10 +589,56 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
             },
         )
 
+    async def async_step_connector_price(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the price at one connector after the other."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            stated = _present(user_input)
+            if not (errors := _wrong_price(self.hass, stated)):
+                self._options[CONF_CONNECTOR_PRICES][self._own_prices.pop(0)] = stated
+        if not self._own_prices:
+            return self.async_create_entry(data=self._options)
+        key = self._own_prices[0]
+        known = self._options[CONF_CONNECTOR_PRICES][key]
+        if errors:
+            known = user_input or {}
+        return self.async_show_form(
+            step_id="connector_price",
+            data_schema=vol.Schema(_price_schema(self.hass, known)),
+            errors=errors,
+            description_placeholders={
+                "connector": _label(self.hass, self._connectors[key].name)
+            },
+        )
 
-def _price_selectors(hass: HomeAssistant) -> dict[str, Selector[Any]]:
-    """Return how a price is stated, for sessions that the cloud tells no cost of."""
-    return {
+    @property
+    def _connectors(self) -> dict[str, Candidate]:
+        """Return the connectors that may have a price of their own.
+
+        One alone has the account's.
+        """
+        entry = self.config_entry
+        own = entry.options.get(CONF_CONNECTOR_PRICES, {})
+        found = {key: Candidate(id=key, name=key) for key in own}
+        if entry.state is ConfigEntryState.LOADED:
+            coordinator = entry.runtime_data
+            parents = {device.parent for device in coordinator.data.values()}
+            found |= {
+                device.id: Candidate(id=device.id, name=coordinator.name_of(device))
+                for device in coordinator.data.values()
+                if device.kind in (DeviceKind.CHARGER, DeviceKind.CONNECTOR)
+                and device.id not in parents
+            }
+        return found if len(found) > 1 or own else {}
+
+
+def _price_schema(
+    hass: HomeAssistant, known: Mapping[str, Any]
+) -> dict[vol.Marker, Selector[Any]]:
+    """Return the form fields that state a price, filled with what is known."""
+    selectors: dict[str, Selector[Any]] = {
         CONF_PRICE: NumberSelector(
             NumberSelectorConfig(
                 min=0,
@@ -581,6 +650,23 @@ def _price_selectors(hass: HomeAssistant) -> dict[str, Selector[Any]]:
         ),
         CONF_PRICE_SENSOR: EntitySelector(EntitySelectorConfig(domain="sensor")),
     }
+    return {
+        vol.Optional(
+            key, description={"suggested_value": known[key]} if key in known else None
+        ): selector
+        for key, selector in selectors.items()
+    }
+
+
+def _wrong_price(hass: HomeAssistant, stated: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a price: a sensor that shows something else."""
+    state = hass.states.get(stated.get(CONF_PRICE_SENSOR, ""))
+    if state is None:
+        return {}
+    unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
+    if currency_of(hass, unit) is None:
+        return {CONF_PRICE_SENSOR: "not_a_price"}
+    return {}
 
 
 def _push_text(hass: HomeAssistant, entry: ChargerConfigEntry) -> str:

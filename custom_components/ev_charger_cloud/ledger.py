@@ -258,6 +258,8 @@ class Ledger:
         # The place of the row that counts, by device and session.
         self._index: dict[str, dict[str, int]] = {}
         self._sums: dict[str, dict[str, Any]] = {}
+        # The last session of a device, found when somebody asks.
+        self._last: dict[str, SessionRecord | None] = {}
         self._listeners: list[LedgerListener] = []
         self.progress: MutableMapping[str, dict[str, Any]] = {}
         self.pending: MutableMapping[str, float] = {}
@@ -283,6 +285,7 @@ class Ledger:
         self._index[device_id] = {
             row[0]: place for place, row in enumerate(self._rows[device_id])
         }
+        self._last.pop(device_id, None)
 
     @callback
     def save(self) -> None:
@@ -323,20 +326,14 @@ class Ledger:
             return False
         # As it will be read again, to compare.
         record = SessionRecord.from_row(record.device_id, record.to_row())
+        record = self.with_best_hours(record)
         known = self.find(record.device_id, record.id)
-        if known is not None:
-            same = (known.start, known.end, known.energy) == (
-                record.start,
-                record.end,
-                record.energy,
-            )
-            if same and _SOURCES.index(known.source) < _SOURCES.index(record.source):
-                record = replace(record, hours=known.hours, source=known.source)
-            if known == record:
-                return False
+        if known == record:
+            return False
         rows = self._rows.setdefault(record.device_id, [])
         rows.append(replace(record, recorded_at=now).to_row())
         self._index.setdefault(record.device_id, {})[record.id] = len(rows) - 1
+        self._last.pop(record.device_id, None)
         touched = [
             hour.start
             for each in (known, record)
@@ -349,6 +346,18 @@ class Ledger:
         for listener in list(self._listeners):
             listener(record.device_id)
         return True
+
+    def with_best_hours(self, record: SessionRecord) -> SessionRecord:
+        """Return a session with the hours that are known of it, if these are better."""
+        known = self.find(record.device_id, record.id)
+        if (
+            known is not None
+            and (known.start, known.end, known.energy)
+            == (record.start, record.end, record.energy)
+            and _SOURCES.index(known.source) < _SOURCES.index(record.source)
+        ):
+            return replace(record, hours=known.hours, source=known.source)
+        return record
 
     @callback
     def mark(self, device_id: str, hour: datetime) -> None:
@@ -397,6 +406,18 @@ class Ledger:
         if place is None:
             return None
         return SessionRecord.from_row(device_id, self._rows[device_id][place])
+
+    def last(self, device_id: str) -> SessionRecord | None:
+        """Return the last session of a device that counts."""
+        if device_id not in self._last:
+            rows = self._rows.get(device_id, [])
+            places = self._index.get(device_id, {}).values()
+            records = (
+                SessionRecord.from_row(device_id, rows[place])
+                for place in sorted(places, key=lambda at: rows[at][1], reverse=True)
+            )
+            self._last[device_id] = next((each for each in records if each.sound), None)
+        return self._last[device_id]
 
     def sessions(
         self,

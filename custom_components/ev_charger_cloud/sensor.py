@@ -28,8 +28,15 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .account import ChargerConfigEntry
 from .charging import Device, Money, Reading, Unit
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
-from .prices import has_price
-from .session_sensor import ESTIMATED_ENERGY, MONTH, EstimatedEnergySensor, MonthSensor
+from .prices import price_of, states_price
+from .session_sensor import (
+    ESTIMATED_ENERGY,
+    MONTH,
+    SESSION_COST,
+    EstimatedEnergySensor,
+    MonthSensor,
+    SessionCostSensor,
+)
 
 PARALLEL_UPDATES = 0
 
@@ -187,11 +194,6 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
         state_class=SensorStateClass.TOTAL,
         reset_by=Reading.SESSION_START,
     ),
-    _sensor(
-        Reading.SESSION_COST,
-        state_class=SensorStateClass.TOTAL,
-        reset_by=Reading.SESSION_START,
-    ),
     _sensor(Reading.SESSION_START),
     _sensor(Reading.SESSION_END),
     _sensor(Reading.SESSION_DURATION),
@@ -267,8 +269,29 @@ async def async_setup_entry(
     await async_add_offered(
         entry, async_add_entities, ESTIMATED_ENERGY, EstimatedEnergySensor
     )
-    priced = has_price(entry.options)
-    month = [replace(each, priced=priced) for each in MONTH]
+
+    coordinator, options = entry.runtime_data, entry.options
+
+    def session_priced(device: Device) -> bool:
+        """Return whether sessions run at a device, and the user stated their price."""
+        seen = {Reading.SESSION_ENERGY}
+        if not coordinator.provider.keeps_sessions:
+            seen.add(Reading.POWER)
+        return bool(device.readings.keys() & seen and price_of(options, device.id))
+
+    def priced(device: Device) -> bool:
+        """Return whether the user stated the price of a charger, or of a connector."""
+        return bool(price_of(options, device.id)) or any(
+            price_of(options, part) for part in coordinator.parts_of(device)
+        )
+
+    # By a price it rises while nothing else of the device changes.
+    sampled = states_price(options)
+    cost = [
+        replace(each, priced=session_priced, sampled=sampled) for each in SESSION_COST
+    ]
+    await async_add_offered(entry, async_add_entities, cost, SessionCostSensor)
+    month = [replace(each, priced=priced) for each in MONTH] if sampled else MONTH
     await async_add_offered(entry, async_add_entities, month, MonthSensor)
 
 

@@ -45,7 +45,7 @@ from .charging import (
 )
 from .coordinator import ChargingCoordinator
 from .ledger import KEPT, Ledger, SessionRecord, is_sound
-from .prices import async_prices
+from .prices import async_prices, price_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -151,6 +151,7 @@ class SessionHistory:
         """Begin to read what there was."""
         if self._keeps_sessions:
             self._advance_in(PAUSE)
+        self._later(PAUSE, self._price_past)
 
     @callback
     def _advance_in(self, seconds: float) -> None:
@@ -207,6 +208,20 @@ class SessionHistory:
         return device.charging or status is SessionStatus.ACTIVE
 
     # What is seen here.
+
+    def running(self, device: Device) -> tuple[datetime, float] | None:
+        """Return since when a session runs, and what flowed in it until now (Wh).
+
+        Where the cloud tells of sessions it may be the last one, which is over.
+        """
+        since = device.readings.get(Reading.SESSION_START)
+        energy = device.readings.get(Reading.SESSION_ENERGY)
+        if isinstance(since, datetime) and isinstance(energy, int | float):
+            return since, float(energy)
+        observation = self._observations.get(device.id)
+        if observation is None or observation.since is None:
+            return None
+        return observation.since, observation.energy.energy
 
     @callback
     def _observe_all(self, _: Collection[str], concerned: Collection[str]) -> None:
@@ -411,40 +426,54 @@ class SessionHistory:
         )
 
     async def _priced(self, record: SessionRecord) -> SessionRecord:
-        """Return a session with its cost by the user's price, if the cloud has none.
+        """Return a session with its cost by the user's price, where there is one.
 
-        A price that was used once stays.
+        A price that was used once stays, and so does what the cloud said before.
         """
-        if record.cost is not None:
-            return record
+        record = self.ledger.with_best_hours(record)
         known = self.ledger.find(record.device_id, record.id)
-        if known and known.price is not None and known.energy == record.energy:
-            return replace(
-                record,
-                hours=known.hours,
-                source=known.source,
-                cost=known.cost,
-                currency=known.currency,
-                price=known.price,
-            )
-        starts = [hour.start for hour in record.hours]
-        found = await async_prices(self._hass, self._entry.options, starts)
-        energy = sum(hour.energy for hour in record.hours) / 1000
-        if found is None or not energy:
+        used: dict[datetime, float] = {}
+        if known is not None and known.price is not None:
+            used = {
+                hour.start: 1000 * hour.cost / hour.energy
+                for hour in known.hours
+                if hour.cost is not None and hour.energy
+            }
+        elif known is not None and known.cost is not None:
             return record
-        prices, currency = found
-        hours = tuple(
-            replace(hour, cost=round(prices[hour.start] * hour.energy / 1000, 6))
-            for hour in record.hours
-        )
-        cost = sum(hour.cost or 0.0 for hour in hours)
-        return replace(
-            record,
-            hours=hours,
-            cost=round(cost, 6),
-            currency=currency,
-            price=round(cost / energy, 6),
-        )
+        stated = price_of(self._entry.options, record.device_id)
+        new = [hour.start for hour in record.hours if hour.start not in used]
+        found = await async_prices(self._hass, stated, new)
+        prices, currency = found or ({}, None)
+        if known is not None and known.price is not None:
+            if currency != known.currency:
+                prices, currency = {}, known.currency
+            prices = dict.fromkeys(new, known.price) | prices | used
+        elif stated:
+            # What the cloud says is not what the user wants to know.
+            record = replace(record, cost=None, currency=None)
+        return _with_cost(record, prices, currency)
+
+    async def _price_past(self) -> None:
+        """Give those sessions a cost that have none yet; once a day.
+
+        The price was stated later, or its sensor did not know it.
+        """
+        for device_id in self.ledger.device_ids:
+            stated = price_of(self._entry.options, device_id)
+            records = [
+                record
+                for record in (self.ledger.sessions([device_id]) if stated else ())
+                if record.sound and record.hours and record.cost is None
+            ]
+            hours = {hour.start for record in records for hour in record.hours}
+            prices, currency = await async_prices(self._hass, stated, hours) or ({}, "")
+            for record in records:
+                await self._coordinator.loop_share.turn()
+                self.ledger.record(
+                    _with_cost(record, prices, currency), dt_util.utcnow()
+                )
+        self._later(_DAILY, self._price_past)
 
     async def _curve(self, session: Session) -> EnergyCurve | None:
         """Ask what the meter showed."""
@@ -511,3 +540,24 @@ class SessionHistory:
         if progress["empty"] >= _EMPTY_WINDOWS or start < now - KEPT:
             progress["done"] = True
         self.ledger.save()
+
+
+def _with_cost(
+    record: SessionRecord, prices: Mapping[datetime, float], currency: str | None
+) -> SessionRecord:
+    """Return a session with its cost by prices per kWh, if there are all of them."""
+    energy = sum(hour.energy for hour in record.hours) / 1000
+    if not energy or any(hour.start not in prices for hour in record.hours):
+        return record
+    hours = tuple(
+        replace(hour, cost=round(prices[hour.start] * hour.energy / 1000, 6))
+        for hour in record.hours
+    )
+    cost = sum(hour.cost or 0.0 for hour in hours)
+    return replace(
+        record,
+        hours=hours,
+        cost=round(cost, 6),
+        currency=currency,
+        price=round(cost / energy, 6),
+    )

@@ -1,5 +1,6 @@
-"""Sensors that are made here: estimated energy, and what a month came to."""
+"""Sensors that are made here: estimated energy, what a session and a month came to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import override
@@ -14,11 +15,13 @@ from homeassistant.components.sensor import (
 from homeassistant.const import UnitOfEnergy
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.restore_state import RestoredExtraData, RestoreEntity
 from homeassistant.util import dt as dt_util
 
 from .account import AccountCoordinator
-from .charging import Device, DeviceKind, Reading
+from .charging import Device, DeviceKind, Money, Reading
 from .entity import ChargerEntity, ChargerEntityDescription
+from .prices import price_now, price_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,30 @@ class EstimatedEnergyDescription(ChargerEntityDescription, SensorEntityDescripti
         )
 
 
+# The ledger's times are rounded.
+_ROUNDING = timedelta(seconds=1)
+
+
+def _nobody(_: Device) -> bool:
+    """Say of no device that the user stated its price."""
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionCostDescription(ChargerEntityDescription, SensorEntityDescription):
+    """Describe the cost of the session that runs, or of the last one.
+
+    The cloud tells it, or it is `priced` by the user.
+    """
+
+    priced: Callable[[Device], bool] = _nobody
+
+    @override
+    def offered(self, device: Device) -> bool:
+        """Return whether the cost is told, or can be had by a price."""
+        return Reading.SESSION_COST in device.readings or self.priced(device)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MonthDescription(ChargerEntityDescription, SensorEntityDescription):
     """Describe what the finished sessions of this month came to.
@@ -41,7 +68,7 @@ class MonthDescription(ChargerEntityDescription, SensorEntityDescription):
     """
 
     money: bool = False
-    priced: bool = False
+    priced: Callable[[Device], bool] = _nobody
 
     @override
     def offered(self, device: Device) -> bool:
@@ -49,7 +76,11 @@ class MonthDescription(ChargerEntityDescription, SensorEntityDescription):
         if device.kind is not DeviceKind.CHARGER:
             return False
         costs = {Reading.SESSION_COST, Reading.LAST_SESSION_COST}
-        return not self.money or self.priced or bool(device.readings.keys() & costs)
+        return (
+            not self.money
+            or bool(device.readings.keys() & costs)
+            or self.priced(device)
+        )
 
 
 ESTIMATED_ENERGY = (
@@ -63,6 +94,16 @@ ESTIMATED_ENERGY = (
         state_class=SensorStateClass.TOTAL_INCREASING,
         lasting=True,
         sampled=True,
+    ),
+)
+SESSION_COST = (
+    SessionCostDescription(
+        key=Reading.SESSION_COST,
+        translation_key=Reading.SESSION_COST,
+        device_class=SensorDeviceClass.MONETARY,
+        suggested_display_precision=2,
+        state_class=SensorStateClass.TOTAL,
+        lasting=True,
     ),
 )
 MONTH = (
@@ -137,6 +178,100 @@ class EstimatedEnergySensor(ChargerEntity, RestoreSensor):
         return self._attr_native_value
 
 
+class SessionCostSensor(ChargerEntity, RestoreEntity, SensorEntity):
+    """What the session that runs costs, or what the last one came to.
+
+    By the user's price what flowed since the last look costs what energy costs now. When
+    the session is over, the ledger knows better: it has each hour with its own price.
+    """
+
+    entity_description: SessionCostDescription
+    _attr_last_reset: datetime | None = None
+    # What it comes to, and how much of the session (Wh) that is for.
+    _cost: float | None = None
+    _currency: str | None = None
+    _energy = 0.0
+
+    @property
+    @override
+    def extra_restore_state_data(self) -> RestoredExtraData:
+        """Return what to go on from after a restart."""
+        return RestoredExtraData(
+            {
+                "since": self._attr_last_reset and self._attr_last_reset.timestamp(),
+                "cost": self._cost,
+                "currency": self._currency,
+                "energy": self._energy,
+            }
+        )
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Go on where an earlier run stopped, and follow the ledger."""
+        await super().async_added_to_hass()
+
+        @callback
+        def kept(device_id: str) -> None:
+            if device_id == self.device_id:
+                self._handle_coordinator_update()
+
+        ledger = self.coordinator.ledger
+        self.async_on_remove(ledger.async_add_listener(kept))
+        stored = await self.async_get_last_extra_data()
+        last = {} if stored is None else stored.as_dict()
+        since = self._attr_last_reset
+        if since is not None and last.get("since") == since.timestamp():
+            self._cost, self._currency = last["cost"], last["currency"]
+            self._energy = last["energy"]
+            self._take()
+
+    @override
+    def show(self, device: Device) -> object:
+        """Show what the cloud tells, or what it comes to by the user's price."""
+        stated = price_of(self.coordinator.config_entry.options, device.id)
+        if stated:
+            self._count(device, price_now(self.coordinator.hass, stated))
+        else:
+            cost = device.readings.get(Reading.SESSION_COST)
+            since = device.readings.get(Reading.SESSION_START)
+            self._attr_last_reset = since if isinstance(since, datetime) else None
+            self._cost = self._currency = None
+            if isinstance(cost, Money):
+                self._cost, self._currency = cost.amount, cost.currency
+        self._attr_native_value = None if self._cost is None else round(self._cost, 4)
+        self._attr_native_unit_of_measurement = (
+            self._currency or self.coordinator.hass.config.currency
+        )
+        return (
+            self._attr_native_value,
+            self._attr_last_reset,
+            self._attr_native_unit_of_measurement,
+        )
+
+    def _count(self, device: Device, price: tuple[float, str] | None) -> None:
+        """Add what flowed since the last look."""
+        history = self.coordinator.history
+        if (running := history.running(device)) is not None:
+            since, energy = running
+            if since != self._attr_last_reset:
+                self._attr_last_reset = since
+                self._cost, self._currency, self._energy = None, None, 0.0
+            if price is not None and self._currency in (None, price[1]):
+                flowed = max(energy - self._energy, 0.0)
+                self._cost = (self._cost or 0.0) + flowed * price[0] / 1000
+                self._currency = price[1]
+                self._energy += flowed
+        record = self.coordinator.ledger.last(device.id)
+        begin = self._attr_last_reset
+        if (
+            record is not None
+            and record.cost is not None
+            and begin is not None
+            and record.start >= begin - _ROUNDING
+        ):
+            self._cost, self._currency = record.cost, record.currency
+
+
 class MonthSensor(ChargerEntity, SensorEntity):
     """What the finished sessions of this month came to, by their hours."""
 
@@ -150,8 +285,14 @@ class MonthSensor(ChargerEntity, SensorEntity):
         """Follow the ledger and the calendar."""
         await super().async_added_to_hass()
 
+        @callback
+        def kept(device_id: str) -> None:
+            device = self.coordinator.data.get(device_id)
+            if device and self.coordinator.charger_id(device) == self.device_id:
+                self._count_again()
+
         ledger = self.coordinator.ledger
-        self.async_on_remove(ledger.async_add_listener(self._count_again))
+        self.async_on_remove(ledger.async_add_listener(kept))
         self._await_next_month()
 
     @override
@@ -161,7 +302,7 @@ class MonthSensor(ChargerEntity, SensorEntity):
         await super().async_will_remove_from_hass()
 
     @callback
-    def _count_again(self, _: object) -> None:
+    def _count_again(self) -> None:
         """Count what is new."""
         self._counted = False
         self._handle_coordinator_update()
@@ -172,7 +313,7 @@ class MonthSensor(ChargerEntity, SensorEntity):
 
         @callback
         def month_began(_: datetime) -> None:
-            self._count_again(None)
+            self._count_again()
             self._await_next_month()
 
         this = dt_util.start_of_local_day().replace(day=1)

@@ -296,7 +296,7 @@ class FakeProvider(Provider):
             return [
                 each
                 for each in self.past
-                if each.device_id == device_id
+                if device_id in (each.device_id, self._parent_of(each.device_id))
                 and each.started_at
                 and start <= each.started_at < end
             ]
@@ -310,6 +310,11 @@ class FakeProvider(Provider):
                 id_token="…C3D4",
             )
         ][:limit]
+
+    def _parent_of(self, device_id: str) -> str | None:
+        """Return what a device is a part of."""
+        device = self.fleet.get(device_id)
+        return device.parent if device else None
 
     @override
     async def energy_curve(self, session: Session) -> EnergyCurve | None:

@@ -920,6 +920,82 @@ class TestOptions:
         assert context.settings["stack_level"] == 3
         assert not context.selection.wants("c2")
 
+    async def test_price_that_is_none(
+        self, home: HomeAssistant, loaded: MockConfigEntry
+    ) -> None:
+        """A sensor of something else is refused at its field."""
+        home.states.async_set("sensor.oven", "3", {"unit_of_measurement": "kWh"})
+        result = await self.finish(
+            home,
+            await self.begin(home, loaded),
+            {"all_chargers": True, "price_sensor": "sensor.oven"},
+        )
+        assert result["type"] is FlowResultType.FORM
+        assert result["errors"] == {"price_sensor": "not_a_price"}
+        assert suggested(result, "price_sensor") == "sensor.oven"
+
+    async def test_price_of_a_connector(
+        self, home: HomeAssistant, fake: type[FakeProvider], loaded: MockConfigEntry
+    ) -> None:
+        """Of several connectors each may have its own, and is asked for it in turn."""
+        home.states.async_set("sensor.oven", "3", {"unit_of_measurement": "kWh"})
+        home.states.async_set("sensor.price", "0.3", {"unit_of_measurement": "EUR/kWh"})
+        fake.fleet = {
+            "c1": charger("c1"),
+            "left": charger(
+                "left", name="Left", parent="c1", kind=DeviceKind.CONNECTOR
+            ),
+            "right": charger(
+                "right", name="Right", parent="c1", kind=DeviceKind.CONNECTOR
+            ),
+        }
+        await home.config_entries.async_reload(loaded.entry_id)
+        result = await self.begin(home, loaded)
+        assert self.choices(result, "connector_prices") == {
+            "left": "Left",
+            "right": "Right",
+        }
+        chosen = {"all_chargers": True, "price": 0.4}
+        result = await self.finish(
+            home, result, {**chosen, "connector_prices": ["left", "right"]}
+        )
+        assert result["step_id"] == "connector_price"
+        assert result["description_placeholders"] == {"connector": "Left"}
+        assert fields_of(result) == ["price", "price_sensor"]
+        assert suggested(result, "price") is None
+        configure = home.config_entries.options.async_configure
+        flow = result["flow_id"]
+        result = await configure(flow, {"price_sensor": "sensor.oven"})
+        assert result["errors"] == {"price_sensor": "not_a_price"}
+        assert suggested(result, "price_sensor") == "sensor.oven"
+        result = await configure(flow, {"price_sensor": "sensor.price"})
+        assert result["description_placeholders"] == {"connector": "Right"}
+        # Nothing stated leaves it to the cloud.
+        result = await configure(flow, {})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await home.async_block_till_done()
+        assert loaded.options["connector_prices"] == {
+            "left": {"price_sensor": "sensor.price"},
+            "right": {},
+        }
+        # What holds is offered again, and kept or given up.
+        result = await self.begin(home, loaded)
+        assert default_of(result, "connector_prices") == ["left", "right"]
+        result = await self.finish(
+            home, result, {**chosen, "connector_prices": ["left"]}
+        )
+        assert suggested(result, "price_sensor") == "sensor.price"
+        result = await configure(result["flow_id"], {"price": 0.2})
+        await home.async_block_till_done()
+        assert loaded.options["connector_prices"] == {"left": {"price": 0.2}}
+        # While the cloud is silent they are known by what was stated.
+        await home.config_entries.async_unload(loaded.entry_id)
+        result = await self.begin(home, loaded)
+        assert self.choices(result, "connector_prices") == {"left": "left"}
+        result = await self.finish(home, result, {**chosen, "connector_prices": []})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert "connector_prices" not in loaded.options
+
     async def test_invalid_option(
         self, home: HomeAssistant, loaded: MockConfigEntry
     ) -> None:

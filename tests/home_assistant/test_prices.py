@@ -1,5 +1,6 @@
 """What sessions cost by the user's price, where the cloud does not say."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,9 +14,16 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
-from custom_components.ev_charger_cloud.charging import Device, Money, Reading, Session
+from custom_components.ev_charger_cloud.charging import (
+    Device,
+    DeviceKind,
+    Money,
+    Reading,
+    Session,
+)
 from custom_components.ev_charger_cloud.charging.energy_hours import HOUR
 from custom_components.ev_charger_cloud.ledger import SessionRecord
+from custom_components.ev_charger_cloud.prices import currency_of
 from custom_components.ev_charger_cloud.session_history import PAUSE
 from homeassistant.components.recorder.models import StatisticMeanType
 from homeassistant.components.recorder.statistics import async_import_statistics
@@ -25,6 +33,7 @@ from .devices import SetUp
 from .fake_provider import FakeProvider
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 PRICE = "sensor.price"
 
 
@@ -91,27 +100,122 @@ async def test_fixed_price(
     set_up: SetUp,
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    """What the cloud says goes first, and a price that was used stays."""
+    """It counts instead of what the cloud says, and one that was used stays."""
     choose(home, fake_entry, price=0.3)
     home.config.currency = "EUR"
-    day = timedelta(days=1)
     cloud.past = [
-        session(1, NOW - 3 * day),
-        session(2, NOW - 2 * day, Money(9.0, "CHF")),
-        session(3, NOW - day, Money(5.0)),
+        session(1, NOW - 3 * DAY),
+        session(2, NOW - 2 * DAY, Money(9.0, "CHF")),
     ]
     entry = await set_up()
     records = await read(home, freezer, entry)
     assert [(each.cost, each.currency, each.price) for each in records] == [
-        (pytest.approx(0.6), "EUR", pytest.approx(0.3)),
-        (9.0, "CHF", None),
-        (5.0, "EUR", None),
-    ]
+        (pytest.approx(0.6), "EUR", pytest.approx(0.3))
+    ] * 2
     assert home.states.get("sensor.wallbox_cost_this_month") is not None
-    choose(home, fake_entry, price=0.9)
-    entry.runtime_data.ledger.progress.clear()
+    for change in ({"price": 0.9}, {}):
+        choose(home, fake_entry, **change)
+        entry.runtime_data.ledger.progress.clear()
+        await home.config_entries.async_reload(entry.entry_id)
+        assert await read(home, freezer, entry) == records
+
+
+async def test_cost_of_the_cloud(
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Without a price it counts, and stays when one is stated; others get that one."""
+    home.config.currency = "EUR"
+    cloud.past = [
+        session(1, NOW - 3 * DAY),
+        session(2, NOW - 2 * DAY, Money(9.0, "CHF")),
+        session(3, NOW - DAY, Money(5.0)),
+        # Of so long ago nothing is read again.
+        session(4, NOW - 90 * DAY),
+    ]
+    entry = await set_up()
+    await read(home, freezer, entry, 30)
+    choose(home, fake_entry, price=0.3)
     await home.config_entries.async_reload(entry.entry_id)
-    assert await read(home, freezer, entry) == records
+    records = await read(home, freezer, entry)
+    assert [(each.id, each.cost, each.currency) for each in records] == [
+        ("4", pytest.approx(0.6), "EUR"),
+        ("1", pytest.approx(0.6), "EUR"),
+        ("2", 9.0, "CHF"),
+        ("3", 5.0, "EUR"),
+    ]
+
+
+async def test_price_of_a_connector(
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """It goes before the account's; one that states nothing leaves it to the cloud."""
+    home.config.currency = "EUR"
+    home.states.async_set(PRICE, "2.5", {"unit_of_measurement": "kr/kWh"})
+    cloud.fleet |= {
+        key: replace(
+            cloud.fleet["c1"], id=key, name=key, parent="c1", kind=DeviceKind.CONNECTOR
+        )
+        for key in ("left", "middle", "right")
+    }
+    choose(
+        home,
+        fake_entry,
+        price=0.3,
+        connector_prices={"left": {"price_sensor": PRICE}, "middle": {}},
+    )
+    cloud.past = [
+        replace(session(number, NOW - 2 * HOUR, Money(9.0, "CHF")), device_id=key)
+        for number, key in enumerate(("left", "middle", "right"))
+    ]
+    cloud.fleet["c1"] = replace(cloud.fleet["c1"], readings={})
+    entry = await set_up()
+    await read(home, freezer, entry)
+    ledger = entry.runtime_data.ledger
+    found = {
+        each.device_id: (each.cost, each.currency)
+        for each in ledger.sessions(["left", "middle", "right"])
+    }
+    assert found == {
+        "left": (pytest.approx(5.0), "DKK"),
+        "middle": (9.0, "CHF"),
+        "right": (pytest.approx(0.6), "EUR"),
+    }
+
+
+async def test_corrected_energy(
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """More energy costs what it cost in its hour, though the price has changed."""
+    home.config.currency = "EUR"
+    choose(home, fake_entry, price_sensor=PRICE)
+    home.states.async_set(PRICE, "0.2", {"unit_of_measurement": "€/kWh"})
+    cloud.past = [session(1, NOW - 2 * HOUR)]
+    entry = await set_up()
+    (record,) = await read(home, freezer, entry, 30)
+    assert record.cost == pytest.approx(0.4)
+    home.states.async_set(PRICE, "0.9", {"unit_of_measurement": "€/kWh"})
+    ended = cloud.past[0].ended_at
+    assert ended
+    cloud.past = [replace(cloud.past[0], energy=3000.0, ended_at=ended + HOUR)]
+    (record,) = await read(home, freezer, entry, 1, 86_400)
+    # What was added lies in an hour whose price nobody remembers any more.
+    assert [hour.cost for hour in record.hours] == pytest.approx([0.2, 0.2, 0.2])
+    home.states.async_set(PRICE, "0.9", {"unit_of_measurement": "SEK/kWh"})
+    cloud.past = [replace(cloud.past[0], energy=4000.0, ended_at=ended + 2 * HOUR)]
+    (record,) = await read(home, freezer, entry, 3, 86_400)
+    assert (record.cost, record.currency) == (pytest.approx(0.8), "EUR")
 
 
 async def test_observed_sessions(
@@ -181,7 +285,14 @@ async def test_sensor_by_the_hour(
 
 
 @pytest.mark.parametrize(
-    ("state", "unit"), [("0.5", "EUR"), ("unknown", "EUR/kWh"), (None, None)]
+    ("state", "unit"),
+    [
+        ("0.5", "EUR"),
+        ("0.5", "ct/kWh"),
+        ("unknown", "EUR/kWh"),
+        ("0.5", None),
+        (None, None),
+    ],
 )
 async def test_sensor_that_is_none(
     home: HomeAssistant,
@@ -200,3 +311,30 @@ async def test_sensor_that_is_none(
     entry = await set_up()
     (record,) = await read(home, freezer, entry)
     assert record.cost is None
+    home.states.async_set(PRICE, "0.5", {"unit_of_measurement": "EUR/kWh"})
+    (record,) = await read(home, freezer, entry, 1, 3600)
+    assert record.cost is None
+    # Once a day what has none is looked at again; then it is too late for this hour.
+    (record,) = await read(home, freezer, entry, 1, 86_400)
+    assert record.cost is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "house", "currency"),
+    [
+        ("EUR/kWh", "CHF", "EUR"),
+        ("€/kWh", "CHF", "EUR"),
+        ("kr/kWh", "NOK", "NOK"),
+        ("kr/kWh", "EUR", "DKK"),
+        ("$/kWh", "CAD", "CAD"),
+        ("EUR/MWh", "EUR", None),
+        ("ct/kWh", "EUR", None),
+        (None, "EUR", None),
+    ],
+)
+def test_currencies(
+    hass: HomeAssistant, unit: str | None, house: str, currency: str | None
+) -> None:
+    """A sign is the house's currency where it may be."""
+    hass.config.currency = house
+    assert currency_of(hass, unit) == currency

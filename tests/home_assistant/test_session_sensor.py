@@ -1,10 +1,14 @@
 """Sensors that are made here: estimated energy, and what a month came to."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 
 from custom_components.ev_charger_cloud.charging import (
     Device,
@@ -15,6 +19,7 @@ from custom_components.ev_charger_cloud.charging import (
 )
 from custom_components.ev_charger_cloud.ledger import SessionRecord
 from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
 
 from .devices import SetUp, tick
 from .fake_provider import FakeProvider
@@ -23,6 +28,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ENERGY = "sensor.wallbox_estimated_energy"
 MONTH = "sensor.wallbox_energy_this_month"
 COST = "sensor.wallbox_cost_this_month"
+SESSION = "sensor.wallbox_session_cost"
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +110,111 @@ async def test_no_estimate_beside_a_meter(
     fake.set_reading("c1", meter, 5.0)
     await set_up()
     assert home.states.get(ENERGY) is None
+
+
+async def price(home: HomeAssistant, entry: MockConfigEntry, **options: Any) -> None:
+    """Have the user state a price."""
+    home.config.currency = "EUR"
+    home.config_entries.async_update_entry(
+        entry, options={"all_chargers": True, **options}
+    )
+
+
+@pytest.mark.parametrize("tells", [False, True], ids=["power", "energy"])
+async def test_cost_of_the_session_that_runs(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+    tells: bool,
+) -> None:
+    """It rises with energy, each part at the price of its time, over a restart too."""
+    await price(home, fake_entry, price_sensor="sensor.price")
+    fake.keeps_sessions = tells
+    fake.past = []
+
+    def pay(amount: object) -> None:
+        home.states.async_set(
+            "sensor.price", str(amount), {"unit_of_measurement": "EUR/kWh"}
+        )
+
+    async def flow(minutes: int) -> None:
+        for _ in range(minutes):
+            if tells:
+                energy = fake.fleet["c1"].readings[Reading.SESSION_ENERGY]
+                assert isinstance(energy, float)
+                fake.set_reading("c1", Reading.SESSION_ENERGY, energy + 100)
+            await tick(home, freezer, 60)
+
+    pay(0.5)
+    if tells:
+        fake.set_reading("c1", Reading.SESSION_START, None)
+        fake.set_reading("c1", Reading.SESSION_ENERGY, None)
+    entry = await set_up()
+    state = home.states.get(SESSION)
+    assert state is not None
+    assert (state.state, state.attributes["unit_of_measurement"]) == ("unknown", "EUR")
+    charge(fake, 6000)
+    fake.set_reading("c1", Reading.PLUG, True)
+    if tells:
+        fake.set_reading("c1", Reading.SESSION_START, NOW)
+        fake.set_reading("c1", Reading.SESSION_ENERGY, 0.0)
+    await tick(home, freezer, 60)
+    await flow(60)
+    assert kwh(home, SESSION) == pytest.approx(3.0, abs=0.03)
+    # Nobody knows the price for a while; what flowed then costs what comes after.
+    pay("unavailable")
+    await flow(30)
+    pay(0.1)
+    await flow(30)
+    assert kwh(home, SESSION) == pytest.approx(3.6, abs=0.04)
+    pay(0.9)
+    await home.config_entries.async_reload(entry.entry_id)
+    await home.async_block_till_done()
+    assert kwh(home, SESSION) == pytest.approx(3.6, abs=0.04)
+    # Another currency is never added.
+    home.states.async_set("sensor.price", "9", {"unit_of_measurement": "SEK/kWh"})
+    await flow(10)
+    state = home.states.get(SESSION)
+    assert state is not None
+    assert float(state.state) == pytest.approx(3.6, abs=0.04)
+    assert state.attributes["unit_of_measurement"] == "EUR"
+    since = entry.runtime_data.history.running(entry.runtime_data.data["c1"])[0]
+    assert state.attributes["last_reset"] == since.isoformat()
+    # When it is over the ledger knows better.
+    entry.runtime_data.ledger.record(
+        session(1, since, cost=4.44, price=0.4), dt_util.utcnow()
+    )
+    await home.async_block_till_done()
+    assert kwh(home, SESSION) == 4.44
+
+
+async def test_cost_that_the_cloud_tells(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+) -> None:
+    """Without a price it is the cloud's; without both there is none."""
+    entry = await set_up()
+    assert home.states.get(SESSION) is None
+    fake.set_reading("c1", Reading.SESSION_COST, Money(2.5, "CHF"))
+    fake.set_reading("c1", Reading.SESSION_START, NOW)
+    await home.config_entries.async_reload(entry.entry_id)
+    await home.async_block_till_done()
+    state = home.states.get(SESSION)
+    assert state is not None
+    assert (state.state, state.attributes["unit_of_measurement"]) == ("2.5", "CHF")
+    assert state.attributes["last_reset"] == NOW.isoformat()
+    await price(home, fake_entry, connector_prices={"c1": {"price": 0.3}})
+    await home.config_entries.async_reload(entry.entry_id)
+    await home.async_block_till_done()
+    state = home.states.get(SESSION)
+    assert state is not None
+    # No energy is told of here, nor was any seen.
+    assert (state.state, state.attributes["unit_of_measurement"]) == ("unknown", "EUR")
+    assert home.states.get(COST) is not None
 
 
 def session(number: int, start: datetime, **changes: object) -> SessionRecord:
