@@ -22,7 +22,11 @@ from custom_components.ev_charger_cloud.charging import (
 )
 from custom_components.ev_charger_cloud.providers.ampeco import DESCRIPTION
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
-from custom_components.ev_charger_cloud.providers.base import Context, Selection
+from custom_components.ev_charger_cloud.providers.base import (
+    Context,
+    Selection,
+    monotonic,
+)
 from simulator.clouds.ampeco import Ampeco
 from simulator.clouds.ampeco.model import ChargePoint, Evse
 from simulator.server import Simulator
@@ -48,6 +52,7 @@ class Tenant:
     memory: dict[str, Any] = field(default_factory=dict)
     slept: list[float] = field(default_factory=list)
     tick: Callable[[float], object] = lambda seconds: None
+    monotonic: Callable[[], float] = monotonic
 
     @property
     def world(self) -> World:
@@ -68,6 +73,7 @@ class Tenant:
             memory=self.memory,
             save=lambda: self.remembered.append("now"),
             sleep=self.sleep,
+            monotonic=self.monotonic,
         )
         provider = DESCRIPTION.factory(context)
         assert isinstance(provider, AmpecoProvider)

@@ -377,9 +377,8 @@ class TestDoubt:
         self, tenant: Tenant, home: Home, now: Callable[[float], None]
     ) -> None:
         """What polls find and callbacks did not tell quickens polls, and is mended."""
+        tenant.monotonic = self.clock
         provider = tenant.provider()
-        provider.context.monotonic = self.clock
-        provider._callbacks._context.monotonic = self.clock
         await provider.poll()
         assert await provider.subscribe(home.address)
         assert (await provider.poll()).interval.total_seconds() == 300
@@ -775,9 +774,8 @@ class TestMeterValues:
     async def test_aged(self, tenant: Tenant, home: Home) -> None:
         """What is not told any more is not shown for ever."""
         passed = 0.0
+        tenant.monotonic = lambda: passed
         provider = tenant.provider()
-        provider.context.monotonic = lambda: passed
-        provider._sync.meters._monotonic = lambda: passed
         await provider.poll()
         await provider.subscribe(home.address)
         tenant.connector().plug_in(Car())
