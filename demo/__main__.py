@@ -21,10 +21,11 @@ from .errors import DemoError
 from .hardware import Connector
 from .history import write_history
 from .home import OWNER
+from .household import follow_household
 from .log import complaints
-from .process import LOG, check_port, folder_of_demo, free_port
+from .process import LOG, check_port, folder_of_demo, free_port, is_free
 from .scenario import Scenario, choose
-from .table import devices_table, event_line
+from .table import event_line
 
 PORT = 8123
 SIMULATOR_PORT = 8765
@@ -56,7 +57,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--providers", type=_names, metavar="A,B", help="only these providers"
     )
     parser.add_argument(
-        "--port", type=_port, help=f"Home Assistant's port ({PORT}, or a free one)"
+        "--port",
+        type=_port,
+        help=f"Home Assistant's port ({PORT}; a check takes a free one)",
     )
     parser.add_argument(
         "--fresh", action="store_true", help="forget the demos before this one"
@@ -98,27 +101,34 @@ async def _demo(options: argparse.Namespace) -> int:
     """Start everything, show it, and stay."""
     folder, port = folder_of_demo(), options.port or PORT
     check_port(port, "Home Assistant", "--port takes another")
-    check_port(SIMULATOR_PORT, "the simulator", "stop what listens there")
+    simulator_port = SIMULATOR_PORT if is_free(SIMULATOR_PORT) else free_port()
     if options.fresh and folder.exists():
         shutil.rmtree(folder)
+    first = not folder.exists()
+    print(
+        f"Home Assistant  http://127.0.0.1:{port}",
+        f"Log in          {OWNER['username']}, password {OWNER['password']}",
+        f"Simulator       http://127.0.0.1:{simulator_port} (plug in, drive away, break …)",
+        f"Configuration   {folder}",
+        "Ctrl-C ends everything.",
+        "",
+        sep="\n",
+        flush=True,
+    )
     report = _reporter()
-    async with running_environment(
-        folder, port, SIMULATOR_PORT, options.providers, report
-    ) as environment:
+    async with (
+        running_environment(
+            folder, port, simulator_port, options.providers, report
+        ) as environment,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(follow_household(environment))
         await write_history(environment)
         await dashboard.install(environment.home)
-        print(
-            *devices_table(environment.chargers, environment.home.states),
-            "",
-            f"Home Assistant  {environment.home.url}",
-            f"Log in          {OWNER['username']}, password {OWNER['password']}",
-            f"Simulator       http://127.0.0.1:{SIMULATOR_PORT}/control",
-            f"Configuration   {folder}",
-            "Ctrl-C ends everything.",
-            sep="\n",
-            flush=True,
-        )
-        await _start_charging(environment)
+        # In another run the cars stand where they stood.
+        if first:
+            await _start_charging(environment)
+        report("demo", "ready", environment.home.url)
         await environment.home.stay()
     return 0
 
@@ -140,6 +150,11 @@ async def _check(options: argparse.Namespace) -> int:
                     for name in environment.providers
                 )
                 failures += filter(None, await asyncio.gather(*scenarios))
+                failures += [
+                    f"Not set up: {entry['title']} ({entry['state']})"
+                    for entry in await environment.home.command("config_entries/get")
+                    if entry["state"] != "loaded"
+                ]
         except* DemoError as errors:
             failures += map(str, _leaves(errors))
         report("Home Assistant", "ended")

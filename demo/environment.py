@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from .chargers import Charger, chargers_of
 from .errors import DemoError
 from .hardware import World
 from .home import Home
-from .process import prepare, running
+from .process import DOMAIN, move_accounts, prepare, running
 
 type Report = Callable[..., None]
+
+_MEMORY = "simulator.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,11 @@ async def running_environment(
 
     The simulator is one that is not started yet, by default with the demo's chargers.
     """
-    prepare(folder, port)
-    simulator = simulator or Simulator()
+    simulator = simulator or Simulator(remembered=_remembered(folder))
     await simulator.start(port=simulator_port)
     try:
+        prepare(folder, port)
+        move_accounts(folder, simulator.url)
         report("simulator", "started", simulator.url)
         async with (
             running(folder, port) as url,
@@ -56,6 +60,7 @@ async def running_environment(
             aiohttp.ClientSession() as http,
         ):
             report("Home Assistant", "started", url)
+            await _remove_broken(home)
             # Where clouds in this house call back.
             await home.command("config/core/update", internal_url=url)
             world = World(http, simulator.url)
@@ -70,9 +75,36 @@ async def running_environment(
                 for provider in providers:
                     group.create_task(_add(home, provider, clouds[provider], report))
             chargers = await chargers_of(home, providers)
-            yield Environment(home, world, providers, clouds, chargers)
+            try:
+                yield Environment(home, world, providers, clouds, chargers)
+            finally:
+                _remember(folder, simulator)
     finally:
         await simulator.stop()
+
+
+async def _remove_broken(home: Home) -> None:
+    """Take away what the onboarding added and what needs packages or the internet."""
+    for entry in await home.command("config_entries/get"):
+        if entry["state"] == "setup_error" and entry["domain"] != DOMAIN:
+            path = f"/api/config/config_entries/entry/{entry['entry_id']}"
+            await home.request("DELETE", path)
+
+
+def _remember(folder: Path, simulator: Simulator) -> None:
+    """Keep what the simulator should know in another run."""
+    new = folder / f"{_MEMORY}.new"
+    new.write_text(json.dumps(simulator.memory))
+    new.replace(folder / _MEMORY)
+
+
+def _remembered(folder: Path) -> dict[str, Any] | None:
+    """Return what the simulator knew at the end of another run in this folder."""
+    try:
+        memory: dict[str, Any] = json.loads((folder / _MEMORY).read_text())
+    except FileNotFoundError:
+        return None
+    return memory
 
 
 def _chosen(offered: Sequence[str], wanted: Sequence[str] | None) -> Sequence[str]:

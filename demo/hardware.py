@@ -52,6 +52,11 @@ class World:
         clouds: Mapping[str, Any] = (await self._request("GET", ""))["clouds"]
         return clouds
 
+    async def household(self) -> Mapping[str, Any]:
+        """Return what the house makes, uses and pays."""
+        household: Mapping[str, Any] = await self._request("GET", "/household")
+        return household
+
     async def change(self, cloud: str, quirks: Mapping[str, Any]) -> None:
         """Change how a cloud behaves."""
         await self._request("POST", f"/clouds/{cloud}/quirks", quirks)

@@ -165,6 +165,11 @@ class Home:
             target={"entity_id": entity_id},
         )
 
+    async def show(self, entity_id: str, value: Any, attributes: Any) -> None:
+        """Show a state of a thing that no integration knows."""
+        body = {"state": str(value), "attributes": attributes}
+        await self.request("POST", f"/api/states/{entity_id}", body)
+
     async def until(self, look: Callable[[], bool]) -> None:
         """Look again with every change of a state until there is something to see."""
         while not look():

@@ -8,6 +8,8 @@ import ctypes
 import json
 import os
 from pathlib import Path
+import re
+import shutil
 import signal
 import socket
 import sys
@@ -24,12 +26,14 @@ _ROOT = Path(__file__).absolute().parent.parent
 # Home Assistant cannot describe its actions, which its user interface needs, unless two
 # packages for voice can be imported, and they would have to be compiled.
 _STAND_INS = _ROOT / "demo" / "stand_ins"
+_SIMULATED = re.compile(r'("base_url":\s*")http://127\.0\.0\.1:\d+/')
 _START_TIME = 120.0  # s, on a slow machine at the first start
 _STOP_TIME = 20.0
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 _CONFIGURATION = """\
-# Written at each start of the demo.
+# Written at each start of the demo. What is yours stays: automations, scripts and
+# scenes that you make in the user interface, blueprints, and every file in packages/.
 homeassistant:
   name: Home
   country: CH
@@ -40,19 +44,25 @@ homeassistant:
   elevation: 440
   time_zone: Europe/Zurich
   unit_system: metric
+  packages: !include_dir_named packages
 
-automation:
+automation: !include automations.yaml
+script: !include scripts.yaml
+scene: !include scenes.yaml
+
+api:
 config:
 energy:
 frontend:
 history:
 logbook:
 lovelace:
+my:
 recorder:
   commit_interval: 1
-scene:
-script:
+search:
 sun:
+trace:
 
 logger:
   default: warning
@@ -74,9 +84,24 @@ def prepare(folder: Path, port: int) -> None:
     integration.unlink(missing_ok=True)
     integration.symlink_to(_ROOT / "custom_components" / DOMAIN, True)
     (folder / "configuration.yaml").write_text(_CONFIGURATION)
+    (folder / "packages").mkdir(exist_ok=True)
+    for name in ("automations.yaml", "scripts.yaml", "scenes.yaml"):
+        (folder / name).touch()
+    for blueprint in (_ROOT / "blueprints").rglob("*.yaml"):
+        copy = folder / blueprint.relative_to(_ROOT)
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(blueprint, copy)
     storage = folder / ".storage"
     storage.mkdir(exist_ok=True)
     (storage / "http").write_text(json.dumps(_http_settings(port)))
+
+
+def move_accounts(folder: Path, address: str) -> None:
+    """Have the accounts of another run find the simulator where it is now."""
+    if (entries := folder / ".storage" / "core.config_entries").exists():
+        moved = _SIMULATED.sub(rf"\g<1>{address}/", entries.read_text())
+        entries.write_text(moved)
 
 
 def _http_settings(port: int) -> dict[str, Any]:
@@ -109,6 +134,15 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+def is_free(port: int) -> bool:
+    """Return whether nobody listens at a port."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def check_port(port: int, what: str, remedy: str) -> None:

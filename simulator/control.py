@@ -227,7 +227,7 @@ def describe_household(world: World) -> dict[str, Any]:
     household = world.household
     return asdict(household) | {
         "surplus": household.surplus,
-        "grid_power": household.grid_power(world.charging_power),
+        "grid_power": household.grid_power(world.house_power),
     }
 
 
@@ -243,6 +243,7 @@ def describe_station(station: Station) -> dict[str, Any]:
         "firmware": station.firmware,
         "max_current": station.max_current,
         "auto_start": station.auto_start,
+        "at_house": station.at_house,
         "online": station.online,
         "rebooting": station.rebooting,
         "last_seen": seen and seen.isoformat(),

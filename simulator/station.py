@@ -28,8 +28,12 @@ class Station:
         max_current: float = 32.0,
         online: bool = True,
         auto_start: bool = False,
+        at_house: bool = False,
     ) -> None:
-        """Describe the hardware; one connector unless others are given."""
+        """Describe the hardware; one connector unless others are given.
+
+        What is charged `at_house` goes through the meter of the simulated household.
+        """
         self.id = id
         self.name = name
         self.vendor = vendor
@@ -40,6 +44,7 @@ class Station:
         self.max_current = max_current
         self.online = online
         self.auto_start = auto_start
+        self.at_house = at_house
         self.reset_seconds = 5.0
         self.last_online_at: datetime | None = None
         self.last_offline_at: datetime | None = None

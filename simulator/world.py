@@ -98,9 +98,9 @@ class World:
         self._session_ids = count(max(first, next(self._session_ids)))
 
     @property
-    def charging_power(self) -> float:
-        """Return the power that flows into all cars, in W."""
-        return sum(connector.power_w for connector in self.active)
+    def house_power(self) -> float:
+        """Return the power that flows into cars at the house, in W."""
+        return sum(each.power_w for each in self.active if each.station.at_house)
 
     def notify(self, kind: str, subject: Connector | Station) -> None:
         """Tell the listeners what happened."""

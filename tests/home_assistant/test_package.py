@@ -129,8 +129,13 @@ def keys_of(tree: Mapping[str, Any]) -> Iterator[str]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Walk the repository's own files: no caches, no virtual environments."""
+    """Walk the repository's own files: no caches, no virtual environments.
+
+    Nor what a link leads to, such as the demo's to the integration.
+    """
     for path in folder.iterdir():
+        if path.is_symlink():
+            continue
         if path.is_dir():
             if not path.name.startswith((".", "__", "venv", "node_modules")):
                 yield from files_below(path)

@@ -67,7 +67,12 @@ class Tiny(Cloud):
     @override
     def seed(self) -> None:
         station = self.add(
-            Station("T1", "Garage", connectors=[Connector(1), Connector(2)])
+            Station(
+                "T1",
+                "Garage",
+                connectors=[Connector(1), Connector(2)],
+                at_house=True,
+            )
         )
         station.connectors[0].plug_in(Car(soc=0.5))
 

@@ -118,6 +118,7 @@ class Plugchoice(Cloud):
                 model="Source 2S",
                 serial="VT240117",
                 max_current=16.0,
+                at_house=True,
             ),
             home,
         )
@@ -129,6 +130,7 @@ class Plugchoice(Cloud):
                 vendor="Volt Time",
                 model="Source Duo",
                 serial="VT240118",
+                at_house=True,
                 connectors=[Connector(1, max_current=32.0), Connector(2, phases=1)],
             ),
             home,
