@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import override
 
 from homeassistant.components.binary_sensor import (
@@ -38,6 +39,12 @@ class ReadingDescription(ChargerBinarySensorDescription):
     reading: Reading
     is_on: Callable[[Value], bool] = bool
 
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return the reading."""
+        return frozenset({self.reading})
+
     @override
     def offered(self, device: Device) -> bool:
         """Return whether a device has the reading."""
@@ -53,6 +60,12 @@ class ReadingDescription(ChargerBinarySensorDescription):
 @dataclass(frozen=True, kw_only=True)
 class OnlineDescription(ChargerBinarySensorDescription):
     """Describe the charger's own connection to its cloud."""
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return none: it is no reading."""
+        return frozenset()
 
     @override
     def offered(self, device: Device) -> bool:

@@ -1,6 +1,7 @@
 """Buttons: commands without a state."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import override
 
 from homeassistant.components.button import (
@@ -21,6 +22,7 @@ from .charging import (
     Command,
     Device,
     HardReset,
+    Reading,
     Refresh,
     Reset,
     Resume,
@@ -39,6 +41,12 @@ class ChargerButtonDescription(ChargerEntityDescription, ButtonEntityDescription
     """Describe a button; `command` needs nothing but the device."""
 
     command: type[Command]
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return none: a button shows nothing."""
+        return frozenset()
 
     @override
     def offered(self, device: Device) -> bool:

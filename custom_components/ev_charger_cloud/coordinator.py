@@ -31,6 +31,8 @@ from .charging import (
     Fleet,
     Outcome,
     RateLimitedError,
+    Reading,
+    changed_readings,
     events_between,
 )
 from .const import (
@@ -98,21 +100,38 @@ def selection_of(options: Mapping[str, Any]) -> Selection:
 
 
 class EntityContext(NamedTuple):
-    """What an entity listens to, and whether also while nothing changes."""
+    """What an entity listens to, and whether also while nothing changes.
+
+    Of a device of which merely values of readings changed, an entity with `readings` is
+    woken when one of these did.
+    """
 
     device_id: str
     sampled: bool
+    readings: frozenset[Reading] | None = None
 
 
 class _Listeners:
-    """The entities of a device."""
+    """The entities of a device, with what concerns each."""
 
     __slots__ = ("all", "sampled")
 
     def __init__(self) -> None:
         """Begin with none."""
-        self.all: list[CALLBACK_TYPE] = []
+        self.all: list[tuple[CALLBACK_TYPE, EntityContext]] = []
         self.sampled: list[CALLBACK_TYPE] = []
+
+    def concerned(self, changed: frozenset[Reading] | None) -> list[CALLBACK_TYPE]:
+        """Return whom a change concerns: of some readings, or of anything."""
+        if changed is None:
+            return [wake for wake, _ in self.all]
+        return [
+            wake
+            for wake, context in self.all
+            if context.sampled
+            or context.readings is None
+            or not changed.isdisjoint(context.readings)
+        ]
 
 
 type OfferListener = Callable[[Collection[Device], Collection[str]], Awaitable[None]]
@@ -138,6 +157,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             name=entry.title,
             update_interval=MINIMUM_INTERVAL,
         )
+        self.loop_share = LoopShare()
         self.description = PROVIDERS[entry.data[CONF_PROVIDER]]
         self.provider = self.description.factory(
             Context(
@@ -150,10 +170,10 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 flush=store.flush,
                 now=dt_util.utcnow,
                 monotonic=_monotonic,
+                turn=self.loop_share.turn,
             )
         )
         self.store = store
-        self.loop_share = LoopShare()
         self.devices = RegisteredDevices(
             hass, entry, self.description.name, self.loop_share
         )
@@ -161,8 +181,9 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._interval = MINIMUM_INTERVAL
         self._failures = 0
         self._last_success = time.monotonic()
-        # Whom the present update concerns; None is everybody.
-        self._updated_device_ids: Collection[str] | None = None
+        # Which devices the present update concerns, and which of their readings; None
+        # is everybody, and everything.
+        self._updated: Mapping[str, frozenset[Reading] | None] | None = None
         # Who is seen to charge, whether it concerns them or not.
         self._sampled_device_ids: Collection[str] = ()
         self._charging_device_ids: set[str] = set()
@@ -253,7 +274,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             # What a cloud tells at the start is from before anybody watched.
             self._event_log.fresh(poll.events)
         if recovered:
-            self._updated_device_ids = None
+            self._updated = None
         return self.data
 
     def doubt_credentials(self) -> bool:
@@ -293,7 +314,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             and silent + wait.total_seconds() <= TOLERATED_SILENCE.total_seconds()
         ):
             self.update_interval = wait
-            self._updated_device_ids = ()
+            self._updated = {}
             return self.data
         self.update_interval = self._interval
         raise UpdateFailed(
@@ -315,6 +336,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             known: Fleet = self.data or {}
             fleet = dict(seen if complete else known)
             changed = []
+            updated: dict[str, frozenset[Reading] | None] = {}
             new = 0
             # What a poll did not change is the same object: it costs nothing more.
             looked_at = [
@@ -336,8 +358,13 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                         continue
                     self._observed_at[device.id] = observed_at
                     fleet[device.id] = device
-                    if old is not device and old != device:
+                    if old is None:
+                        differs: frozenset[Reading] | None = None
+                    else:
+                        differs = changed_readings(old, device)
+                    if differs is None or differs:
                         changed.append(device)
+                        updated[device.id] = differs
             gone: set[str] = set()
             if complete:
                 lacking: set[str] = set()
@@ -351,6 +378,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 fleet[device_id] = old if old.stale else replace(old, stale=True)
                 if not old.stale:
                     changed.append(fleet[device_id])
+                    updated[device_id] = None
             await self.devices.register(changed, known)
             if complete and self._strangers:
                 await self._remove_strangers(fleet)
@@ -380,7 +408,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 for listener in list(self._offer_listeners):
                     await listener(offering, gone)
                 self.count_entities()
-            self._updated_device_ids = {device.id for device in changed} | gone
+            self._updated = updated | dict.fromkeys(gone)
             self._sampled_device_ids = [
                 device_id
                 for device_id in self._charging_device_ids
@@ -499,7 +527,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         if context is None:
             return super().async_add_listener(update_callback)
         listeners = self._device_listeners.setdefault(context.device_id, _Listeners())
-        listeners.all.append(update_callback)
+        listeners.all.append((update_callback, context))
         if context.sampled:
             listeners.sampled.append(update_callback)
         return partial(self._remove_listener, update_callback, context)
@@ -510,7 +538,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     ) -> None:
         """Listen no longer."""
         listeners = self._device_listeners[context.device_id]
-        listeners.all.remove(update_callback)
+        listeners.all.remove((update_callback, context))
         if context.sampled:
             listeners.sampled.remove(update_callback)
         if not listeners.all:
@@ -522,18 +550,19 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         """Wake the entities of the devices that the update concerns.
 
         Of a device that charges and did not change, it concerns those alone that are
-        written all the same.
+        written all the same; of one with new values, those that show them, too.
         """
         # Once: an update that fails unexpectedly names nobody and concerns everybody.
-        updated, self._updated_device_ids = self._updated_device_ids, None
+        updated, self._updated = self._updated, None
         sampled, self._sampled_device_ids = self._sampled_device_ids, ()
-        if updated is None:
-            updated = self._device_listeners
         listening = self._device_listeners
+        if updated is None:
+            updated = dict.fromkeys(listening)
         due: list[tuple[str, CALLBACK_TYPE]] = []
-        for device_id in updated:
+        for device_id, readings in updated.items():
             if device_id in listening:
-                due += [(device_id, each) for each in listening[device_id].all]
+                concerned = listening[device_id].concerned(readings)
+                due += [(device_id, each) for each in concerned]
         for device_id in sampled:
             if device_id not in updated and device_id in listening:
                 due += [(device_id, each) for each in listening[device_id].sampled]
@@ -579,7 +608,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     @callback
     def wake(self, device_id: str) -> None:
         """Let the entities of one device show what is pending."""
-        self._updated_device_ids = {device_id}
+        self._updated = {device_id: None}
         self.async_update_listeners()
 
     def name_of(self, device: Device) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import override
 
 from homeassistant.core import HomeAssistant, callback
@@ -17,7 +18,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from homeassistant.util import slugify
 
 from .account import AccountCoordinator, ChargerConfigEntry, async_device_at
-from .charging import Control, ControlState, ControlValue, Device, SetControl
+from .charging import Control, ControlState, ControlValue, Device, Reading, SetControl
 from .const import DOMAIN
 from .coordinator import EntityContext
 
@@ -38,8 +39,13 @@ class ChargerEntityDescription(EntityDescription):
     lasting: bool = False
     sampled: bool = False
 
+    @cached_property
+    def readings(self) -> frozenset[Reading] | None:
+        """Return the readings whose values are shown, None where any may matter."""
+        return None
+
     def offered(self, device: Device) -> bool:
-        """Return whether a device has this."""
+        """Return whether a device has this, which no value of a reading decides."""
         raise NotImplementedError
 
 
@@ -48,6 +54,12 @@ class ControlEntityDescription(ChargerEntityDescription):
     """Describe an entity that sets a control."""
 
     control: Control
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return none: controls are no readings."""
+        return frozenset()
 
     @override
     def offered(self, device: Device) -> bool:
@@ -69,7 +81,8 @@ class ChargerEntity(CoordinatorEntity[AccountCoordinator]):
     ) -> None:
         """Take the first values."""
         super().__init__(
-            coordinator, context=EntityContext(device.id, description.sampled)
+            coordinator,
+            context=EntityContext(device.id, description.sampled, description.readings),
         )
         self.entity_description = description
         self.device_id = device.id

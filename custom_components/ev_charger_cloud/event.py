@@ -1,6 +1,7 @@
 """Events: what happened at a charger while Home Assistant watched."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
@@ -21,6 +22,12 @@ COMMAND_FAILED = "command_failed"
 @dataclass(frozen=True, kw_only=True)
 class ChargerEventDescription(ChargerEntityDescription, EventEntityDescription):
     """Describe an event entity."""
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return none: it shows what happened."""
+        return frozenset()
 
     def concerns(self, device: Device, event: Event) -> bool:
         """Return whether an event at the charger is for the entity of a device."""

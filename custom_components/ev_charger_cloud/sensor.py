@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, override
 
 from homeassistant.components.sensor import (
@@ -52,6 +53,12 @@ class ChargerSensorDescription(ChargerEntityDescription, SensorEntityDescription
     reading: Reading
     unit_of: Callable[[str], str] | None = None
     reset_by: Reading | None = None
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return the reading, and what resets it."""
+        return frozenset({self.reading, self.reset_by or self.reading})
 
     @override
     def offered(self, device: Device) -> bool:

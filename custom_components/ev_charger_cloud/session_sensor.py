@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import override
 
 from homeassistant.components.sensor import (
@@ -69,6 +70,12 @@ class MonthDescription(ChargerEntityDescription, SensorEntityDescription):
 
     money: bool = False
     priced: Callable[[Device], bool] = _nobody
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return none: what it shows comes from the ledger."""
+        return frozenset()
 
     @override
     def offered(self, device: Device) -> bool:

@@ -11,6 +11,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.ev_charger_cloud import coordinator as coordinator_module
 from custom_components.ev_charger_cloud.charging import (
     AuthenticationError,
     Boost,
@@ -31,9 +32,13 @@ from custom_components.ev_charger_cloud.charging import (
     SetControl,
     UnreachableError,
     UnusableAnswerError,
+    changed_readings,
 )
 from custom_components.ev_charger_cloud.const import DOMAIN
-from custom_components.ev_charger_cloud.coordinator import ChargingCoordinator
+from custom_components.ev_charger_cloud.coordinator import (
+    ChargingCoordinator,
+    EntityContext,
+)
 from custom_components.ev_charger_cloud.entity import ChargerEntity
 from custom_components.ev_charger_cloud.providers.base import Poll
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
@@ -46,6 +51,7 @@ from homeassistant.helpers import (
     issue_registry as ir,
 )
 from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import async_get_platforms
 
 from .devices import SetUp, charger, device_entry, entity_ids, everything, tick
 from .fake_provider import FakeProvider
@@ -172,9 +178,9 @@ class TestPolls:
         coordinator = (await set_up()).runtime_data
         looked_at = []
 
-        def compare(one: Device, other: object) -> bool:
+        def compare(one: Device, other: Device) -> frozenset[Reading] | None:
             looked_at.append(one.id)
-            return one is other
+            return changed_readings(one, other)
 
         fleet = dict(coordinator.data)
 
@@ -182,7 +188,10 @@ class TestPolls:
             return Poll(fleet=fleet, interval=timedelta(seconds=60))
 
         seen_at = coordinator.observed_at("c1")
-        with patch.object(Device, "__eq__", compare), patch.object(fake, "poll", poll):
+        with (
+            patch.object(coordinator_module, "changed_readings", compare),
+            patch.object(fake, "poll", poll),
+        ):
             await tick(home, freezer, 61)
             assert looked_at == []
             fleet["c2"] = replace(fleet["c2"], model="Other")
@@ -214,6 +223,40 @@ class TestPolls:
             woken.clear()
             await coordinator.read("c2")
             assert woken == []
+
+    async def test_a_new_value_wakes_those_that_show_it(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Whatever changes, no entity goes on showing what was, and few are asked."""
+        fake.fleet = {"c1": everything()}
+        coordinator = (await set_up()).runtime_data
+        entities = [
+            entity
+            for platform in async_get_platforms(home, DOMAIN)
+            for entity in platform.entities.values()
+            if isinstance(entity, ChargerEntity)
+        ]
+        woken = []
+        take = ChargerEntity._take
+
+        def note(entity: ChargerEntity) -> Device | None:
+            woken.append(entity.entity_id)
+            return take(entity)
+
+        for reading in fake.fleet["c1"].readings:
+            fake.set_reading("c1", reading, None)
+            woken.clear()
+            with patch.object(ChargerEntity, "_take", note):
+                await coordinator.async_refresh()
+                await home.async_block_till_done()
+            assert len(woken) <= 12, reading
+            for entity in entities:
+                shown_before = entity._shown
+                entity._take()
+                assert entity._shown == shown_before, (reading, entity.entity_id)
 
     async def test_stale_device_leaves_the_others_alone(
         self,
@@ -283,7 +326,8 @@ class TestPolls:
         def broken() -> None:
             raise RuntimeError("a defect")
 
-        coordinator._device_listeners["c1"].all.insert(0, broken)
+        context = EntityContext("c1", sampled=False)
+        coordinator._device_listeners["c1"].all.insert(0, (broken, context))
         fake.set_reading("c1", Reading.STATUS, ChargingStatus.FAULTED)
         await coordinator.async_refresh()
         assert shown(home, STATUS_1) == "faulted"

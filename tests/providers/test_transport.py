@@ -658,6 +658,32 @@ async def test_same_bytes_same_object(server: Server, transport: Transport) -> N
     assert await transport.get("/x", params=[("page", "1")]) == changed
 
 
+async def test_what_is_equal_in_an_answer_is_the_same_object(
+    server: Server, transport: Transport
+) -> None:
+    """Of a list only what changed is another object, bare or in an envelope."""
+
+    async def ask(body: Any) -> Any:
+        server.says(json=body)
+        return await transport.get("/x")
+
+    first = await ask({"data": [{"id": 1}, {"id": 2}], "meta": {"page": [{"n": 1}]}})
+    second = await ask({"data": [{"id": 1}, {"id": 3}], "meta": {"page": [{"n": 1}]}})
+    assert second["data"] == [{"id": 1}, {"id": 3}]
+    assert second["data"][0] is first["data"][0]
+    assert second["meta"] is first["meta"]
+    longer = await ask({"data": [{"id": 1}, {"id": 3}, 4], "more": [1]})
+    assert longer == {"data": [{"id": 1}, {"id": 3}, 4], "more": [1]}
+    assert longer["data"][1] is second["data"][1]
+    assert await ask({"data": [{"id": 1}]}) == {"data": [{"id": 1}]}
+    bare = await ask([{"id": 1}, 2])
+    assert bare == [{"id": 1}, 2]
+    shorter = await ask([{"id": 1}])
+    assert len(shorter) == 1
+    assert shorter[0] is bare[0]
+    assert await ask("text") == "text"
+
+
 async def test_errors_and_commands_are_not_kept(
     server: Server, transport: Transport
 ) -> None:

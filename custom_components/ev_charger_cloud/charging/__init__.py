@@ -35,7 +35,15 @@ from .commands import (
     Unlock,
 )
 from .controls import Control, ControlState, ControlValue
-from .device import Device, DeviceKind, Fleet, Name, Notice, NoticeKind
+from .device import (
+    Device,
+    DeviceKind,
+    Fleet,
+    Name,
+    Notice,
+    NoticeKind,
+    changed_readings,
+)
 from .energy_hours import (
     EnergyCurve,
     EnergyHour,
@@ -191,6 +199,7 @@ __all__ = [
     "UnusableAnswerError",
     "Value",
     "Verb",
+    "changed_readings",
     "energy_hours",
     "events_between",
     "limit_check",

@@ -1,7 +1,7 @@
 """What a charger is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum, unique
 
 from .commands import Command, SetControl
@@ -97,6 +97,29 @@ class Device:
         if isinstance(command, SetControl):
             return command.control in self.controls
         return type(command) in self.commands
+
+
+# What of a device is compared, beside its readings.
+_OTHER_FIELDS = tuple(
+    each.name for each in fields(Device) if each.compare and each.name != "readings"
+)
+
+
+def changed_readings(old: Device, new: Device) -> frozenset[Reading] | None:
+    """Return which values of readings differ, None where anything else does, too.
+
+    What a device offers, or whether it can be reached, concerns all that is shown of it.
+    """
+    if old.readings.keys() != new.readings.keys():
+        return None
+    for name in _OTHER_FIELDS:
+        if getattr(old, name) != getattr(new, name):
+            return None
+    return frozenset(
+        reading
+        for reading, value in new.readings.items()
+        if value != old.readings[reading]
+    )
 
 
 type Fleet = Mapping[str, Device]

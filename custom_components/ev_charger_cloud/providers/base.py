@@ -167,6 +167,10 @@ async def _nothing_to_flush() -> None:
     """Stand in where nothing is stored."""
 
 
+async def _no_turns() -> None:
+    """Stand in where nobody else wants the loop."""
+
+
 def _utcnow() -> datetime:
     """Return the time by this machine's clock."""
     return datetime.now(UTC)
@@ -181,7 +185,8 @@ class Context:
     secrets. `flush` writes at once what must survive a kill in the next second.
 
     Time is given: `now` (UTC) for what people see, `monotonic` (s) for spans and
-    deadlines, `sleep` (s) to wait. Nothing below asks the system.
+    deadlines, `sleep` (s) to wait. Nothing below asks the system. A walk over chargers
+    that takes some time for each awaits `turn` between them: others want the loop, too.
     """
 
     session: ClientSession
@@ -193,6 +198,7 @@ class Context:
     now: Callable[[], datetime] = _utcnow
     monotonic: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    turn: Callable[[], Awaitable[None]] = _no_turns
 
 
 class Provider(ABC):

@@ -55,7 +55,7 @@ class Absences:
         Returns what is surely gone.
         """
         there = set(listed)
-        for key in there:
+        for key in there & self._missing.keys():
             self.seen(key)
         return {key for key in set(known) - there if self.missed(key)}
 

@@ -115,7 +115,7 @@ def _monotonic() -> float:
 
 
 class _Answers:
-    """The last answers, by what was asked: equal bytes are the same object again."""
+    """The last answers, by what was asked: what is equal is the same object again."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -125,7 +125,8 @@ class _Answers:
     def decode(self, key: Hashable, raw: bytes, essence: bytes) -> Any:
         """Decode an answer unless the last one to this question was the same.
 
-        `essence` is what of it counts.
+        `essence` is what of it counts. Of a list of which something changed, bare or
+        within an object, what did not is the same as before.
         """
         last = self._kept.pop(key, None)
         if last is not None:
@@ -135,6 +136,8 @@ class _Answers:
                 self._keep(key, essence, body)
                 return body
         body = _decode(raw)
+        if last is not None:
+            body = _with_known(body, last[1])
         self._keep(key, essence, body)
         return body
 
@@ -398,6 +401,30 @@ def _decode(raw: bytes | None) -> Any:
     if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _deeper(body, _MAX_DEPTH):
         raise ValueError("the answer is nested too deeply")
     return body
+
+
+def _with_known(body: Any, known: Any) -> Any:
+    """Put what was known in place of all that is equal to it.
+
+    Of a list that is each item, wherever in an object the list is. JSON's `1` and `true`
+    count as equal here.
+    """
+    merged: Any
+    if type(body) is list and type(known) is list:
+        merged = [
+            old if new == old else new for new, old in zip(body, known, strict=False)
+        ]
+        merged += body[len(known) :]
+    elif type(body) is dict and type(known) is dict:
+        merged = {
+            key: _with_known(value, known.get(key))
+            if type(value) in _NESTING
+            else value
+            for key, value in body.items()
+        }
+    else:
+        return body
+    return known if merged == known else merged
 
 
 def decode_json(raw: bytes) -> Any:

@@ -191,7 +191,8 @@ class DecodeCache:
         else:
             decoded = []
             for index, item in enumerate(raw):
-                if index < len(last[0]) and last[0][index] == item:
+                known = last[0][index] if index < len(last[0]) else None
+                if known is item or known == item:
                     decoded.append(last[1][index])
                 else:
                     decoded += shape.decode_each([item])

@@ -1,6 +1,5 @@
 """AMPECO: an operator's charge points, translated into the vocabulary of charging."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -77,7 +76,6 @@ _PUSHED = timedelta(minutes=5)
 _MANY = 200
 _MENDING = 900.0  # s
 _HOUR = 3600.0  # s
-_SLICE = 10
 _SHOWN = 50
 _FIRST_SPAN = timedelta(days=2)
 
@@ -435,9 +433,8 @@ class AmpecoProvider(Provider):
             stations = {*stations, *points}
         fresh: dict[str, Device] = {}
         gone: set[str] = set()
-        for number, station in enumerate(stations):
-            if number % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)
+        for station in stations:
+            await self.context.turn()
             devices = self._make(station) if station in points else {}
             if station not in points:
                 self._made.pop(station, None)

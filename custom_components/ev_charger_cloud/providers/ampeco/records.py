@@ -1,8 +1,8 @@
 """What the cloud last said of each object of a kind, and since when nobody knows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, override
+from typing import Any, override
 
 from ..base import Context
 from ..records import Records, Shape
@@ -12,15 +12,6 @@ _STAMP = "lastUpdatedAt"
 _SECOND = timedelta(seconds=1)
 # How far ahead of ours (s) a cloud's clock may be.
 _AHEAD = timedelta(days=1)
-# How many pages are kept: as many as a sweep that is made at each poll.
-_MOST_PAGES = 8
-
-
-class _TakenPage(NamedTuple):
-    """A page of a list, with the ids of what was taken of it."""
-
-    page: list[Any]
-    keys: list[str | None]
 
 
 class ListedRecords[ShapeT: Shape](Records[ShapeT]):
@@ -48,7 +39,8 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
         self._newest: datetime | None = None
         self._begun: datetime | None = None
         self._complete: datetime | None = None
-        self._pages: dict[int, _TakenPage] = {}
+        # The ids of what was taken of pages, by the identity of what came.
+        self._taken: dict[int, str] = {}
 
     def begin(self) -> None:
         """Note that a list of all objects, or of all changes, is about to be read."""
@@ -67,33 +59,35 @@ class ListedRecords[ShapeT: Shape](Records[ShapeT]):
         self._complete = reached
         self.unknown_since = reached + _SECOND if reached and again else reached
 
-    def take_page(
+    async def take_page(
         self,
         page: list[Any],
         wanted: Callable[[Mapping[str, Any]], bool] = lambda item: True,
         prepare: Callable[[Any], Any] = lambda item: item,
         *,
         sent_at: float,
-    ) -> Iterator[str]:
-        """Take a page of a list in, and yield the ids of what was taken.
+    ) -> list[str]:
+        """Take a page of a list in, and return the ids of what was taken.
 
-        Of a page that came again as it was nothing is looked at that is still known
-        from it. `prepare` mends an object first.
+        An object that came again, and is the very same, is not looked at. `prepare`
+        mends an object first.
         """
-        before = self._pages.pop(id(page), None)
-        keys: list[str | None] = [None] * len(page)
-        if before and before.page is page:
-            keys = before.keys
-        for index, item in enumerate(page):
-            key = keys[index]
+        keys: list[str] = []
+        for item in page:
+            key = self._taken.get(id(item))
             if key is not None and self.raw.get(key) is item:
                 self.sent_at[key] = max(sent_at, self.sent_at[key])
             else:
-                keys[index] = self.take(prepare(item), wanted, sent_at=sent_at)
-        self._pages[id(page)] = _TakenPage(page, keys)
-        while len(self._pages) > _MOST_PAGES:
-            del self._pages[next(iter(self._pages))]
-        return (key for key in keys if key)
+                await self._context.turn()
+                key = self.take(prepare(item), wanted, sent_at=sent_at)
+                if key is None:
+                    continue
+                self._taken[id(item)] = key
+            keys.append(key)
+        if len(self._taken) > 2 * len(self.raw):
+            # Most of them are gone: another object may have got their identity.
+            self._taken = {id(item): key for key, item in self.raw.items()}
+        return keys
 
     def take(
         self,

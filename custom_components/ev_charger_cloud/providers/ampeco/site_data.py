@@ -286,7 +286,7 @@ class SiteData:
         """Read a whole list."""
         sent_at, seen = self._context.monotonic(), set[str]()
         async for page in pages:
-            seen.update(records.take_page(page, wanted, sent_at=sent_at))
+            seen.update(await records.take_page(page, wanted, sent_at=sent_at))
         records.keep_listed(seen)
 
     async def _read_locations(self) -> None:

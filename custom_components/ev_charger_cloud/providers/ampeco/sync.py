@@ -368,7 +368,9 @@ class ChargePointSync:
         """Take charge points in and return the ids of those that are wanted."""
         sent_at, seen = self._context.monotonic(), set[str]()
         async for page in pages:
-            seen.update(self.points.take_page(page, self._wanted, sent_at=sent_at))
+            seen.update(
+                await self.points.take_page(page, self._wanted, sent_at=sent_at)
+            )
             # Page by page, so that the loop gets its turns in between.
             self._index()
         return seen
@@ -384,7 +386,9 @@ class ChargePointSync:
 
         async for page in pages:
             seen.update(
-                self.evses.take_page(page, self._of_wanted, at_home, sent_at=sent_at)
+                await self.evses.take_page(
+                    page, self._of_wanted, at_home, sent_at=sent_at
+                )
             )
             self._index()
         return seen
