@@ -1,11 +1,14 @@
 """The Energy dashboard: which chargers are in it, and which are in it twice.
 
-A charger has a statistic of its sessions and may have sensors of its energy. Either of
-them belongs there, and both count the same energy twice.
+A charger has a statistic of its sessions and may have sensors of its energy, and another
+account may reach it too. One of all these belongs among the dashboard's devices, or among
+the meters of its grid; of two the same energy counts twice. One that is said to be
+included in another does not, nor does a device whose energy comes by a meter of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from homeassistant.components.energy.data import (
     DeviceConsumption,
@@ -14,10 +17,12 @@ from homeassistant.components.energy.data import (
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.util.hass_dict import HassKey
 
-from .charging import Reading
+from .charging import Device, DeviceKind, Reading
 from .const import DOMAIN
 from .coordinator import ChargingCoordinator
+from .identity import is_older, same_cloud
 from .ledger import Ledger
 from .statistics import energy_statistic_id
 
@@ -27,15 +32,21 @@ COUNTED_TWICE = "energy_counted_twice"
 # The sensors of a device that count what its sessions count.
 _SENSORS = (Reading.LIFETIME_ENERGY, Reading.SESSION_ENERGY, "estimated_energy")
 
+_LISTENING: HassKey[bool] = HassKey(f"{DOMAIN}_energy_dashboard")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Countable:
-    """A device with sessions, its statistic and its sensors of the same energy."""
+    """A device with sessions, its statistic and what else counts the same energy.
+
+    `elsewhere` says that an account from before has the same charger.
+    """
 
     device_id: str
     name: str
     statistic: str
-    sensors: frozenset[str]
+    others: frozenset[str]
+    elsewhere: bool = False
 
 
 async def async_manager(hass: HomeAssistant) -> EnergyManager | None:
@@ -46,64 +57,137 @@ async def async_manager(hass: HomeAssistant) -> EnergyManager | None:
     return None if manager.data is None else manager
 
 
+async def _follow(hass: HomeAssistant) -> None:
+    """Look at all accounts whenever the dashboard's settings change."""
+    if hass.data.get(_LISTENING) or "energy" not in hass.config.components:
+        return
+    hass.data[_LISTENING] = True
+
+    async def changed() -> None:
+        for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+            await async_check(hass, entry.runtime_data, entry.runtime_data.ledger)
+
+    (await async_get_manager(hass)).async_listen_updates(changed)
+
+
+type _Chargers = dict[tuple[str, str], list[tuple[ChargingCoordinator, Device]]]
+
+
 @callback
 def countables(coordinator: ChargingCoordinator, ledger: Ledger) -> list[Countable]:
     """Return the devices that have sessions.
 
-    The sensors of a charger count those of its connectors, too.
+    What counts a charger counts its connectors, too.
     """
-    registry = er.async_get(coordinator.hass)
+    elsewhere = _chargers_elsewhere(coordinator)
     found = []
     for device_id in ledger.device_ids:
         device = coordinator.data.get(device_id)
         if device is None or not ledger.counts(device_id):
             continue
-        unique_ids = {
-            coordinator.devices.unique_id(each)
-            for each in (device_id, coordinator.charger_id(device))
-        }
-        sensors = {
-            registry.async_get_entity_id("sensor", DOMAIN, f"{unique_id}_{key}")
-            for unique_id in unique_ids
-            for key in _SENSORS
-        }
+        charger = coordinator.data[coordinator.charger_id(device)]
+        counting = _counting(coordinator, {device_id, charger.id})
+        older = False
+        for other, twin in (
+            *elsewhere.get(("id", charger.id), ()),
+            *elsewhere.get(("serial", charger.serial or ""), ()),
+        ):
+            counting |= _counting(other, {device_id, twin.id} & other.data.keys())
+            older |= is_older(other.config_entry, coordinator.config_entry)
+        statistic = energy_statistic_id(coordinator.devices.unique_id(device_id))
         found.append(
             Countable(
                 device_id=device_id,
                 name=coordinator.name_of(device),
-                statistic=energy_statistic_id(coordinator.devices.unique_id(device_id)),
-                sensors=frozenset(each for each in sensors if each),
+                statistic=statistic,
+                others=frozenset(counting - {statistic}),
+                elsewhere=older,
             )
         )
     return found
 
 
-def _devices(manager: EnergyManager) -> list[DeviceConsumption]:
-    """Return the individual devices of the dashboard."""
-    return [] if manager.data is None else manager.data["device_consumption"]
+def _chargers_elsewhere(coordinator: ChargingCoordinator) -> _Chargers:
+    """Return the chargers of other accounts, by what may tell that one is the same.
+
+    That is its serial number, or its id where the accounts are at one cloud.
+    """
+    found: _Chargers = {}
+    for entry in coordinator.hass.config_entries.async_loaded_entries(DOMAIN):
+        if entry is coordinator.config_entry:
+            continue
+        by_id = same_cloud(entry, coordinator.config_entry)
+        for device in entry.runtime_data.data.values():
+            if device.kind is not DeviceKind.CHARGER:
+                continue
+            twin = entry.runtime_data, device
+            if device.serial:
+                found.setdefault(("serial", device.serial), []).append(twin)
+            if by_id:
+                found.setdefault(("id", device.id), []).append(twin)
+    return found
 
 
-def twice(manager: EnergyManager, countable: Countable) -> set[str]:
-    """Return the sensors that count a device again, none if one includes the other."""
-    devices = {
-        each["stat_consumption"]: each.get("included_in_stat")
-        for each in _devices(manager)
-    }
-    if countable.statistic not in devices:
-        return set()
+def _counting(coordinator: ChargingCoordinator, device_ids: Iterable[str]) -> set[str]:
+    """Return the statistics and sensors that count the energy of some devices."""
+    registry = er.async_get(coordinator.hass)
+    counting = set()
+    for device_id in device_ids:
+        unique_id = coordinator.devices.unique_id(device_id)
+        counting.add(energy_statistic_id(unique_id))
+        for key in _SENSORS:
+            entity_id = registry.async_get_entity_id(
+                "sensor", DOMAIN, f"{unique_id}_{key}"
+            )
+            if entity_id is not None:
+                counting.add(entity_id)
+    return counting
+
+
+def _devices(manager: EnergyManager) -> dict[str, str | None]:
+    """Return the individual devices of the dashboard, and what includes them."""
+    if manager.data is None:
+        return {}
     return {
-        sensor
-        for sensor in countable.sensors & devices.keys()
-        if devices[sensor] != countable.statistic
-        and devices[countable.statistic] != sensor
+        each["stat_consumption"]: each.get("included_in_stat")
+        for each in manager.data["device_consumption"]
     }
+
+
+def _meters(manager: EnergyManager) -> list[str]:
+    """Return what counts the energy that comes from the grid."""
+    sources: list[Mapping[str, Any]] = (
+        [] if manager.data is None else [*manager.data["energy_sources"]]
+    )
+    return [
+        each["stat_energy_from"]
+        for each in sources
+        if each["type"] == "grid" and each.get("stat_energy_from")
+    ]
+
+
+def twice(manager: EnergyManager, countable: Countable) -> list[str]:
+    """Return what counts a device more than once, nothing if it is counted once."""
+    all_of_it = {countable.statistic, *countable.others}
+    devices = _devices(manager)
+    found: list[str] = []
+    for counted in (
+        [each for each in devices if each in all_of_it],
+        [each for each in _meters(manager) if each in all_of_it],
+    ):
+        several = [each for each in counted if devices.get(each) not in counted]
+        if len(several) > 1:
+            found += several
+    return found
 
 
 def missing(manager: EnergyManager, candidates: Iterable[Countable]) -> list[Countable]:
     """Return the devices that nothing counts."""
-    counted = {each["stat_consumption"] for each in _devices(manager)}
+    counted = {*_devices(manager), *_meters(manager)}
     return [
-        each for each in candidates if not counted & {each.statistic, *each.sensors}
+        each
+        for each in candidates
+        if not each.elsewhere and not counted & {each.statistic, *each.others}
     ]
 
 
@@ -111,6 +195,7 @@ async def async_check(
     hass: HomeAssistant, coordinator: ChargingCoordinator, ledger: Ledger
 ) -> None:
     """Raise or end the issues of an account."""
+    await _follow(hass)
     manager = await async_manager(hass)
     if manager is None:
         return
@@ -183,13 +268,27 @@ async def async_add(hass: HomeAssistant, chosen: Iterable[Countable]) -> None:
 
 
 async def async_remove(hass: HomeAssistant, ids: Iterable[str]) -> None:
-    """Take statistics out of the devices of the dashboard."""
+    """Take statistics out of the devices and the grid of the dashboard."""
     if (manager := await async_manager(hass)) is None or manager.data is None:
         return
     gone = set(ids)
+    sources = []
+    for source in manager.data["energy_sources"]:
+        if source["type"] == "grid" and source["stat_energy_from"] in gone:
+            if not source.get("stat_energy_to") and not source.get("stat_rate"):
+                continue
+            # What else is known of this connection stays.
+            source = {
+                **source,
+                "stat_energy_from": None,
+                "stat_cost": None,
+                "entity_energy_price": None,
+                "number_energy_price": None,
+            }
+        sources.append(source)
     await manager.async_update(
         {
-            "energy_sources": manager.data["energy_sources"],
+            "energy_sources": sources,
             "device_consumption": [
                 each
                 for each in manager.data["device_consumption"]

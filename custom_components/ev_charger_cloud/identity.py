@@ -15,6 +15,7 @@ from homeassistant.helpers import device_registry as dr
 from .const import (
     CONF_ACCOUNT_ID,
     CONF_ALL_CHARGERS,
+    CONF_BASE_URL,
     CONF_CHARGERS,
     CONF_KEY,
     CONF_PROVIDER,
@@ -99,23 +100,54 @@ def known_chargers(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str | N
     return known
 
 
+def is_older(entry: ConfigEntry, other: ConfigEntry) -> bool:
+    """Return whether an entry was made before another."""
+    return (entry.created_at, entry.entry_id) < (other.created_at, other.entry_id)
+
+
+def same_cloud(entry: ConfigEntry, other: ConfigEntry) -> bool:
+    """Return whether two accounts are at one cloud: ids mean the same there."""
+    return all(
+        entry.data.get(key) == other.data.get(key)
+        for key in (CONF_PROVIDER, CONF_BASE_URL)
+    )
+
+
+def chargers_of_older_accounts(
+    hass: HomeAssistant, entry: ConfigEntry
+) -> dict[str, str | None]:
+    """Return the chargers that older accounts at the same cloud have, with serials.
+
+    What is made once for a charger is theirs to make.
+    """
+    chargers: dict[str, str | None] = {}
+    for other in hass.config_entries.async_entries(DOMAIN, include_disabled=False):
+        if is_older(other, entry) and same_cloud(other, entry):
+            chargers |= known_chargers(hass, other)
+    return chargers
+
+
+def is_among(
+    known: Mapping[str, str | None], charger_id: str, serial: str | None
+) -> bool:
+    """Return whether a charger is one of those known.
+
+    Serial numbers, where both sides have one, tell chargers of the same id apart.
+    """
+    return charger_id in known and (
+        None in (serial, known[charger_id]) or serial == known[charger_id]
+    )
+
+
 def _same_id(entry: ConfigEntry, account: Account) -> bool:
     """Return whether the cloud calls an account what it called an entry's."""
     return account.id is not None and entry.data.get(CONF_ACCOUNT_ID) == account.id
 
 
 def _shared(known: Mapping[str, str | None], candidates: Sequence[Candidate]) -> bool:
-    """Return whether an account reaches a charger that is known.
-
-    Serial numbers, where both sides have one, tell chargers of the same id apart.
-    """
+    """Return whether an account reaches a charger that is known."""
     return any(
-        candidate.id in known
-        and (
-            None in (candidate.serial, known[candidate.id])
-            or candidate.serial == known[candidate.id]
-        )
-        for candidate in candidates
+        is_among(known, candidate.id, candidate.serial) for candidate in candidates
     )
 
 

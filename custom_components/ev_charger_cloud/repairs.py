@@ -17,7 +17,7 @@ from homeassistant.helpers.selector import (
 
 from .charging import ChargingError
 from .config_flow import chargers_schema, known_candidates, wrong_choice
-from .const import CONF_CHARGERS, CONF_ENTITIES, ENTITIES_ESSENTIAL
+from .const import CONF_CHARGERS, CONF_ENTITIES, CONF_KEEP, ENTITIES_ESSENTIAL
 from .energy_dashboard import (
     COUNTED_TWICE,
     NOT_IN_DASHBOARD,
@@ -215,45 +215,42 @@ class AddToDashboardFlow(DashboardFlow):
 
 
 class CountedTwiceFlow(DashboardFlow):
-    """Take one of two out of the dashboard that count the same energy."""
+    """Leave one in the dashboard of several that count the same energy."""
 
     async def async_step_init(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Name both."""
-        there, sensors = await self._both()
-        if there is None:
+        """Let the user choose which."""
+        there, manager = self._countables(), await async_manager(self.hass)
+        if there is None or manager is None:
             return self.async_abort(reason="not_loaded")
-        return self.async_show_menu(
+        subject, counting = "", []
+        for each in there:
+            if each.device_id == self._device_id:
+                subject, counting = each.name, twice(manager, each)
+        if user_input is not None:
+            kept = user_input[CONF_KEEP]
+            if kept in counting:
+                await async_remove(self.hass, [c for c in counting if c != kept])
+            return await self._done()
+        options = [
+            SelectOptionDict(value=each, label=self._label(each)) for each in counting
+        ]
+        return self.async_show_form(
             step_id="init",
-            menu_options=["keep_statistic", "keep_sensor"],
-            description_placeholders={
-                "subject": there.name,
-                "statistic": there.statistic,
-                "sensor": ", ".join(sorted(sensors)),
-            },
+            data_schema=vol.Schema(
+                {
+                    vol.Required(CONF_KEEP): SelectSelector(
+                        SelectSelectorConfig(
+                            options=options, mode=SelectSelectorMode.LIST
+                        )
+                    )
+                }
+            ),
+            description_placeholders={"subject": subject},
         )
 
-    async def _both(self) -> tuple[Countable | None, set[str]]:
-        """Return the device and the sensors that count it again."""
-        manager = await async_manager(self.hass)
-        for each in self._countables() or ():
-            if each.device_id == self._device_id and manager is not None:
-                return each, twice(manager, each)
-        return None, set()
-
-    async def async_step_keep_statistic(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Remove the sensors."""
-        _, sensors = await self._both()
-        await async_remove(self.hass, sensors)
-        return await self._done()
-
-    async def async_step_keep_sensor(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Remove the statistic."""
-        there, _ = await self._both()
-        await async_remove(self.hass, [] if there is None else [there.statistic])
-        return await self._done()
+    def _label(self, statistic_id: str) -> str:
+        """Return what people know a sensor by, or a statistic."""
+        state = self.hass.states.get(statistic_id)
+        return statistic_id if state is None else f"{state.name} ({statistic_id})"

@@ -6,6 +6,7 @@ anew, so that sums stay right after a correction. What it did not change is not 
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 import hashlib
 import re
 from typing import NamedTuple
@@ -19,14 +20,17 @@ from homeassistant.components.recorder.models import (
 from homeassistant.components.recorder.statistics import (
     async_add_external_statistics,
     get_last_statistics,
+    get_metadata,
 )
 from homeassistant.const import UnitOfEnergy
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util.unit_conversion import EnergyConverter
 
 from .const import DOMAIN
 from .coordinator import ChargingCoordinator
+from .identity import chargers_of_older_accounts, is_among
 from .ledger import HourTotals, Ledger
 from .names import async_statistic_name
 
@@ -67,22 +71,41 @@ class SessionStatistics:
         self._hass = hass
         self._coordinator = coordinator
         self._ledger = ledger
-        self._unlisten: CALLBACK_TYPE | None = None
+        self._unlisten: list[CALLBACK_TYPE] = []
         self._cancel: CALLBACK_TYPE | None = None
+        # Whether names may have changed: while nobody looked as well.
+        self._renamed = True
 
     @callback
     def async_start(self) -> None:
         """Write what is pending, now and whenever a session is kept."""
-        self._unlisten = self._ledger.async_add_listener(lambda _: self._write_soon())
+        self._unlisten = [
+            self._ledger.async_add_listener(lambda _: self._write_soon()),
+            self._hass.bus.async_listen(
+                dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_updated
+            ),
+        ]
         self._later(self._check)
 
     @callback
     def close(self) -> None:
         """Write no more."""
-        for cancel in self._unlisten, self._cancel:
+        for cancel in (*self._unlisten, self._cancel):
             if cancel is not None:
                 cancel()
-        self._unlisten = self._cancel = None
+        self._unlisten, self._cancel = [], None
+
+    @callback
+    def _device_updated(self, event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+        """Have statistics renamed with their devices; those of connectors follow."""
+        data = event.data
+        if (
+            data["action"] == "update"
+            and not data["changes"].keys().isdisjoint({"name", "name_by_user"})
+            and self._coordinator.device_of(data["device_id"]) is not None
+        ):
+            self._renamed = True
+            self._write_soon()
 
     @callback
     def _write_soon(self) -> None:
@@ -109,7 +132,7 @@ class SessionStatistics:
         """
         if not self._recording:
             return
-        for device_id in self._ledger.device_ids:
+        for device_id in self._written_here():
             for series in await self._series(device_id):
                 last = await get_instance(self._hass).async_add_executor_job(
                     get_last_statistics, self._hass, 1, series.id, True, {"sum"}
@@ -130,15 +153,34 @@ class SessionStatistics:
         if not self._recording:
             return
         await self._write_pending()
+        if self._renamed:
+            self._renamed = False
+            await self._rename()
         await self._written()
 
-    async def _write_pending(self) -> None:
-        """Write the statistics that have to be."""
-        for device_id, since in list(self._ledger.pending.items()):
+    def _written_here(self) -> list[str]:
+        """Return the devices whose statistics this account writes.
+
+        A charger that an older account has too is written there: once is enough.
+        """
+        older = chargers_of_older_accounts(self._hass, self._coordinator.config_entry)
+        found = []
+        for device_id in self._ledger.device_ids:
             device = self._coordinator.data.get(device_id)
             if device is None:
                 continue
-            name = self._coordinator.name_of(device)
+            charger = self._coordinator.data[self._coordinator.charger_id(device)]
+            if not is_among(older, charger.id, charger.serial):
+                found.append(device_id)
+        return found
+
+    async def _write_pending(self) -> None:
+        """Write the statistics that have to be."""
+        for device_id in self._written_here():
+            since = self._ledger.pending.get(device_id)
+            if since is None:
+                continue
+            name = self._coordinator.name_of(self._coordinator.data[device_id])
             # What changes from now on is pending anew.
             del self._ledger.pending[device_id]
             self._ledger.save()
@@ -156,20 +198,50 @@ class SessionStatistics:
             rows.append(
                 StatisticData(start=hour, state=series.hours[hour], sum=round(total, 6))
             )
-        money = series.currency is not None
-        metadata = StatisticMetaData(
-            mean_type=StatisticMeanType.NONE,
-            has_sum=True,
-            name=async_statistic_name(self._hass, "cost" if money else "energy", name),
-            source=DOMAIN,
-            statistic_id=series.id,
-            unit_class=None if money else EnergyConverter.UNIT_CLASS,
-            unit_of_measurement=series.currency or UnitOfEnergy.KILO_WATT_HOUR,
-        )
+        metadata = self._metadata(series.id, series.currency, name)
         for first in range(0, len(rows), _CHUNK):
             async_add_external_statistics(
                 self._hass, metadata, rows[first : first + _CHUNK]
             )
+
+    def _metadata(
+        self, statistic_id: str, currency: str | None, name: str
+    ) -> StatisticMetaData:
+        """Describe a statistic: of energy, or of money where there is a currency."""
+        money = currency is not None
+        return StatisticMetaData(
+            mean_type=StatisticMeanType.NONE,
+            has_sum=True,
+            name=async_statistic_name(self._hass, "cost" if money else "energy", name),
+            source=DOMAIN,
+            statistic_id=statistic_id,
+            unit_class=None if money else EnergyConverter.UNIT_CLASS,
+            unit_of_measurement=currency or UnitOfEnergy.KILO_WATT_HOUR,
+        )
+
+    async def _rename(self) -> None:
+        """Give statistics the present names of their devices, and the language's."""
+        known = await get_instance(self._hass).async_add_executor_job(
+            partial(get_metadata, self._hass, statistic_source=DOMAIN)
+        )
+        names = {
+            statistic_key(self._coordinator.devices.unique_id(device_id)): (
+                self._coordinator.name_of(self._coordinator.data[device_id])
+            )
+            for device_id in self._written_here()
+        }
+        for statistic_id, (_, metadata) in known.items():
+            key = statistic_id.removeprefix(f"{DOMAIN}:")
+            currency = None
+            if key.endswith("_energy"):
+                key = key.removesuffix("_energy")
+            else:
+                key = key.rpartition("_cost_")[0]
+                currency = metadata["unit_of_measurement"]
+            if key in names:
+                wanted = self._metadata(statistic_id, currency, names[key])
+                if wanted["name"] != metadata["name"]:
+                    async_add_external_statistics(self._hass, wanted, [])
 
     async def _series(self, device_id: str) -> list[_Series]:
         """Return the statistics of a device, those that have hours."""
@@ -188,7 +260,7 @@ class SessionStatistics:
         ]
         series += [
             _Series(
-                f"{DOMAIN}:{key}_cost_{currency.lower()}",
+                f"{DOMAIN}:{key}_cost_{statistic_key(currency.lower())}",
                 currency,
                 totals.base_costs.get(currency, 0.0),
                 costs,

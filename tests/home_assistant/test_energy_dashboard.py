@@ -1,13 +1,25 @@
 """Chargers in the Energy dashboard: offered to it, and never counted twice."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
 
-from custom_components.ev_charger_cloud.charging import Device, EnergyHour, Reading
+from custom_components.ev_charger_cloud.charging import (
+    Device,
+    DeviceKind,
+    EnergyHour,
+    Reading,
+)
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.energy_dashboard import (
     COUNTED_TWICE,
@@ -22,7 +34,8 @@ from custom_components.ev_charger_cloud.ledger import SessionRecord
 from custom_components.ev_charger_cloud.repairs import async_create_fix_flow
 from custom_components.ev_charger_cloud.statistics import energy_statistic_id
 from homeassistant.components.energy.data import async_get_manager
-from homeassistant.components.recorder import Recorder
+from homeassistant.components.recorder import Recorder, get_instance
+from homeassistant.components.recorder.statistics import list_statistic_ids
 from homeassistant.components.repairs import RepairsFlow
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -54,6 +67,17 @@ async def dashboard(
             online=True,
             readings={Reading.LIFETIME_ENERGY: 5.0},
         )
+    }
+
+
+def grid(statistic: str) -> dict[str, Any]:
+    """Return a connection to the grid, with its meter."""
+    return {
+        "type": "grid",
+        "stat_energy_from": statistic,
+        "stat_energy_to": None,
+        "stat_cost": None,
+        "cost_adjustment_day": 0,
     }
 
 
@@ -129,38 +153,144 @@ async def test_offered(
     assert issues(home) == {}
 
 
-@pytest.mark.parametrize(
-    ("step", "left"),
-    [
-        ("async_step_keep_statistic", ["sensor.oven", STATISTIC]),
-        ("async_step_keep_sensor", ["sensor.oven", SENSOR]),
-    ],
-)
+@pytest.mark.parametrize("kept", [STATISTIC, SENSOR])
 async def test_counted_twice(
-    home: HomeAssistant,
-    set_up: SetUp,
-    freezer: FrozenDateTimeFactory,
-    step: str,
-    left: list[str],
+    home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory, kept: str
 ) -> None:
-    """The statistic and a sensor of the same charger: one of them goes."""
+    """The statistic and a sensor of the same charger: one of them stays."""
     entry = await set_up()
+    home.states.async_set(SENSOR, "5", {"friendly_name": "Wallbox Lifetime energy"})
     await put(
         home, OTHER, {"stat_consumption": SENSOR}, {"stat_consumption": STATISTIC}
     )
     await check(home, freezer, entry)
     assert issues(home).keys() == {COUNTED_TWICE}
     flow = await begin(home, issues(home)[COUNTED_TWICE])
-    menu: Any = await flow.async_step_init()
-    assert menu["description_placeholders"] == {
-        "subject": "Wallbox",
-        "statistic": STATISTIC,
-        "sensor": SENSOR,
-    }
-    done: Any = await getattr(flow, step)()
+    form: Any = await flow.async_step_init()
+    assert form["description_placeholders"] == {"subject": "Wallbox"}
+    (field,) = form["data_schema"].schema.values()
+    assert [(each["value"], each["label"]) for each in field.config["options"]] == [
+        (SENSOR, f"Wallbox Lifetime energy ({SENSOR})"),
+        (STATISTIC, STATISTIC),
+    ]
+    done: Any = await flow.async_step_init({"keep": kept})
     assert done["type"] == "create_entry"
-    assert await there(home) == left
+    assert await there(home) == ["sensor.oven", kept]
     assert issues(home) == {}
+    # Who answers once more finds nothing to take out.
+    await flow.async_step_init({"keep": kept})
+    assert await there(home) == ["sensor.oven", kept]
+
+
+async def test_counted_twice_by_the_grid(
+    home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+) -> None:
+    """Two meters of the grid add up; a meter and a device do not."""
+    entry = await set_up()
+    await check(home, freezer, entry)
+    manager = await async_get_manager(home)
+    await manager.async_update(
+        {
+            "energy_sources": [grid("sensor.house"), grid(STATISTIC)],
+            "device_consumption": [{"stat_consumption": SENSOR}],
+        }
+    )
+    # Whoever changes the dashboard is told at once.
+    assert issues(home) == {}
+    exporting = grid(SENSOR) | {"stat_energy_to": "sensor.sold"}
+    solar = {"type": "solar", "stat_energy_from": "sensor.roof"}
+    await manager.async_update(
+        {
+            "energy_sources": [
+                grid("sensor.house"),
+                grid(STATISTIC),
+                exporting,
+                solar,
+            ],
+            "device_consumption": [],
+        }
+    )
+    issue = issues(home)[COUNTED_TWICE]
+    await (await begin(home, issue)).async_step_init({"keep": STATISTIC})
+    assert issues(home) == {}
+    assert manager.data is not None
+    # A connection goes on with what else is known of it.
+    assert [
+        each.get("stat_energy_from") for each in manager.data["energy_sources"]
+    ] == [
+        "sensor.house",
+        STATISTIC,
+        None,
+        "sensor.roof",
+    ]
+    await manager.async_update(
+        {
+            "energy_sources": [grid(STATISTIC), grid(SENSOR)],
+            "device_consumption": [],
+        }
+    )
+    issue = issues(home)[COUNTED_TWICE]
+    await (await begin(home, issue)).async_step_init({"keep": SENSOR})
+    assert [
+        each.get("stat_energy_from") for each in manager.data["energy_sources"]
+    ] == [SENSOR]
+
+
+async def test_connectors_and_their_charger(
+    home: HomeAssistant,
+    fake: type[FakeProvider],
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """What counts the charger counts its connectors."""
+    fake.fleet = {
+        "c0": replace(fake.fleet["c1"], id="c0"),
+        "c1": Device(
+            id="c1", name="Left", parent="c0", kind=DeviceKind.CONNECTOR, online=True
+        ),
+    }
+    entry = await set_up()
+    await put(home, {"stat_consumption": SENSOR}, {"stat_consumption": STATISTIC})
+    await check(home, freezer, entry)
+    assert issues(home).keys() == {COUNTED_TWICE}
+
+
+@pytest.mark.parametrize("cloud", ["https://fake.example", "https://other.example"])
+async def test_charger_in_two_accounts(
+    home: HomeAssistant,
+    fake: type[FakeProvider],
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+    cloud: str,
+) -> None:
+    """It is offered once; what both have of it counts twice."""
+    fake.change("c1", serial="SN-1")
+    entry = await set_up()
+    await put(home, OTHER)
+    freezer.tick(1)
+    second = MockConfigEntry(
+        domain=DOMAIN,
+        title="Second",
+        data={**entry.data, "key": "fake_account-2", "base_url": cloud},
+        options={"all_chargers": True},
+    )
+    second.add_to_hass(home)
+    await home.config_entries.async_setup(second.entry_id)
+    await home.async_block_till_done()
+    await check(home, freezer, second)
+    assert issues(home) == {}
+    await check(home, freezer, entry)
+    assert issues(home).keys() == {NOT_IN_DASHBOARD}
+    twin = energy_statistic_id("fake_account-2_c1")
+    await put(home, {"stat_consumption": STATISTIC}, {"stat_consumption": twin})
+    assert issues(home).keys() == {COUNTED_TWICE}
+    instance = get_instance(home)
+    await async_wait_recording_done(home)
+    listed = await instance.async_add_executor_job(list_statistic_ids, home)
+    written = {each["statistic_id"] for each in listed if each["source"] == DOMAIN}
+    # At one cloud it is the same charger's, which the older account writes.
+    one_cloud = cloud == entry.data["base_url"]
+    assert written == ({STATISTIC} if one_cloud else {STATISTIC, twin})
 
 
 async def test_counted_once(
@@ -197,7 +327,6 @@ async def test_not_there(
     for issue in (offer, twice):
         flow: Any = await begin(home, issue)
         assert (await flow.async_step_init())["reason"] == "not_loaded"
-    assert (await flow.async_step_keep_sensor())["type"] == "create_entry"
     assert len(await there(home)) == 3
     await home.config_entries.async_remove(entry.entry_id)
     assert issues(home) == {}
@@ -213,7 +342,7 @@ async def test_nobody_set_it_up(
     manager = await async_get_manager(home)
     assert manager.data is None
     [charger] = countables(entry.runtime_data, entry.runtime_data.ledger)
-    assert twice(manager, charger) == set()
+    assert twice(manager, charger) == []
     assert missing(manager, [charger]) == [charger]
     await async_add(home, [charger])
     await async_remove(home, [STATISTIC])

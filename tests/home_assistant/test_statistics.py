@@ -7,7 +7,10 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
@@ -15,8 +18,12 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from custom_components.ev_charger_cloud import statistics
 from custom_components.ev_charger_cloud.charging import Device, Reading
 from custom_components.ev_charger_cloud.charging.energy_hours import HOUR, energy_hours
+from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.ledger import Ledger, SessionRecord
-from custom_components.ev_charger_cloud.statistics import statistic_key
+from custom_components.ev_charger_cloud.statistics import (
+    energy_statistic_id,
+    statistic_key,
+)
 from homeassistant.components.recorder import Recorder, get_instance
 from homeassistant.components.recorder.statistics import (
     list_statistic_ids,
@@ -24,11 +31,13 @@ from homeassistant.components.recorder.statistics import (
     valid_statistic_id,
 )
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
 
-from .devices import SetUp
+from .devices import SetUp, device_entry
 from .fake_provider import FakeProvider
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+KEY = f"{DOMAIN}:{statistic_key('fake_account-1_c1')}"
 type Written = Callable[[], Awaitable[None]]
 
 
@@ -78,20 +87,12 @@ async def rows(home: HomeAssistant, suffix: str = "energy") -> list[dict[str, An
         home,
         NOW - timedelta(days=3000),
         None,
-        {f"ev_charger_cloud:fake_account_1_c1_{suffix}"},
+        {f"{KEY}_{suffix}"},
         "hour",
         None,
         {"state", "sum"},
     )
     return [dict(row) for rows in found.values() for row in rows]
-
-
-@pytest.fixture(name="key")
-def key_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the hash out of ids."""
-    monkeypatch.setattr(
-        statistics, "statistic_key", lambda unique_id: "fake_account_1_c1"
-    )
 
 
 def ledger_of(entry: Any) -> Ledger:
@@ -105,7 +106,7 @@ class TestWithRecorder:
     """The recorder runs."""
 
     @pytest.fixture(autouse=True)
-    def world(self, recorder_mock: Recorder, one_charger: None, key: None) -> None:
+    def world(self, recorder_mock: Recorder, one_charger: None) -> None:
         """Have the recorder first."""
 
     async def test_written_and_corrected(
@@ -178,9 +179,7 @@ class TestWithRecorder:
         entry = await set_up()
         ledger_of(entry).record(session(1, 2), NOW)
         await pass_time(home, freezer)
-        get_instance(home).async_clear_statistics(
-            ["ev_charger_cloud:fake_account_1_c1_energy"]
-        )
+        get_instance(home).async_clear_statistics([f"{KEY}_energy"])
         await async_wait_recording_done(home)
         assert await rows(home) == []
         await home.config_entries.async_reload(entry.entry_id)
@@ -199,6 +198,93 @@ class TestWithRecorder:
         await pass_time(home, freezer)
         assert (await rows(home, "cost_eur"))[-1]["sum"] == 0
         assert (await rows(home, "cost_chf"))[-1]["sum"] == pytest.approx(1.8)
+
+    async def test_currency_that_is_no_code(
+        self, home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+    ) -> None:
+        """What a cloud calls a currency need not be fit for an id."""
+        entry = await set_up()
+        ledger_of(entry).record(session(1, 2, currency="€"), NOW)
+        await pass_time(home, freezer)
+        listed = await get_instance(home).async_add_executor_job(
+            list_statistic_ids, home
+        )
+        units = {
+            each["statistics_unit_of_measurement"]
+            for each in listed
+            if "_cost_" in each["statistic_id"]
+        }
+        assert units == {"€"}
+
+    async def test_renamed(
+        self, home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+    ) -> None:
+        """Statistics are called what the charger is called, also at the next start."""
+
+        async def names() -> list[str | None]:
+            await pass_time(home, freezer)
+            listed = await get_instance(home).async_add_executor_job(
+                list_statistic_ids, home
+            )
+            return sorted(
+                str(each["name"]) for each in listed if each["source"] == DOMAIN
+            )
+
+        entry = await set_up()
+        ledger_of(entry).record(session(1, 2), NOW)
+        assert await names() == ["Wallbox cost by session", "Wallbox energy by session"]
+        energy = await rows(home)
+        registry = dr.async_get(home)
+        device = device_entry(home, "c1")
+        assert device
+        registry.async_update_device(device.id, name_by_user="Garage")
+        assert await names() == ["Garage cost by session", "Garage energy by session"]
+        assert await rows(home) == energy
+        # What has nothing to do with names writes nothing.
+        registry.async_update_device(device.id, sw_version="2")
+        await home.config_entries.async_unload(entry.entry_id)
+        registry.async_update_device(device.id, name_by_user="Carport")
+        await home.config_entries.async_setup(entry.entry_id)
+        assert await names() == ["Carport cost by session", "Carport energy by session"]
+
+    async def test_charger_of_an_older_account(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """It is written there alone, until that account goes."""
+        entry = await set_up()
+        freezer.tick(1)
+        second = MockConfigEntry(
+            domain=DOMAIN,
+            data={**entry.data, "key": "fake_account-2"},
+            options={"all_chargers": True},
+        )
+        second.add_to_hass(home)
+        await home.config_entries.async_setup(second.entry_id)
+        await home.async_block_till_done()
+        for each in entry, second:
+            ledger_of(each).record(session(1, 2), NOW)
+
+        async def ids() -> set[str]:
+            await pass_time(home, freezer)
+            listed = await get_instance(home).async_add_executor_job(
+                list_statistic_ids, home
+            )
+            return {
+                each["statistic_id"]
+                for each in listed
+                if each["source"] == DOMAIN and "_cost_" not in each["statistic_id"]
+            }
+
+        mine, theirs = map(
+            energy_statistic_id, ("fake_account-1_c1", "fake_account-2_c1")
+        )
+        assert await ids() == {mine}
+        await home.config_entries.async_remove(entry.entry_id)
+        await home.config_entries.async_reload(second.entry_id)
+        assert await ids() == {mine, theirs}
 
     async def test_charger_that_is_not_there(
         self,
