@@ -1,5 +1,6 @@
-"""Calendars: the sessions of a charger."""
+"""Calendars: the sessions of a charger, and what is planned there."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import override
@@ -14,15 +15,22 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .account import ChargerConfigEntry
-from .charging import Device, DeviceKind, Reading
+from .charging import Control, Device, DeviceKind, Reading
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 from .ledger import SessionRecord
-from .names import async_session_text
+from .names import async_planned_text, async_session_text
 
 PARALLEL_UPDATES = 0
 
 # A session has no end while it runs; what is shown of it goes on for so long.
 _AHEAD = timedelta(hours=1)
+# What is planned for a moment is shown for so long, to be seen at all.
+_MOMENT = timedelta(minutes=15)
+
+# An event says when it begins and ends, which the calendar itself remembers better.
+_UNRECORDED = frozenset(
+    {"all_day", "description", "end_time", "location", "message", "start_time"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +43,26 @@ class ChargerCalendarDescription(ChargerEntityDescription, CalendarEntityDescrip
         return device.kind is DeviceKind.CHARGER
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlannedCalendarDescription(ChargerEntityDescription, CalendarEntityDescription):
+    """Describe the calendar of what is planned."""
+
+    @override
+    def offered(self, device: Device) -> bool:
+        """Return whether anything can be planned at a device."""
+        return bool(
+            device.readings.keys() & {Reading.RESERVATION, Reading.SCHEDULED_AT}
+            or device.controls.keys() & {Control.DEADLINE, Control.PAUSE_UNTIL}
+        )
+
+
 CALENDARS = (
     ChargerCalendarDescription(
         key="sessions", translation_key="sessions", lasting=True
     ),
+)
+PLANNED = (
+    PlannedCalendarDescription(key="planned", translation_key="planned", lasting=True),
 )
 
 
@@ -49,6 +73,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the calendars of an account."""
     await async_add_offered(entry, async_add_entities, CALENDARS, SessionCalendar)
+    await async_add_offered(entry, async_add_entities, PLANNED, PlannedCalendar)
 
 
 class SessionCalendar(ChargerEntity, CalendarEntity):
@@ -58,6 +83,7 @@ class SessionCalendar(ChargerEntity, CalendarEntity):
     """
 
     entity_description: ChargerCalendarDescription
+    _unrecorded_attributes = _UNRECORDED
     _running: tuple[datetime, ...] = ()
 
     @override
@@ -146,3 +172,84 @@ def _event(hass: HomeAssistant, record: SessionRecord) -> CalendarEvent:
         description=", ".join(details) or None,
         uid=f"{record.device_id}_{record.id}",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """Something planned; its `kind` is one of the texts."""
+
+    kind: str
+    start: datetime
+    end: datetime
+    description: str | None = None
+
+
+class PlannedCalendar(ChargerEntity, CalendarEntity):
+    """What is to come at a device: a deadline, a command put off, a pause, a reservation.
+
+    Nothing is asked of the cloud: all of it has been read.
+    """
+
+    entity_description: PlannedCalendarDescription
+    _unrecorded_attributes = _UNRECORDED
+    _plans: tuple[_Plan, ...] = ()
+
+    @override
+    def show(self, device: Device) -> object:
+        """Show what is planned."""
+        self._plans = tuple(sorted(self._planned(device), key=lambda plan: plan.start))
+        return self._plans
+
+    def _planned(self, device: Device) -> Iterator[_Plan]:
+        """Yield what is planned; of what lasts already only the end is known."""
+        commands = self.coordinator.commands
+        since = {plan.kind: plan.start for plan in self._plans}
+        moments = {"scheduled": device.readings.get(Reading.SCHEDULED_AT)}
+        if commands.shown(device, Control.CHARGE_POLICY) is not False:
+            moments["deadline"] = commands.shown(device, Control.DEADLINE)
+        for kind, at in moments.items():
+            if isinstance(at, datetime):
+                level = commands.shown(device, Control.DEADLINE_LEVEL)
+                told = kind == "deadline" and isinstance(level, int | float)
+                yield _Plan(
+                    kind=kind,
+                    start=at,
+                    end=at + _MOMENT,
+                    description=f"{level:g} %" if told else None,
+                )
+        spans = {
+            "paused": commands.shown(device, Control.PAUSE_UNTIL),
+            "reserved": device.readings.get(Reading.RESERVED_UNTIL),
+        }
+        for kind, until in spans.items():
+            if isinstance(until, datetime):
+                begin = min(since.get(kind, dt_util.utcnow()), until)
+                yield _Plan(kind=kind, start=begin, end=until)
+
+    @property
+    @override
+    def event(self) -> CalendarEvent | None:
+        """Return what comes next, or is going on."""
+        now = dt_util.utcnow()
+        return next((self._event(plan) for plan in self._plans if plan.end > now), None)
+
+    @override
+    async def async_get_events(
+        self, hass: HomeAssistant, start_date: datetime, end_date: datetime
+    ) -> list[CalendarEvent]:
+        """Return what is planned in a span of time."""
+        return [
+            self._event(plan)
+            for plan in self._plans
+            if plan.start < end_date and plan.end > start_date
+        ]
+
+    def _event(self, plan: _Plan) -> CalendarEvent:
+        """Return a plan as the calendar shows it; no event is shorter than a second."""
+        return CalendarEvent(
+            start=plan.start,
+            end=max(plan.end, plan.start + timedelta(seconds=1)),
+            summary=async_planned_text(self.coordinator.hass, plan.kind),
+            description=plan.description,
+            uid=f"{self.device_id}_{plan.kind}",
+        )

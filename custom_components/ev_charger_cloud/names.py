@@ -13,6 +13,7 @@ from .const import DOMAIN
 _FEATURE = f"component.{DOMAIN}.selector.feature.options."
 _EXPORT = f"component.{DOMAIN}.selector.export.options."
 _SESSION = f"component.{DOMAIN}.selector.session.options."
+_PLANNED = f"component.{DOMAIN}.selector.planned.options."
 _STATISTIC = f"component.{DOMAIN}.selector.statistic.options."
 _PUSH = f"component.{DOMAIN}.selector.push_state.options."
 
@@ -62,6 +63,12 @@ def async_session_text(
 ) -> str:
     """Return what a session is called in a calendar."""
     return _filled(_texts(hass, "selector").get(f"{_SESSION}{key}", ""), placeholders)
+
+
+@callback
+def async_planned_text(hass: HomeAssistant, key: str) -> str:
+    """Return what something planned is called in a calendar."""
+    return _texts(hass, "selector").get(f"{_PLANNED}{key}", "")
 
 
 @callback

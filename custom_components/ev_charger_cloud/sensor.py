@@ -210,6 +210,7 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
     _sensor(Reading.LAST_SESSION_COST),
     _lasting(Reading.PAYMENT_STATUS, enabled=False),
     _lasting(Reading.RESERVATION),
+    _sensor(Reading.RESERVED_UNTIL, diagnostic=True),
     _sensor(Reading.LIMIT_VALID_UNTIL, diagnostic=True),
     _sensor(Reading.BOOST_STATE),
     _lasting(Reading.SURPLUS_ENERGY),

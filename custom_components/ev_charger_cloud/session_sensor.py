@@ -50,15 +50,16 @@ def _nobody(_: Device) -> bool:
 class SessionCostDescription(ChargerEntityDescription, SensorEntityDescription):
     """Describe the cost of the session that runs, or of the last one.
 
-    The cloud tells it, or it is `priced` by the user.
+    The cloud tells it as a reading, or it is `priced` by the user.
     """
 
+    reading: Reading = Reading.SESSION_COST
     priced: Callable[[Device], bool] = _nobody
 
     @override
     def offered(self, device: Device) -> bool:
         """Return whether the cost is told, or can be had by a price."""
-        return Reading.SESSION_COST in device.readings or self.priced(device)
+        return self.reading in device.readings or self.priced(device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +240,7 @@ class SessionCostSensor(ChargerEntity, RestoreEntity, SensorEntity):
         if stated:
             self._count(device, price_now(self.coordinator.hass, stated))
         else:
-            cost = device.readings.get(Reading.SESSION_COST)
+            cost = device.readings.get(self.entity_description.reading)
             since = device.readings.get(Reading.SESSION_START)
             self._attr_last_reset = since if isinstance(since, datetime) else None
             self._cost = self._currency = None

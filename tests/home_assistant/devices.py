@@ -118,6 +118,7 @@ READINGS: dict[Reading, Value] = {
     Reading.LAST_SESSION_COST: Money(4.97, "EUR"),
     Reading.PAYMENT_STATUS: PaymentStatus.PARTIALLY_PAID,
     Reading.RESERVATION: ReservationStatus.DONE,
+    Reading.RESERVED_UNTIL: MOMENT,
     Reading.LIMIT_VALID_UNTIL: MOMENT,
     Reading.BOOST_STATE: BoostState.AVAILABLE,
     Reading.SURPLUS_ENERGY: 3100.0,

@@ -18,7 +18,7 @@ import yaml
 
 from custom_components.ev_charger_cloud.binary_sensor import BINARY_SENSORS
 from custom_components.ev_charger_cloud.button import BUTTONS
-from custom_components.ev_charger_cloud.calendar import CALENDARS
+from custom_components.ev_charger_cloud.calendar import CALENDARS, PLANNED
 from custom_components.ev_charger_cloud.charging import (
     Command,
     Control,
@@ -32,6 +32,7 @@ from custom_components.ev_charger_cloud.const import (
     CONF_ALL_CHARGERS,
     CONF_ALLOW_HTTP,
     CONF_CHARGERS,
+    CONF_CONNECTOR_PRICES,
     CONF_ENTITIES,
     CONF_GROUPS,
     CONF_PACE,
@@ -68,7 +69,11 @@ from custom_components.ev_charger_cloud.services import (
     SESSION_SCHEMA,
     SESSIONS_SCHEMA,
 )
-from custom_components.ev_charger_cloud.session_sensor import ESTIMATED_ENERGY, MONTH
+from custom_components.ev_charger_cloud.session_sensor import (
+    ESTIMATED_ENERGY,
+    MONTH,
+    SESSION_COST,
+)
 from custom_components.ev_charger_cloud.switch import SWITCHES
 from custom_components.ev_charger_cloud.trigger import TRIGGERS
 import homeassistant.components as core_components
@@ -95,13 +100,13 @@ SERVICES: dict[str, Any] = yaml.safe_load((PACKAGE / "services.yaml").read_text(
 DESCRIPTIONS: dict[Platform, tuple[EntityDescription, ...]] = {
     Platform.BINARY_SENSOR: BINARY_SENSORS,
     Platform.BUTTON: BUTTONS,
-    Platform.CALENDAR: CALENDARS,
+    Platform.CALENDAR: (*CALENDARS, *PLANNED),
     Platform.DATETIME: DATETIMES,
     Platform.EVENT: EVENTS,
     Platform.LOCK: LOCKS,
     Platform.NUMBER: NUMBERS,
     Platform.SELECT: SELECTS,
-    Platform.SENSOR: (*SENSORS, *ESTIMATED_ENERGY, *MONTH),
+    Platform.SENSOR: (*SENSORS, *SESSION_COST, *ESTIMATED_ENERGY, *MONTH),
     Platform.SWITCH: SWITCHES,
 }
 
@@ -469,7 +474,12 @@ class TestFlowTexts:
             CONF_ENTITIES,
             CONF_PRICE,
             CONF_PRICE_SENSOR,
+            CONF_CONNECTOR_PRICES,
         } | {field.key for row in rows for field in row.options}
+        assert TEXTS["options"]["step"]["connector_price"]["data"].keys() == {
+            CONF_PRICE,
+            CONF_PRICE_SENSOR,
+        }
 
     def test_placeholders_are_given(self) -> None:
         """The flows fill in what their texts name."""
@@ -484,7 +494,7 @@ class TestFlowTexts:
             for key, text in leaves(texts):
                 assert placeholders(text) <= given.get(step, common), f"{step}.{key}"
         for key, text in leaves(TEXTS["options"]):
-            assert placeholders(text) <= {"provider", "push"}, key
+            assert placeholders(text) <= {"provider", "push", "connector"}, key
 
     def test_errors(self) -> None:
         """Each error of a provider can be told in a form."""
@@ -529,6 +539,7 @@ class TestFlowTexts:
             CONF_ENTITIES,
             "export",
             "feature",
+            "planned",
             "push_state",
             "session",
             "statistic",
@@ -660,7 +671,7 @@ class TestIssueTexts:
                 assert placeholders(text) <= (
                     {"account", "made", "left_out"}
                     if key == ENTITIES_LEFT_OUT
-                    else {"subject", "url", "statistic", "sensor"}
+                    else {"subject", "url"}
                 ), key
             for reason, text in flow["abort"].items():
                 given = placeholders_of(_KEYS[0][0](), "").keys()

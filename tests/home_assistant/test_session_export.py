@@ -232,11 +232,10 @@ async def test_answers_of_the_ledger(
     fake.keeps_sessions = True
     fake.past = []
     entry = await set_up()
-    history = entry.runtime_data.history
-    history.ledger.record(session(2, NOW - timedelta(days=2)), NOW)
+    entry.runtime_data.ledger.record(session(2, NOW - timedelta(days=2)), NOW)
     assert (await get_sessions(home))["source"] == "cloud"
     asked = len(fake.asked_spans)
-    progress = history.ledger.progress.setdefault("c1", {})
+    progress = entry.runtime_data.ledger.progress.setdefault("c1", {})
     progress.update(
         checked=(NOW - timedelta(hours=3)).timestamp(),
         since=(NOW - timedelta(days=40)).timestamp(),

@@ -749,16 +749,20 @@ async def test_the_life_of_reservations(tenant: Tenant) -> None:
     provider = tenant.provider()
     await provider.poll()
     tenant.asked()
-    tenant.cloud.tenant.reserve(tenant.evse(), 771)
+    made = tenant.cloud.tenant.reserve(tenant.evse(), 771).made
     charger = (await provider.poll()).fleet["cp4022"]
     assert charger.readings[Reading.STATUS] is ChargingStatus.RESERVED
     assert charger.readings[Reading.RESERVATION] is ReservationStatus.ACTIVE
+    until = charger.readings[Reading.RESERVED_UNTIL]
+    assert isinstance(until, datetime)
+    assert abs(until - made - timedelta(minutes=15)) < timedelta(seconds=1)
     assert "GET reservations/v1.0" in tenant.asked()
     await provider.poll()
     assert len(tenant.asked()) == 2
     tenant.step(16 * 60)
     charger = (await provider.poll()).fleet["cp4022"]
     assert charger.readings[Reading.RESERVATION] is ReservationStatus.EXPIRED
+    assert charger.readings[Reading.RESERVED_UNTIL] is None
 
     for number in (1, 2):
         tenant.cloud.tenant.reserve(tenant.evse("CP-GN-001", number), 771)

@@ -117,6 +117,7 @@ async def test_the_published_objects(tenant: Tenant) -> None:
         Reading.LAST_SESSION_COST: None,
         Reading.STATE_OF_CHARGE: 54,
         Reading.RESERVATION: None,
+        Reading.RESERVED_UNTIL: None,
     }
     assert charger.controls[Control.CHARGING].value is True
     assert fleet["circuit77"].readings == {

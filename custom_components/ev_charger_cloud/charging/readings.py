@@ -255,6 +255,7 @@ class Reading(StrEnum):
     LAST_SESSION_COST = "last_session_cost", Money  # of the last finished one
     PAYMENT_STATUS = "payment_status", PaymentStatus
     RESERVATION = "reservation", ReservationStatus
+    RESERVED_UNTIL = "reserved_until", datetime
 
     # Plans and their bounds.
     LIMIT_VALID_UNTIL = "limit_valid_until", datetime  # when a held limit lapses

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -366,7 +367,17 @@ def _outlet_readings(
             outlet.reservation.status if outlet.reservation else None,
             of="AMPECO reservation status",
         )
+        readings[Reading.RESERVED_UNTIL] = _reserved_until(outlet.reservation)
     return readings
+
+
+def _reserved_until(reservation: Reservation | None) -> datetime | None:
+    """Return when a reservation that holds an EVSE lapses."""
+    if reservation is None or reservation.status != "active":
+        return None
+    if reservation.reserved_at is None or reservation.duration is None:
+        return None
+    return reservation.reserved_at + timedelta(minutes=reservation.duration)
 
 
 def _session_readings(

@@ -241,11 +241,13 @@ class VendorErrorCode(CamelCaseWire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation(CamelCaseWire):
-    """An EVSE kept free for a driver."""
+    """An EVSE kept free for a driver; its `duration` is in minutes."""
 
     id: str | None = None
     evse_id: str | None = None
     status: str | None = None
+    reserved_at: datetime | None = None
+    duration: float | None = None
     last_updated_at: datetime | None = None
 
 
