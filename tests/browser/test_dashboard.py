@@ -14,17 +14,9 @@ from demo.dashboard import URL_PATH
 from demo.hardware import Connector
 from simulator.faults import Fault
 
-from .conftest import DESKTOP, PHONE, PICTURES, SIZES, Looker, Scene
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.asyncio(loop_scope="module"),
-    # Home Assistant starts within.
-    pytest.mark.timeout(400),
-]
+from .conftest import DESKTOP, PATIENCE, PHONE, PICTURES, Looker, Scene, only
 
 PATH = f"/{URL_PATH}"
-PATIENCE = 30_000  # ms until a cloud and the next poll have done their part
 
 
 def shown(scene: Scene) -> list[Charger]:
@@ -38,13 +30,12 @@ def shown(scene: Scene) -> list[Charger]:
     return [each for each in with_status if each.device_id not in parents]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("window", [PHONE, DESKTOP], ids=["phone", "desktop"])
 async def test_everything_is_there_at_the_first_visit(
-    scene: Scene, looker: Looker, window: tuple[int, int], dark: bool
+    scene: Scene, looker: Looker, window: tuple[int, int]
 ) -> None:
     """All chargers and their sum, readable by everybody, within the window."""
-    view = await looker.look(window, dark=dark)
+    view = await looker.look(window, first=True)
     await view.see(PATH)
 
     await expect(view.page.locator("ev-charger-cloud-card")).to_have_count(
@@ -53,13 +44,17 @@ async def test_everything_is_there_at_the_first_visit(
     await expect(view.page.locator("ev-charger-cloud-summary")).to_contain_text("Now")
     assert await view.overflow() <= 0
     name = "phone" if window == PHONE else "desktop"
-    await view.picture(f"{scene.size}-{name}-{'dark' if dark else 'light'}")
+    await view.picture(f"{scene.size}-{name}-light")
     assert await view.hindrances() == []
-    if scene.size == 10 and not dark:
+    if scene.size == 10:
         if window == DESKTOP:  # of what is further down as well
             await view.page.set_viewport_size({"width": window[0], "height": 1660})
-            await view.settle()
+            await view.drawn()
         await view.picture("dashboard-phone" if window == PHONE else "dashboard")
+
+    await view.darken(True)
+    assert await view.hindrances() == []
+    await view.picture(f"{scene.size}-{name}-dark")
 
 
 async def test_the_history_is_there(scene: Scene, looker: Looker) -> None:
@@ -72,7 +67,7 @@ async def test_the_history_is_there(scene: Scene, looker: Looker) -> None:
     if scene.size == 200:
         days = view.page.locator("ev-charger-cloud-energy").get_by_role("listitem")
         await expect(days.first).to_contain_text("kWh")
-    await view.settle()
+    await view.drawn()
     await view.picture(f"{scene.size}-history")
     assert await view.hindrances() == []
 
@@ -89,7 +84,7 @@ async def test_each_charger_has_a_page_that_the_keyboard_reaches(
 
     await view.page.wait_for_url("**/charger-*")
     await view.page.get_by_text("Readings", exact=True).wait_for()
-    await view.settle()
+    await view.drawn()
     await view.picture(f"{scene.size}-charger")
     assert await view.hindrances() == []
 
@@ -110,26 +105,15 @@ async def test_it_mirrors_and_speaks_other_languages(
         assert direction == ("rtl" if language == "he" else "ltr")
 
 
-def only(size: int) -> Callable[[Callable[..., object]], Callable[..., object]]:
-    """Run a test with so many chargers alone."""
-
-    def mark(test: Callable[..., object]) -> Callable[..., object]:
-        return pytest.mark.parametrize(
-            "scene", [size], ids=SIZES.get, indirect=True, scope="module"
-        )(test)
-
-    return mark
-
-
 # One charger: everything that a hand can do
 
 
 type Only = tuple[Charger, Connector]
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def alone(scene: Scene) -> AsyncGenerator[Only]:
-    """Return the only charger and its hardware, which is left as it was."""
+    """Return the only charger and its hardware, which is left free."""
     (charger,) = shown(scene)
     connector = charger.connector(scene.environment.clouds["ampeco"]["stations"])
     assert connector
@@ -138,14 +122,13 @@ async def alone(scene: Scene) -> AsyncGenerator[Only]:
     await scene.environment.world.do(connector, "fault", code=None)
     if (await scene.environment.world.look(connector)).seen["plugged"]:
         await scene.environment.world.do(connector, "unplug")
-    await read(scene, charger)
 
 
 async def until(
     scene: Scene, connector: Connector, look: Callable[[Connector], bool]
 ) -> None:
     """Wait until the hardware is as it should be."""
-    async with asyncio.timeout(PATIENCE / 1000):
+    async with asyncio.timeout(PATIENCE):
         while not look(await scene.environment.world.look(connector)):
             await asyncio.sleep(0.2)
 
@@ -159,7 +142,7 @@ async def read(scene: Scene, charger: Charger) -> None:
 
 async def says(card: Locator, words: str) -> None:
     """Wait until a card says something."""
-    await expect(card).to_contain_text(words, timeout=PATIENCE)
+    await expect(card).to_contain_text(words)
 
 
 @only(1)
@@ -182,10 +165,8 @@ async def test_start_limit_and_stop_reach_the_hardware(
     await until(scene, connector, lambda seen: seen.power > 0)
     await read(scene, charger)
     await says(card, "Charging")
-    await expect(card.locator(".ring")).to_contain_text("kW", timeout=PATIENCE)
-    await expect(card.get_by_role("button", name="Stop")).to_be_enabled(
-        timeout=PATIENCE
-    )
+    await expect(card.locator(".ring")).to_contain_text("kW")
+    await expect(card.get_by_role("button", name="Stop")).to_be_enabled()
     assert await view.hindrances() == []
 
     # A limit that is not set is a text; the keyboard sets one.
@@ -198,7 +179,7 @@ async def test_start_limit_and_stop_reach_the_hardware(
     await expect(slider).to_have_attribute("aria-valuetext", "10 A")
     await until(scene, connector, lambda seen: 9.5 < seen.current < 10.5)
     await says(card, "10 A")
-    await view.settle()
+    await view.drawn()
     await view.picture("card-limited")
 
     await card.get_by_role("button", name="Remove the limit").click()
@@ -209,7 +190,7 @@ async def test_start_limit_and_stop_reach_the_hardware(
     await until(scene, connector, lambda seen: seen.power == 0)
     # What was stopped from here is paused.
     again = card.get_by_role("button", name=re.compile("Start|Resume"))
-    await expect(again).to_be_visible(timeout=PATIENCE)
+    await expect(again).to_be_visible()
 
 
 @only(1)
@@ -237,22 +218,21 @@ async def test_what_the_cloud_refuses_is_said_in_its_words(
     await card.get_by_role("button", name="Start").click()
 
     alert = card.get_by_role("alert")
-    await expect(alert).to_contain_text("The driver owes money.", timeout=PATIENCE)
+    await expect(alert).to_contain_text("The driver owes money.")
     await expect(card.get_by_role("button", name="Start")).to_be_enabled()
     await view.picture("card-refused")
     assert await view.hindrances() == []
 
 
 @only(1)
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_a_fault_is_red_with_its_reason(
-    scene: Scene, looker: Looker, alone: Only, dark: bool
+    scene: Scene, looker: Looker, alone: Only
 ) -> None:
     charger, connector = alone
     await scene.environment.world.do(connector, "plug_in")
     await scene.environment.world.do(connector, "fault", code="GroundFailure")
     await read(scene, charger)
-    view = await looker.look(PHONE, dark=dark)
+    view = await looker.look(PHONE)
     await view.see(PATH)
     card = view.card(charger.title)
 
@@ -260,8 +240,10 @@ async def test_a_fault_is_red_with_its_reason(
     await says(card, "Ground failure")
     await says(card, "Unplug the car.")
     await expect(card.get_by_role("button", name="Start")).to_have_count(0)
-    await view.picture(f"card-fault-{'dark' if dark else 'light'}")
-    assert await view.hindrances() == []
+    for dark in (False, True):
+        await view.darken(dark)
+        await view.picture(f"card-fault-{'dark' if dark else 'light'}")
+        assert await view.hindrances() == []
 
 
 @only(1)
@@ -281,7 +263,7 @@ async def test_an_account_that_is_added_appears_by_itself(
         {"base_url": cloud.base_url, **cloud.credentials},
     )
 
-    await expect(cards).not_to_have_count(1, timeout=PATIENCE)
+    await expect(cards).not_to_have_count(1)
 
 
 @only(1)
@@ -338,11 +320,13 @@ async def test_what_charges_comes_first(scene: Scene, looker: Looker) -> None:
 async def test_nothing_moves_for_those_who_asked_for_stillness(
     scene: Scene, looker: Looker
 ) -> None:
-    view = await looker.look(still=True)
+    view = await looker.look(moving=True)
     await view.see(PATH)
-
     glow = view.page.locator("ev-charger-cloud-card .glow").first
-    assert await glow.evaluate("(one) => getComputedStyle(one).display") == "none"
+
+    await expect(glow).to_be_visible()
+    await view.page.emulate_media(reduced_motion="reduce")
+    await expect(glow).to_be_hidden()
 
 
 # Two hundred: found by name
