@@ -6,6 +6,7 @@ from typing import Self, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
+from .charger_issues import ChargerIssues
 from .charging import Device
 from .command_queue import CommandQueue
 from .const import DOMAIN
@@ -36,6 +37,7 @@ class AccountCoordinator(ChargingCoordinator):
         super().__init__(hass, entry, store)
         self.ledger = ledger
         self.commands = CommandQueue(hass, self)
+        self.issues = ChargerIssues(hass, self)
         self.history = SessionHistory(hass, entry, self, ledger)
         self.statistics = SessionStatistics(
             hass, self, ledger, partial(async_check, hass, self, ledger)
@@ -55,6 +57,7 @@ class AccountCoordinator(ChargingCoordinator):
             return
         self.push.async_unregister()
         self.commands.close()
+        self.issues.close()
         await super().async_close()
         self.statistics.close()
         await self.history.close()

@@ -41,7 +41,7 @@ from .charging import (
     StopCharging,
 )
 from .const import FOLLOW_UPS, MONEY_GUARD
-from .coordinator import ChargingCoordinator
+from .coordinator import ChargingCoordinator, Observed
 from .error_translation import command_failed, invalid, uncertain
 from .providers.transport import command_lane
 
@@ -135,12 +135,12 @@ class CommandQueue:
             self._coordinator.name_of(self._device(command.device_id)),
         )
 
-    def _observe(self, seen: Collection[str], _: Collection[str]) -> None:
+    def _observe(self, observed: Observed) -> None:
         """Drop pending values that an observation made after sending confirms."""
         for (device_id, control), pending in list(self._pending.items()):
             device = self._coordinator.data.get(device_id)
             if (
-                device_id in seen
+                device_id in observed.seen
                 and device is not None
                 and (state := device.controls.get(control)) is not None
                 and self._coordinator.observed_at(device_id) >= pending.sent_at

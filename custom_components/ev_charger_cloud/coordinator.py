@@ -135,7 +135,17 @@ class _Listeners:
 
 
 type OfferListener = Callable[[Collection[Device], Collection[str]], Awaitable[None]]
-type ObservationListener = Callable[[Collection[str], Collection[str]], None]
+
+
+class Observed(NamedTuple):
+    """The ids of the devices that were seen just now, and of those that matter most."""
+
+    seen: Collection[str]
+    charging: Collection[str]
+    changed: Collection[str]
+
+
+type ObservationListener = Callable[[Observed], None]
 
 
 class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
@@ -389,9 +399,11 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             polled = self.has_polled
             self.data = fleet
             charging = self._charging_device_ids.intersection(seen)
-            concerned = charging.union(device.id for device in changed)
-            for observed in self._observation_listeners:
-                observed(seen.keys(), concerned)
+            observed = Observed(
+                seen.keys(), charging, {device.id for device in changed}
+            )
+            for observe in self._observation_listeners:
+                observe(observed)
             offering = []
             async for part in self.loop_share.parts(changed, _SEVERAL):
                 for device in part:
@@ -590,7 +602,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
     def async_add_observation_listener(
         self, listener: ObservationListener
     ) -> CALLBACK_TYPE:
-        """Tell which devices were seen, and which of them charge or have changed."""
+        """Tell which devices were seen."""
         self._observation_listeners.append(listener)
         return lambda: self._observation_listeners.remove(listener)
 

@@ -1,13 +1,16 @@
 """Repairs: the flows that lead the owner through what can be mended."""
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, override
 
 import voluptuous as vol
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -15,9 +18,20 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from .charging import ChargingError
+from .account import AccountCoordinator
+from .charger_issues import SESSION_LINGERS, START_CARD_MISSING, VEHICLE_ASLEEP
+from .charging import (
+    ChargingError,
+    Command,
+    Control,
+    Device,
+    Reset,
+    SetControl,
+    StopCharging,
+)
 from .config_flow import chargers_schema, known_candidates, wrong_choice
 from .const import CONF_CHARGERS, CONF_ENTITIES, CONF_KEEP, ENTITIES_ESSENTIAL
+from .coordinator import EntityContext
 from .energy_dashboard import (
     COUNTED_TWICE,
     NOT_IN_DASHBOARD,
@@ -33,6 +47,11 @@ from .energy_dashboard import (
 from .error_translation import general_translation_of, placeholders_of
 from .issues import ENTITIES_LEFT_OUT
 
+_CARD = "card"
+
+# How long a stop may take to show before the start that follows it (s).
+_STOP_SHOWS = 60
+
 
 async def async_create_fix_flow(
     hass: HomeAssistant,
@@ -46,6 +65,12 @@ async def async_create_fix_flow(
         return AddToDashboardFlow(data or {})
     if issue_id.startswith(COUNTED_TWICE):
         return CountedTwiceFlow(data or {})
+    if issue_id.startswith(VEHICLE_ASLEEP):
+        return WakeFlow(data or {})
+    if issue_id.startswith(SESSION_LINGERS):
+        return FreeFlow(data or {})
+    if issue_id.startswith(START_CARD_MISSING):
+        return CardFlow(data or {})
     return RelinkFlow(data or {})
 
 
@@ -254,3 +279,170 @@ class CountedTwiceFlow(DashboardFlow):
         """Return what people know a sensor by, or a statistic."""
         state = self.hass.states.get(statistic_id)
         return statistic_id if state is None else f"{state.name} ({statistic_id})"
+
+
+class ChargerFlow(RepairsFlow):
+    """Mend something at a charger, with commands that the user has agreed to."""
+
+    _coordinator: AccountCoordinator
+    _device: Device
+
+    def __init__(self, issue: dict[str, str | int | float | None]) -> None:
+        """Keep which device it is about."""
+        self._entry_id = str(issue.get("entry_id"))
+        self._device_id = str(issue.get("device_id"))
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Find the device, and ask."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None or entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        self._coordinator = entry.runtime_data
+        device = self._coordinator.data.get(self._device_id)
+        if device is None:
+            return self.async_abort(reason="not_loaded")
+        self._device = device
+        return self._ask()
+
+    def _ask(self) -> RepairsFlowResult:
+        """Explain what is to be done."""
+        raise NotImplementedError
+
+    @property
+    def _subject(self) -> dict[str, str]:
+        """Return what the device is called, for the texts."""
+        return {"subject": self._coordinator.name_of(self._device)}
+
+    async def _mend(
+        self, command: Command, *, after: SetControl | None = None
+    ) -> RepairsFlowResult:
+        """Carry a command out, `after` another has shown its effect."""
+        request = self._coordinator.commands.request
+        try:
+            if after is not None:
+                await request(after)
+                await self._shows(after)
+            await request(command)
+        except HomeAssistantError as err:
+            return self.async_abort(
+                reason="failed", description_placeholders={"message": str(err)}
+            )
+        return self.async_create_entry(data={})
+
+    async def _shows(self, command: SetControl) -> None:
+        """Wait until a control shows what was asked; not forever."""
+        shown = asyncio.Event()
+
+        @callback
+        def look() -> None:
+            device = self._coordinator.data.get(self._device_id)
+            state = device and device.controls.get(command.control)
+            if state and state.value == command.value:
+                shown.set()
+
+        look()
+        stop_looking: Callable[[], None] = self._coordinator.async_add_listener(
+            look, EntityContext(self._device_id, sampled=False)
+        )
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(shown.wait(), _STOP_SHOWS)
+        finally:
+            stop_looking()
+
+
+class WakeFlow(ChargerFlow):
+    """Wake a vehicle by taking its permission to charge and giving it again."""
+
+    @override
+    def _ask(self) -> RepairsFlowResult:
+        """Explain that charging is stopped and started."""
+        return self.async_show_form(
+            step_id="confirm", description_placeholders=self._subject
+        )
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Stop and start."""
+        stop, start = (
+            SetControl(
+                device_id=self._device_id, control=Control.CHARGING, value=allowed
+            )
+            for allowed in (False, True)
+        )
+        return await self._mend(start, after=stop)
+
+
+class FreeFlow(ChargerFlow):
+    """Free a charger from a session whose vehicle has gone."""
+
+    @override
+    def _ask(self) -> RepairsFlowResult:
+        """Offer to end the session, or to restart the charger where that can be."""
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["stop", *(["restart"] if self._restarting else [])],
+            description_placeholders=self._subject,
+        )
+
+    @property
+    def _restarting(self) -> str | None:
+        """Return the id of what can be restarted: the device, or its charger."""
+        data = self._coordinator.data
+        charger_id = self._coordinator.charger_id(self._device)
+        return next(
+            (
+                device_id
+                for device_id in (self._device_id, charger_id)
+                if Reset in data[device_id].commands
+            ),
+            None,
+        )
+
+    async def async_step_stop(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """End the session, by force where the cloud knows that."""
+        force = "force" in self._device.commands.get(StopCharging, ())
+        return await self._mend(StopCharging(device_id=self._device_id, force=force))
+
+    async def async_step_restart(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Restart the charger."""
+        return await self._mend(Reset(device_id=self._restarting or self._device_id))
+
+
+class CardFlow(ChargerFlow):
+    """Choose the card that starts from here are made with."""
+
+    @override
+    def _ask(self) -> RepairsFlowResult:
+        """Offer the cards that the cloud knows."""
+        cards = self._device.controls[Control.START_CARD].options
+        return self.async_show_form(
+            step_id="card",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(_CARD): SelectSelector(
+                        SelectSelectorConfig(
+                            options=list(cards), mode=SelectSelectorMode.LIST
+                        )
+                    )
+                }
+            ),
+            description_placeholders=self._subject,
+        )
+
+    async def async_step_card(self, user_input: dict[str, Any]) -> RepairsFlowResult:
+        """Keep the choice."""
+        return await self._mend(
+            SetControl(
+                device_id=self._device_id,
+                control=Control.START_CARD,
+                value=user_input[_CARD],
+            )
+        )

@@ -5,14 +5,7 @@ corrected, and at first for all there ever were: month by month, the newest firs
 background and slowly. At the others a session is what was seen of plug and power.
 """
 
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Mapping,
-)
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -43,7 +36,7 @@ from .charging import (
     SessionStatus,
     energy_hours,
 )
-from .coordinator import ChargingCoordinator
+from .coordinator import ChargingCoordinator, Observed
 from .ledger import KEPT, Ledger, SessionRecord, is_sound
 from .prices import async_prices, price_of
 
@@ -224,9 +217,9 @@ class SessionHistory:
         return observation.since, observation.energy.energy
 
     @callback
-    def _observe_all(self, _: Collection[str], concerned: Collection[str]) -> None:
+    def _observe_all(self, observed: Observed) -> None:
         """Take a sample of the devices that charge or have changed."""
-        for device_id in concerned:
+        for device_id in {*observed.charging, *observed.changed}:
             if (device := self._coordinator.data.get(device_id)) is not None:
                 self._observe(device)
 

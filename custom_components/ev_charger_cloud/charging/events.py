@@ -161,7 +161,7 @@ def _connection(old: Device, new: Device) -> Iterator[Event]:
         yield Event(kind=EventKind.CONNECTION_RESTORED, device_id=new.id)
 
 
-def _running(device: Device) -> bool | None:
+def session_runs(device: Device) -> bool | None:
     """Return whether a session runs, None where the device does not tell."""
     if Reading.SESSION_STATUS in device.readings:
         status = device.readings[Reading.SESSION_STATUS]
@@ -172,7 +172,7 @@ def _running(device: Device) -> bool | None:
 
 def _session(old: Device, new: Device) -> Iterator[Event]:
     """Return whether a session began or ended."""
-    before, now = _running(old), _running(new)
+    before, now = session_runs(old), session_runs(new)
     if before is None or now is None or new.online is False:
         return
     began_before = old.readings.get(Reading.SESSION_START)

@@ -5,6 +5,7 @@ from enum import StrEnum, unique
 
 from .controls import Control
 from .device import Device
+from .events import session_runs
 from .readings import CURRENTS, ChargingStatus, Reading, Unit
 
 # In these nothing is expected to flow.
@@ -58,6 +59,11 @@ def stalled(device: Device) -> bool | None:
     ):
         return False
     return None if None in (allowed, plugged, charging) else True
+
+
+def session_lingers(device: Device) -> bool:
+    """Return whether a session goes on though its vehicle has gone."""
+    return device.readings.get(Reading.PLUG) is False and session_runs(device) is True
 
 
 @unique
