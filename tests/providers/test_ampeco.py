@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -16,6 +17,7 @@ from custom_components.ev_charger_cloud.charging import (
     Control,
     Device,
     DeviceKind,
+    EnergyPoint,
     ErrorCode,
     Money,
     Name,
@@ -31,6 +33,7 @@ from custom_components.ev_charger_cloud.charging import (
     ReservationStatus,
     Reset,
     ServerFaultError,
+    Session,
     SessionStatus,
     StartCharging,
     StopCharging,
@@ -42,6 +45,7 @@ from custom_components.ev_charger_cloud.charging import (
 from custom_components.ev_charger_cloud.providers.ampeco import (
     DESCRIPTION,
     client,
+    provider as ampeco_provider,
     sync,
 )
 from custom_components.ev_charger_cloud.providers.ampeco.client import Client
@@ -1708,3 +1712,83 @@ async def test_diagnostics_hold_the_last_answers(tenant: Tenant) -> None:
 async def test_no_subaccounts(tenant: Tenant) -> None:
     with pytest.raises(NotSupportedError):
         await tenant.provider().subaccounts()
+
+
+async def test_session_that_is_extended(tenant: Tenant) -> None:
+    """What came after a loss of connection belongs to it, in whatever span it lies."""
+    cloud, hour = tenant.cloud.tenant, timedelta(hours=1)
+    now = tenant.world.now.replace(microsecond=0)
+    # Cloud and station count the oldest session first.
+    started = now - timedelta(days=20)
+    first = cloud.record(tenant.evse(), started, started + hour, 4000)
+    second = cloud.extend(first, started + 3 * hour, started + 4 * hour, 2000)
+    third = cloud.extend(second, started + 5 * hour, started + 6 * hour, 1000)
+    provider = tenant.provider()
+    await provider.poll()
+
+    async def sessions(start: timedelta, end: timedelta) -> list[Session]:
+        found = await provider.sessions("cp4022", now - start, now - end, 100)
+        return [
+            each for each in found if each.started_at and each.started_at >= started
+        ]
+
+    (whole,) = await sessions(timedelta(days=25), timedelta(0))
+    assert (whole.id, whole.energy) == (str(first.id), 7000)
+    assert (whole.started_at, whole.ended_at) == (started, third.stopped)
+    assert sum(each.energy for each in whole.hours) == 7000
+    alone = await provider.session("cp4022", str(first.id))
+    assert whole.cost
+    assert alone.cost
+    assert whole.cost.amount == pytest.approx(alone.cost.amount * 7 / 4, abs=0.02)
+    # A span that begins in between has none of it, one that ends there has all of it.
+    between = timedelta(days=20) - 2 * hour
+    assert await sessions(between, timedelta(0)) == []
+    assert await sessions(timedelta(days=25), between) == [whole]
+    # Of few that are wanted it is told as well.
+    assert (await provider.sessions("cp4022", started, now, 1)) == [whole]
+
+    # Some call the first one the original of all.
+    third.original = first
+    assert await sessions(timedelta(days=25), timedelta(0)) == [whole]
+    third.original = second
+    with patch.object(ampeco_provider, "_FIRST_SPAN", timedelta(days=20) - 5 * hour):
+        assert (await provider.sessions("cp4022", started, now, 1)) == [whole]
+    # A cloud that does not say by what is asked by the other side alone.
+    first.extension = None
+    assert {each.id for each in await sessions(between, timedelta(0))} == {
+        str(second.id),
+    }
+    tenant.cloud.faults.add(Fault(status=404, path=f"sessions/v1.0/{first.id}"))
+    assert len(await sessions(between, timedelta(0))) == 1
+
+
+async def test_extension_in_another_currency(tenant: Tenant) -> None:
+    """Amounts of two currencies have no sum; nor are there hours unless of all."""
+    cloud, hour = tenant.cloud.tenant, timedelta(hours=1)
+    started = tenant.world.now.replace(microsecond=0) - timedelta(days=2)
+    first = cloud.record(tenant.evse(), started, started + hour, 4000)
+    cloud.extend(first, started + 3 * hour, started + 4 * hour, 2000)
+    provider = tenant.provider()
+    await provider.poll()
+    answer = provider._client.sessions
+
+    async def odd(*arguments: Any, **options: Any) -> Any:
+        async for page in answer(*arguments, **options):
+            yield [
+                item | {"currency": "SEK", "clockAlignedEnergyConsumption": []}
+                if "originalSessionId" in item
+                else item
+                for item in page
+            ]
+
+    with patch.object(provider._client, "sessions", odd):
+        (whole,) = await provider.sessions("cp4022", started, tenant.world.now, 100)
+    assert (whole.energy, whole.cost, whole.hours) == (6000, None, ())
+    # What the meter showed goes on where it stopped.
+    curve = await provider.energy_curve(whole)
+    assert curve
+    energies = [point.energy for point in curve.points]
+    assert energies == sorted(energies)
+    assert energies[-1] == 6000
+    for pause in (started + hour, started + 3 * hour):
+        assert EnergyPoint(at=pause, energy=4000) in curve.points

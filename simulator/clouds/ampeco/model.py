@@ -137,6 +137,8 @@ class Session:
     reason: str | None = None
     external: str | None = None
     physical: PhysicalSession | None = None
+    original: Session | None = None
+    extension: Session | None = None
     net: float | None = None
     """What it costs without tax, when somebody has set another price."""
     frozen: dict[str, Any] | None = None

@@ -188,6 +188,8 @@ def show_session(
         "reason": session.reason,
         "socPercent": None if soc is None else round(soc),
         "paymentType": "balance" if session.user else None,
+        "originalSessionId": session.original and session.original.id,
+        "extendedBySessionId": session.extension and session.extension.id,
     }
     shown |= {key: value for key, value in optional.items() if value is not None}
     if interval is not None and tenant.quirks["clock_aligned"]:

@@ -492,3 +492,12 @@ class Tenant:
         session.physical, session.reason = physical, "evdisconnected"
         session.started, session.stopped, session.updated = started, stopped, stopped
         return session
+
+    def extend(
+        self, session: Session, started: datetime, stopped: datetime, energy_wh: float
+    ) -> Session:
+        """Add what a station told of a finished session after it had been away."""
+        extension = self.record(session.evse, started, stopped, energy_wh)
+        session.extension, extension.original = extension, session
+        self.touch(session)
+        return extension

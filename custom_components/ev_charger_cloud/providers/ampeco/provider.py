@@ -1,6 +1,7 @@
 """AMPECO: an operator's charge points, translated into the vocabulary of charging."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, ClassVar, override
@@ -18,6 +19,7 @@ from ...charging import (
     EnergyPoint,
     Fleet,
     HourSource,
+    Money,
     Name,
     NotFoundError,
     Notice,
@@ -78,6 +80,7 @@ _MENDING = 900.0  # s
 _HOUR = 3600.0  # s
 _SHOWN = 50
 _FIRST_SPAN = timedelta(days=2)
+_LONGEST_CHAIN = 10
 
 
 class AmpecoProvider(Provider):
@@ -111,6 +114,8 @@ class AmpecoProvider(Provider):
         self._ids: dict[str, set[str]] = {}
         self._around: Fleet = {}
         self._shown: tuple[int, tuple[int, ...]] | None = None
+        # What sessions that were extended are made of, of the last ones read.
+        self._parts: dict[str, list[Session]] = {}
         self._charging = False
 
     @override
@@ -287,7 +292,7 @@ class AmpecoProvider(Provider):
         """
         station, evse = self._sync.find(device_id)
         place = {"evseId": evse} if evse else {"chargePointId": station}
-        found: dict[str, Session] = {}
+        found: dict[str, ChargingSession] = {}
         span, until = _FIRST_SPAN, end
         while until > start and len(found) < limit:
             since = max(start, until - span)
@@ -299,12 +304,81 @@ class AmpecoProvider(Provider):
             async for page in pages:
                 for item in ChargingSession.decode_all(page):
                     if item.id:
-                        found[item.id] = self._session(item, device_id)
+                        found[item.id] = item
             span, until = span * 4, since
+        chains = [
+            [self._session(item, device_id) for item in chain]
+            async for chain in self._chains(found, start)
+        ]
+        self._parts = {chain[0].id: chain for chain in chains if len(chain) > 1}
         newest_first = sorted(
-            found.values(), key=lambda each: each.started_at or start, reverse=True
+            map(_joined, chains),
+            key=lambda each: each.started_at or start,
+            reverse=True,
         )
         return newest_first[:limit]
+
+    async def _chains(
+        self, found: Mapping[str, ChargingSession], start: datetime
+    ) -> AsyncIterator[list[ChargingSession]]:
+        """Yield sessions, each with those that extend it.
+
+        One whose original began before the span is told with that one, where that one
+        knows.
+        """
+        extending: dict[str, list[ChargingSession]] = {}
+        for item in found.values():
+            if item.original_session_id:
+                extending.setdefault(item.original_session_id, []).append(item)
+        for item in found.values():
+            if (first := await self._original(item, found, start)) is None:
+                continue
+            chain = {first.id: first}
+            for _ in range(_LONGEST_CHAIN):
+                more = {
+                    after.id: after
+                    for key in chain
+                    for after in extending.get(key or "", ())
+                }
+                last = list(chain.values())[-1]
+                told = last.extended_by_session_id
+                if told and told not in chain and told not in more:
+                    if after := await self._listed(told):
+                        more[told] = after
+                if more.keys() <= chain.keys():
+                    break
+                chain |= more
+            yield sorted(chain.values(), key=lambda each: each.started_at or start)
+
+    async def _original(
+        self,
+        item: ChargingSession,
+        found: Mapping[str, ChargingSession],
+        start: datetime,
+    ) -> ChargingSession | None:
+        """Return what a session extends, or itself; None if that is told elsewhere."""
+        first = item
+        for _ in range(_LONGEST_CHAIN):
+            original = first.original_session_id
+            if not original:
+                break
+            if original in found:
+                return None
+            before = await self._listed(original)
+            if before is None or not before.extended_by_session_id:
+                break
+            if before.started_at is None or before.started_at < start:
+                return None
+            first = before
+        return first
+
+    async def _listed(self, session_id: str) -> ChargingSession | None:
+        """Read a session as a list has it, None where there is no such session."""
+        try:
+            answer = await self._client.session(session_id, hours=True)
+        except NotFoundError:
+            return None
+        return ChargingSession.decode(answer)
 
     @override
     async def session(self, device_id: str, session_id: str) -> Session:
@@ -324,19 +398,26 @@ class AmpecoProvider(Provider):
         """Read the curve of a session whose hours the tenant did not tell."""
         if session.hours:
             return None
-        try:
-            answer = await self._client.consumption(session.id)
-        except NotFoundError:
-            return None
-        points = ConsumptionPoint.decode_all(answer)
-        return EnergyCurve(
-            source=HourSource.POINTS,
-            points=[
-                EnergyPoint(at=each.timestamp, energy=each.energy)
-                for each in points
+        points: list[EnergyPoint] = []
+        parts = self._parts.get(session.id, [session])
+        before = 0.0
+        for part in parts:
+            try:
+                answer = await self._client.consumption(part.id)
+            except NotFoundError:
+                return None
+            told = [
+                EnergyPoint(at=each.timestamp, energy=before + each.energy)
+                for each in ConsumptionPoint.decode_all(answer)
                 if each.timestamp and each.energy is not None
-            ],
-        )
+            ]
+            if len(parts) > 1 and part.started_at and part.ended_at:
+                # Nothing flowed from the end of one to the start of the next.
+                told.insert(0, EnergyPoint(at=part.started_at, energy=before))
+                before += part.energy or 0.0
+                told.append(EnergyPoint(at=part.ended_at, energy=before))
+            points += told
+        return EnergyCurve(source=HourSource.POINTS, points=points)
 
     @override
     async def charging_profiles(self, device_id: str) -> Sequence[ChargingProfile]:
@@ -526,6 +607,33 @@ DESCRIPTION = ProviderDescription(
     portal="https://developers.ampeco.com",
     normalise=normalise,
 )
+
+
+def _joined(chain: Sequence[Session]) -> Session:
+    """Return a session and those that extend it as one.
+
+    There are hours where all of them have some; there is a cost where all are paid in
+    the same currency.
+    """
+    first, last = chain[0], chain[-1]
+    if first is last:
+        return first
+    costs = [each.cost for each in chain if each.cost]
+    currencies = {cost.currency for cost in costs}
+    return replace(
+        first,
+        ended_at=last.ended_at,
+        energy=sum(each.energy or 0.0 for each in chain),
+        cost=Money(sum(cost.amount for cost in costs), currencies.pop())
+        if len(currencies) == 1
+        else None,
+        stop_reason=last.stop_reason,
+        status=last.status,
+        payment_status=last.payment_status,
+        hours=tuple(hour for each in chain for hour in each.hours)
+        if all(each.hours or not each.energy for each in chain)
+        else (),
+    )
 
 
 def _hours(session: ChargingSession) -> Iterator[EnergyInterval]:

@@ -193,9 +193,15 @@ class ConsumptionPoint(CamelCaseWire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingSession(CamelCaseWire):
-    """A session; `energy` is in Wh, the deprecated `power_kw` in kW."""
+    """A session; `energy` is in Wh, the deprecated `power_kw` in kW.
+
+    What comes after a long loss of connection makes a session of its own, which extends
+    the original one.
+    """
 
     id: str | None = None
+    original_session_id: str | None = None
+    extended_by_session_id: str | None = None
     charge_point_id: str | None = None
     evse_id: str | None = None
     status: str | None = None
