@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.ev_charger_cloud.charging import Device, Reading
 from custom_components.ev_charger_cloud.charging.energy_hours import (
     HOUR,
     EnergyHour,
@@ -21,6 +22,9 @@ from custom_components.ev_charger_cloud.ledger import (
     is_sound,
 )
 from homeassistant.core import HomeAssistant
+
+from .devices import SetUp
+from .fake_provider import FakeProvider
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -212,6 +216,43 @@ async def test_five_years_are_small(
     await ledger.flush()
     (stored,) = hass_storage.values()
     assert len(json.dumps(stored)) < 5_000_000
+
+
+async def test_five_years_start_as_quickly(
+    home: HomeAssistant,
+    fake: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of all that is kept a start looks at what this month holds, however much it is."""
+    fake.fleet = {
+        "c1": Device(
+            id="c1", name="Wallbox", online=True, readings={Reading.POWER: 0.0}
+        )
+    }
+    read: list[str] = []
+    from_row = SessionRecord.from_row
+
+    def counted(device_id: str, row: list[Any]) -> SessionRecord:
+        read.append(row[0])
+        return from_row(device_id, row)
+
+    counts = []
+    for years in (1, 5):
+        ledger = await Ledger.load(home, fake_entry)
+        for number in range(2 * years * 365):
+            ledger.record(session(number, number / 2), NOW)
+        await ledger.flush()
+        read.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(SessionRecord, "from_row", counted)
+            await set_up()
+        counts.append(len(read))
+        assert home.states.get("sensor.wallbox_energy_this_month") is not None
+        await home.config_entries.async_unload(fake_entry.entry_id)
+    # Two a day until the 28th, for energy and for cost.
+    assert 0 < counts[1] <= counts[0] <= 2 * 2 * 30
 
 
 async def test_removed(ledger: Ledger, hass_storage: dict[str, Any]) -> None:
