@@ -156,13 +156,15 @@ def check_port(port: int, what: str, remedy: str) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, port: int) -> AsyncIterator[str]:
-    """Run Home Assistant and return its address once it answers."""
+async def running(
+    folder: Path, port: int, python: str | Path = sys.executable
+) -> AsyncIterator[str]:
+    """Run Home Assistant, with any Python, and return its address once it answers."""
     output = folder / "output.txt"
     with output.open("wb") as file:
         # A session of its own: Ctrl-C reaches the demo alone, which then stops it.
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            python,
             *("-m", "homeassistant", "--config", folder, "--skip-pip"),
             cwd=folder,
             stdin=DEVNULL,

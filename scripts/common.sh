@@ -22,6 +22,8 @@ if [ "$HA_VERSION" != "$newest_ha_version" ]; then
   venv=$root/.venv-$HA_VERSION
 fi
 export HA_VERSION
+# What everything else in the environment is pinned to (scripts/lock).
+constraints=$root/constraints_$HA_VERSION.txt
 
 say() { printf '%s\n' "▸ $*" >&2; }
 
@@ -274,10 +276,22 @@ requirement_files() {
   fi
 }
 
+# The test package pins the Home Assistant that it was made for, and some of what that
+# one uses. Set $override.
+write_override() {
+  override=$cache/override-$HA_VERSION.txt
+  mkdir -p "$cache"
+  echo "homeassistant==$HA_VERSION" >"$override"
+  if [ "$HA_VERSION" = "$newest_ha_version" ]; then
+    cat "$root/requirements_demo.txt" >>"$override"
+  fi
+}
+
 requirements_stamp() {
   {
     echo "$HA_VERSION $root"
     requirement_files | while IFS= read -r file; do cat "$file"; done
+    if [ -f "$constraints" ]; then cat "$constraints"; fi
     cat "$root/scripts/common.sh"
   } | cksum
 }
@@ -303,15 +317,10 @@ ensure_venv() {
   done <<FILES
 $(requirement_files)
 FILES
-  # The test package pins the Home Assistant that it was made for, and some of what
-  # that one uses.
-  mkdir -p "$cache"
-  echo "homeassistant==$HA_VERSION" >"$cache/override-$HA_VERSION.txt"
-  if [ "$HA_VERSION" = "$newest_ha_version" ]; then
-    cat "$root/requirements_demo.txt" >>"$cache/override-$HA_VERSION.txt"
-  fi
+  if [ -f "$constraints" ]; then requirements+=(--constraint "$constraints"); fi
+  write_override
   quietly "$uv" pip install -q --python "$venv/bin/python" \
-    --override "$cache/override-$HA_VERSION.txt" "${requirements[@]}" ||
+    --override "$override" "${requirements[@]}" ||
     die "The packages above could not be installed." \
       "Is PyPI in reach? Is there a Home Assistant $HA_VERSION?"
   printf '%s\n' "$stamp" >"$venv/.setup"

@@ -245,6 +245,18 @@ class TestHacs:
         assert hacs["filename"] == f"{DOMAIN}.zip"
         assert re.fullmatch(r"\d{4}\.\d{1,2}\.\d+", hacs["homeassistant"])
 
+    def test_page_of_the_repository(self) -> None:
+        """It is described, has topics, takes issues and has a license."""
+        settings = yaml.safe_load((REPOSITORY / ".github/settings.yml").read_text())
+        repository = settings["repository"]
+        assert repository["description"]
+        assert repository["has_issues"] is True
+        topics = repository["topics"].split(", ")
+        assert all(re.fullmatch(r"[a-z0-9-]{1,50}", topic) for topic in topics)
+        assert len(topics) <= 20
+        assert (REPOSITORY / "LICENSE").read_text().startswith("MIT License")
+        assert (REPOSITORY / "README.md").exists()
+
     @pytest.mark.parametrize("theme", ["", "dark_"])
     @pytest.mark.parametrize(
         ("image", "shortest"), [("icon", 256), ("logo", 256)], ids=["icon", "logo"]
