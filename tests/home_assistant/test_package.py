@@ -203,6 +203,21 @@ class TestManifest:
             assert MANIFEST[key].startswith("https://")
             assert "home-assistant.io" not in MANIFEST[key]
 
+    def test_name(self) -> None:
+        """Who searches for a cloud finds us; elsewhere the short name is shown.
+
+        *Add integration* searches the name and the domain, and overlooks what begins
+        further on than its twentieth letter, so one of the clouds has to stay without.
+        """
+        names = [row.name for row in PROVIDERS.values()]
+        assert all(name in MANIFEST["name"] for name in names)
+        found = [name for name in names if MANIFEST["name"].index(name) <= 20]
+        assert len(found) == len(names) - 1
+        for path in TRANSLATIONS:
+            title = json.loads(path.read_text("utf-8"))["title"]
+            assert title == "EV Charger Cloud"
+            assert MANIFEST["name"].endswith(title)
+
     def test_only_one_in_the_repository(self) -> None:
         """Hassfest takes every folder with a manifest.json for an integration."""
         found = [
@@ -240,7 +255,7 @@ class TestHacs:
         """It names the integration, what to download and since when it works."""
         hacs = json.loads((REPOSITORY / "hacs.json").read_text())
         assert hacs.keys() <= self.ALLOWED
-        assert hacs["name"] == MANIFEST["name"]
+        assert hacs["name"] == TEXTS["title"]
         assert hacs["zip_release"] is True
         assert hacs["filename"] == f"{DOMAIN}.zip"
         assert re.fullmatch(r"\d{4}\.\d{1,2}\.\d+", hacs["homeassistant"])
