@@ -16,8 +16,8 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.ev_charger_cloud import coordinator as integration
+from custom_components.ev_charger_cloud.account import AccountCoordinator
 from custom_components.ev_charger_cloud.const import DOMAIN, PLATFORMS
-from custom_components.ev_charger_cloud.coordinator import ChargingCoordinator
 from custom_components.ev_charger_cloud.providers.base import Context
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -102,7 +102,7 @@ class Fleet:
             self.entries.append(entry)
 
     @property
-    def coordinators(self) -> list[ChargingCoordinator]:
+    def coordinators(self) -> list[AccountCoordinator]:
         """Return who polls."""
         return [entry.runtime_data for entry in self.entries]
 
