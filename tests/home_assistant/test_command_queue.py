@@ -8,6 +8,7 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
+from custom_components.ev_charger_cloud.account import AccountCoordinator
 from custom_components.ev_charger_cloud.charging import (
     PROFILE_FIELDS,
     AddBalance,
@@ -35,7 +36,6 @@ from custom_components.ev_charger_cloud.charging import (
     UnreachableError,
 )
 from custom_components.ev_charger_cloud.const import EVENT_CHARGING
-from custom_components.ev_charger_cloud.coordinator import ChargingCoordinator
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
@@ -55,9 +55,9 @@ def fleet(fake: type[FakeProvider]) -> None:
 @pytest.fixture
 async def coordinator(
     freezer: FrozenDateTimeFactory, set_up: SetUp
-) -> ChargingCoordinator:
+) -> AccountCoordinator:
     """Return the coordinator of the account, set up; time stands still before."""
-    coordinator: ChargingCoordinator = (await set_up()).runtime_data
+    coordinator: AccountCoordinator = (await set_up()).runtime_data
     freezer.tick(1)
     return coordinator
 
@@ -132,7 +132,7 @@ class TestSending:
     async def test_switch_is_sent_though_it_is_shown_so_already(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         service: str,
     ) -> None:
@@ -150,7 +150,7 @@ class TestSending:
     async def test_number_is_sent_though_it_is_shown_already(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """The limit may have been changed on site since it was read."""
@@ -162,7 +162,7 @@ class TestSending:
         assert fake.executed == [set_limit(16)]
 
     async def test_repeat_of_what_is_pending_is_sent(
-        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
+        self, coordinator: AccountCoordinator, fake: type[FakeProvider]
     ) -> None:
         """What is merely asked for is no reason not to ask again."""
         fake.obeys = False
@@ -174,7 +174,7 @@ class TestSending:
     async def test_one_at_a_time_at_a_charger(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """A second command waits until the first was sent."""
@@ -195,7 +195,7 @@ class TestSending:
     async def test_connectors_of_a_charger_share_its_turn(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """A charger with two connectors is one charger."""
@@ -220,7 +220,7 @@ class TestSending:
     async def test_only_what_was_not_sent_is_overtaken_and_the_caller_is_told(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         finished: list[dict[str, Any]],
     ) -> None:
@@ -246,7 +246,7 @@ class TestSending:
     async def test_a_start_and_a_stop_are_requests_for_the_same(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """A start that waits is overtaken by a stop."""
@@ -270,7 +270,7 @@ class TestSending:
     async def test_commands_that_set_nothing_are_all_sent(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """None of them overtakes another."""
@@ -290,7 +290,7 @@ class TestSending:
     async def test_cancelled_request_no_longer_shows(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """A script that is stopped takes what it asked for back."""
@@ -306,7 +306,7 @@ class TestSending:
     async def test_charger_that_goes_while_a_request_waits(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """Nothing is sent to a charger that has left."""
@@ -334,7 +334,7 @@ class TestPending:
     async def test_shown_while_under_way_and_until_confirmed(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -358,7 +358,7 @@ class TestPending:
     async def test_poll_begun_before_the_command_does_not_undo_it(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -391,7 +391,7 @@ class TestPending:
     async def test_given_up_and_told(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
         finished: list[dict[str, Any]],
@@ -410,7 +410,7 @@ class TestPending:
     async def test_completed_by_word_alone(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
         finished: list[dict[str, Any]],
@@ -430,7 +430,7 @@ class TestPending:
     async def test_start_without_a_vehicle_is_told(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
         finished: list[dict[str, Any]],
@@ -449,7 +449,7 @@ class TestPending:
     async def test_value_that_the_cloud_rounds_down_is_confirmed(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """A limit of 8.6 A becomes 8 A in a charger that takes whole amperes."""
@@ -466,7 +466,7 @@ class TestPending:
     async def test_refusal_shows_the_truth_at_once(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """A refused value is withdrawn and costs no reading."""
@@ -483,7 +483,7 @@ class TestPending:
     async def test_refusal_of_an_entity_raises_with_the_words_of_the_cloud(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """Whoever turns a switch reads ours and the cloud's reason."""
@@ -496,7 +496,7 @@ class TestPending:
     async def test_charger_that_returns_shows_the_truth(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """What was asked of a charger that left is forgotten."""
@@ -517,7 +517,7 @@ class TestWatch:
     async def test_confirmed_at_once_is_read_once(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -532,7 +532,7 @@ class TestWatch:
     async def test_stop_overtakes_the_watch_over_a_start(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -552,7 +552,7 @@ class TestWatch:
     async def test_watches_of_two_controls_go_on_beside_each_other(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -572,7 +572,7 @@ class TestWatch:
     async def test_followed_to_its_failure(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
         finished: list[dict[str, Any]],
@@ -599,7 +599,7 @@ class TestWatch:
     async def test_followed_to_its_end_in_few_requests(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
         finished: list[dict[str, Any]],
@@ -621,7 +621,7 @@ class TestWatch:
     async def test_command_the_cloud_forgot_is_judged_by_its_effect(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -641,7 +641,7 @@ class TestWatch:
     async def test_deferred_command_is_not_shown_as_done(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -657,7 +657,7 @@ class TestWatch:
     async def test_watch_ends_with_the_entry(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -672,7 +672,7 @@ class TestWatch:
     async def test_watch_ends_when_the_charger_goes(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -699,7 +699,7 @@ class TestLostAnswers:
     async def test_charger_is_read_at_once_and_nothing_is_sent_again(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
         error: Any,
@@ -718,7 +718,7 @@ class TestLostAnswers:
     async def test_effect_that_shows_is_a_success(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """The command took effect though its answer was lost."""
@@ -729,7 +729,7 @@ class TestLostAnswers:
     async def test_effect_that_shows_later_is_told(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
         finished: list[dict[str, Any]],
@@ -747,7 +747,7 @@ class TestLostAnswers:
     async def test_money_is_not_moved_twice(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -775,7 +775,7 @@ class TestLostAnswers:
     async def test_guard_over_money_ends(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         freezer: FrozenDateTimeFactory,
     ) -> None:
@@ -794,7 +794,7 @@ class TestLostAnswers:
     async def test_not_authorised_gets_a_second_opinion(
         self,
         home: HomeAssistant,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
     ) -> None:
         """One refused command asks nobody to sign in."""
@@ -830,7 +830,7 @@ class TestChecks:
     )
     async def test_refused(
         self,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         command: Command,
         key: str,
@@ -845,7 +845,7 @@ class TestChecks:
         assert fake.executed == []
 
     async def test_bounds_carry_units(
-        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
+        self, coordinator: AccountCoordinator, fake: type[FakeProvider]
     ) -> None:
         """The error tells the value and the range with their unit."""
         with pytest.raises(ServiceValidationError) as caught:
@@ -871,7 +871,7 @@ class TestChecks:
     )
     async def test_field_that_the_cloud_does_not_honor(
         self,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         command: Command,
     ) -> None:
@@ -892,7 +892,7 @@ class TestChecks:
         assert fake.executed == []
 
     async def test_what_to_use_instead(
-        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
+        self, coordinator: AccountCoordinator, fake: type[FakeProvider]
     ) -> None:
         """A charger that is limited by its power says so."""
         fake.change(
@@ -907,7 +907,7 @@ class TestChecks:
     @pytest.mark.parametrize("reading", [16.0, None])
     async def test_hardware_bounds_a_start_without_a_limit_control(
         self,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         reading: float | None,
     ) -> None:
@@ -926,7 +926,7 @@ class TestChecks:
     @pytest.mark.parametrize(("watts", "passes"), [(11000, True), (11001, False)])
     async def test_hardware_bounds_a_profile_in_watts(
         self,
-        coordinator: ChargingCoordinator,
+        coordinator: AccountCoordinator,
         fake: type[FakeProvider],
         watts: float,
         passes: bool,
@@ -943,7 +943,7 @@ class TestChecks:
                 await coordinator.commands.execute(command)
 
     async def test_unknown_option(
-        self, coordinator: ChargingCoordinator, fake: type[FakeProvider]
+        self, coordinator: AccountCoordinator, fake: type[FakeProvider]
     ) -> None:
         """A choice is one of those that are offered."""
         fake.change(

@@ -12,6 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.ev_charger_cloud import coordinator as coordinator_module
+from custom_components.ev_charger_cloud.account import AccountCoordinator
 from custom_components.ev_charger_cloud.charging import (
     AuthenticationError,
     Boost,
@@ -35,10 +36,7 @@ from custom_components.ev_charger_cloud.charging import (
     changed_readings,
 )
 from custom_components.ev_charger_cloud.const import DOMAIN
-from custom_components.ev_charger_cloud.coordinator import (
-    ChargingCoordinator,
-    EntityContext,
-)
+from custom_components.ev_charger_cloud.coordinator import EntityContext
 from custom_components.ev_charger_cloud.entity import ChargerEntity
 from custom_components.ev_charger_cloud.providers.base import Poll
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
@@ -102,9 +100,9 @@ def fleet(fake: type[FakeProvider]) -> None:
 @pytest.fixture
 async def coordinator(
     freezer: FrozenDateTimeFactory, set_up: SetUp
-) -> ChargingCoordinator:
+) -> AccountCoordinator:
     """Return the coordinator of the account, set up; time stands still before."""
-    coordinator: ChargingCoordinator = (await set_up()).runtime_data
+    coordinator: AccountCoordinator = (await set_up()).runtime_data
     return coordinator
 
 
@@ -682,7 +680,7 @@ class TestTrouble:
         fake: type[FakeProvider],
     ) -> None:
         """All entities learn that the cloud is lost, not only those just commanded."""
-        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        coordinator: AccountCoordinator = (await set_up()).runtime_data
         for _ in range(2):
             fake.failure = UnreachableError()
             await coordinator.async_refresh()
@@ -705,7 +703,7 @@ class TestTrouble:
         self, home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider]
     ) -> None:
         """A poll that fails as no poll should leaves no old data on show."""
-        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        coordinator: AccountCoordinator = (await set_up()).runtime_data
         await coordinator.async_refresh()
         await coordinator.commands.execute(set_limit(10.0))
         with patch.object(fake, "poll", side_effect=KeyError):
@@ -1314,7 +1312,7 @@ class TestReads:
         fake: type[FakeProvider],
     ) -> None:
         """A poll that began before a read and ends after it brings nothing newer."""
-        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        coordinator: AccountCoordinator = (await set_up()).runtime_data
         gate = asyncio.Event()
         fake.polling = gate.wait
         poll = home.async_create_task(coordinator.async_refresh())
@@ -1338,7 +1336,7 @@ class TestReads:
         fake: type[FakeProvider],
     ) -> None:
         """A charger that an older poll could not read was read since."""
-        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        coordinator: AccountCoordinator = (await set_up()).runtime_data
         gate = asyncio.Event()
         fake.change("c1", stale=True)
         fake.polling = gate.wait
@@ -1386,6 +1384,6 @@ class TestReads:
         self, set_up: SetUp, fake: type[FakeProvider]
     ) -> None:
         """Nobody is asked for it."""
-        coordinator: ChargingCoordinator = (await set_up()).runtime_data
+        coordinator: AccountCoordinator = (await set_up()).runtime_data
         await coordinator.read("c9")
         assert fake.reads == []
