@@ -61,9 +61,12 @@ async def test_the_history_is_there(scene: Scene, looker: Looker) -> None:
     view = await looker.look()
     await view.see(f"{PATH}/history")
 
-    await expect(view.page.locator("ev-charger-cloud-sessions")).to_contain_text(
-        "ession"
-    )
+    sessions = view.page.locator("ev-charger-cloud-sessions")
+    await expect(sessions).to_contain_text("Last sessions")
+    export = sessions.get_by_role("link", name="Export")
+    await expect(export).to_have_attribute("href", re.compile("export_sessions"))
+    if scene.size == 10:  # whose clouds remember some from before
+        await expect(sessions.get_by_role("listitem").first).to_contain_text("kWh")
     if scene.size == 200:
         days = view.page.locator("ev-charger-cloud-energy").get_by_role("listitem")
         await expect(days.first).to_contain_text("kWh")
@@ -138,6 +141,17 @@ async def read(scene: Scene, charger: Charger) -> None:
     status = charger.entity("sensor", "status")
     assert status
     await scene.environment.home.act("homeassistant.update_entity", status.id)
+
+
+async def add(scene: Scene, provider: str) -> None:
+    """Add an account with one charger."""
+    cloud = scene.simulator[provider]
+    cloud.populate(1)
+    await accounts.add(
+        scene.environment.home,
+        provider,
+        {"base_url": cloud.base_url, **cloud.credentials},
+    )
 
 
 async def says(card: Locator, words: str) -> None:
@@ -254,14 +268,8 @@ async def test_an_account_that_is_added_appears_by_itself(
     await view.see(PATH)
     cards = view.page.locator("ev-charger-cloud-card")
     await expect(cards).to_have_count(1)
-    cloud = scene.simulator["plugchoice"]
-    cloud.populate(1)
 
-    await accounts.add(
-        scene.environment.home,
-        "plugchoice",
-        {"base_url": cloud.base_url, **cloud.credentials},
-    )
+    await add(scene, "plugchoice")
 
     await expect(cards).not_to_have_count(1)
 
@@ -348,3 +356,22 @@ async def test_many_are_searched_and_filtered(scene: Scene, looker: Looker) -> N
     await view.page.get_by_role("button", name="Need attention").click()
     await expect(cards).to_have_count(4)
     await expect(cards.first).to_contain_text("Ground failure")
+
+
+@only(200)
+async def test_more_are_folded_by_place(scene: Scene, looker: Looker) -> None:
+    """One more than two hundred; a place tells what goes on in it, and opens."""
+    view = await looker.look()
+    await view.see(PATH)
+    await add(scene, "plugchoice")
+    place = view.page.locator("ev-charger-cloud-fleet details").first
+    heading = place.locator("summary")
+    await expect(heading).to_contain_text("Charging")
+    await expect(place.locator("ev-charger-cloud-card").first).to_be_hidden()
+    await view.drawn()
+    await view.picture("201-folded")
+    assert await view.hindrances() == []
+
+    await heading.focus()
+    await view.page.keyboard.press("Enter")
+    await expect(place.locator("ev-charger-cloud-card").first).to_be_visible()

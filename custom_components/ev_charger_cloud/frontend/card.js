@@ -15,6 +15,7 @@ const PATIENCE = 30_000; // ms until a command that shows no effect is no longer
 const STILL = 700; // ms that a slider rests before its value is sent
 const REMEMBER = 60_000; // ms between two looks into the history
 const CURVE = 3_600_000; // ms that a curve reaches back where no session is told
+const EXPORT = `/config/tools/action?service=${PLATFORM}.export_sessions`;
 const TICK = 20_000; // ms between two looks at the clock
 
 export class ChargerCard extends HTMLElement {
@@ -85,6 +86,11 @@ export class ChargerCard extends HTMLElement {
     return this.#hass;
   }
 
+  // How many of the last sessions the large card shows.
+  get #listed() {
+    return this.#config.sessions ?? 3;
+  }
+
   get #size() {
     return this.#config.size ?? "normal";
   }
@@ -109,7 +115,10 @@ export class ChargerCard extends HTMLElement {
       root.addEventListener("focusout", (event) => this.#left(event));
     }
     this.#clock = setInterval(() => {
-      if (this.#charger && new Look(this.#hass, this.#charger).session) this.#draw();
+      if (!this.#charger) return;
+      // What runs, and what may have ended meanwhile.
+      const { session } = new Look(this.#hass, this.#charger);
+      if (session || this.#size === "large") this.#draw();
     }, TICK);
     this.#draw();
   }
@@ -571,18 +580,15 @@ export class ChargerCard extends HTMLElement {
     this.#history.at = now;
     const charger = this.#charger;
     const { session } = look;
-    try {
-      const [points, sessions] = await Promise.all([
-        look.power > 0
-          ? powerSince(this.#hass, charger, session?.start ?? new Date(now - CURVE))
-          : [],
-        this.#config.sessions === 0 ? [] : lastSessions(this.#hass, [charger]),
-      ]);
-      this.#history = { at: now, points, sessions };
-    } catch {
-      // Without a recorder there is nothing to show.
-      this.#history = { at: now };
-    }
+    const listed = this.#size === "large" && this.#listed;
+    const [points, sessions] = await Promise.allSettled([
+      look.power > 0
+        ? powerSince(this.#hass, charger, session?.start ?? new Date(now - CURVE))
+        : [],
+      listed ? lastSessions(this.#hass, [charger], listed) : [],
+    ]);
+    // Without a recorder, or the right to ask, there is nothing to show.
+    this.#history = { at: now, points: points.value, sessions: sessions.value };
     if (charger === this.#charger) this.#draw();
   }
 
@@ -615,27 +621,32 @@ export class ChargerCard extends HTMLElement {
     const { sessions } = this.#history;
     if (!sessions?.length) return "";
     return html`<div class="sessions" data-key="sessions">
-      <h3>${word(this.#hass, "last_sessions")}</h3>
-      ${sessionRows(this.#hass, sessions.slice(0, this.#config.sessions ?? 3))}
+      ${sessionList(this.#hass, sessions)}
     </div>`;
   }
 }
 
-export function sessionRows(hass, sessions, named = false) {
-  return html`<ul>
-    ${sessions.map(
-      ({ charger, start, seconds, energy: wattHours, cost }) => html`<li>
-        <span class="what">
-          ${named && html`${charger.name}<br />`}<span class=${named && "dim"}
-            >${moment(hass, start)}</span
+// The last sessions beneath their title, which leads administrators to the export.
+export function sessionList(hass, sessions, named = false) {
+  return html`<h3 class="title">
+      <span>${word(hass, "last_sessions")}</span>
+      ${hass.user?.is_admin && html`<a href=${EXPORT}>${word(hass, "export")}</a>`}
+    </h3>
+    <ul>
+      ${sessions.map((each) => {
+        const told = energy(hass, each.energy);
+        return html`<li>
+          <span class="what">
+            ${named && html`${each.name}<br />`}<span class=${named && "dim"}
+              >${moment(hass, each.start)}${each.card && ` · ${each.card}`}</span
+            >
+          </span>
+          <span class="num">${each.estimated ? `≈ ${told}` : told}</span>
+          <span class="num dim span">${span(hass, each.seconds)}</span>
+          <span class="num dim"
+            >${each.cost !== undefined && money(hass, each.cost, each.currency)}</span
           >
-        </span>
-        <span class="num">${energy(hass, wattHours)}</span>
-        <span class="num dim span">${seconds ? span(hass, seconds) : ""}</span>
-        <span class="num dim"
-          >${cost ? money(hass, cost.amount, cost.currency) : ""}</span
-        >
-      </li>`,
-    )}
-  </ul>`;
+        </li>`;
+      })}
+    </ul>`;
 }

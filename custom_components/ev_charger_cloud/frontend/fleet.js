@@ -6,7 +6,7 @@ import { PAGE } from "./style.js";
 import { word } from "./words.js";
 
 const MANY = 24; // chargers, above which there is a search, by place
-const TOO_MANY = 200; // chargers, above which places are collapsed
+const TOO_MANY = 200; // chargers, above which places are folded, if there are several
 const LARGE = 2; // chargers that charge and are shown in full size
 
 const SMALL = new Set(["idle", "away"]);
@@ -90,9 +90,10 @@ export class FleetCard extends HTMLElement {
     const order = JSON.stringify([
       hass.language,
       this.#config,
-      groups.map(({ key, title, cards }) => [
+      groups.map(({ key, title, charging, cards }) => [
         key,
         title,
+        charging,
         cards.map(({ charger, size }) => [charger.id, size]),
       ]),
     ]);
@@ -146,10 +147,13 @@ export class FleetCard extends HTMLElement {
       // What has no place comes last.
       !one || !other ? (one ? -1 : 1) : one.localeCompare(other, undefined, { numeric: true }),
     );
+    const folded =
+      rows.length > TOO_MANY && places.size > 1 && !query && this.#chosen === "all";
     const groups = named.map(([place, all]) => ({
       key: `place ${place}`,
       title: place || word(this.#hass, places.size > 1 ? "no_place" : "chargers"),
-      collapsed: rows.length > TOO_MANY && !query && this.#chosen === "all",
+      folded,
+      charging: folded && all.filter(({ group }) => group === "charging").length,
       cards: all.sort((one, other) => rank(one) - rank(other)).map(compact),
     }));
     if (attention.length) {
@@ -205,16 +209,17 @@ export class FleetCard extends HTMLElement {
     const hass = this.#hass;
     const used = new Set();
     const focused = this.shadowRoot.activeElement;
-    const sections = groups.map(({ key, title, tone, cards, wide, collapsed }) => {
+    const sections = groups.map((group) => {
+      const { key, title, tone, cards, wide, folded, charging } = group;
       const present = [...this._groups.children].find((each) => each.dataset.key === key);
       const section =
-        present?.localName === (collapsed ? "details" : "section")
+        present?.localName === (folded ? "details" : "section")
           ? present
-          : document.createElement(collapsed ? "details" : "section");
+          : document.createElement(folded ? "details" : "section");
       section.dataset.key = key;
       if (!section.firstElementChild) {
         section.append(
-          document.createElement(collapsed ? "summary" : "h2"),
+          document.createElement(folded ? "summary" : "h2"),
           document.createElement("div"),
         );
       }
@@ -222,7 +227,17 @@ export class FleetCard extends HTMLElement {
       heading.hidden = !title;
       heading.style.display = title ? "" : "none";
       if (tone) heading.dataset.tone = tone;
-      show(heading, html`${tone && html`<i></i>`}${title} <span>${cards.length}</span>`);
+      // A folded place tells what goes on in it.
+      show(
+        heading,
+        html`${tone && html`<i></i>`}${title} <span>${cards.length}</span>
+          ${charging > 0 &&
+          html`<span data-tone="active"
+            ><i></i>${charging} ${word(hass, "group_charging")}</span
+          >`}
+          ${folded &&
+          html`<ha-icon icon="mdi:chevron-down" aria-hidden="true"></ha-icon>`}`,
+      );
       grid.className = wide ? "grid wide" : "grid";
       const elements = cards.map(({ charger, size }) => {
         used.add(charger.id);

@@ -1,8 +1,10 @@
-// What Home Assistant remembers: statistics of energy and cost, states of sessions.
+// What Home Assistant remembers: statistics of energy and cost, the power of a while, and
+// the integration's own ledger of sessions.
 
-import { Look } from "./model.js";
+import { PLATFORM } from "./model.js";
 
 const DAY = 86_400_000;
+const REACH = [3, 30, 366]; // days, until there are enough sessions
 
 function monthStart(hass) {
   const now = new Date();
@@ -109,111 +111,73 @@ export async function lastDays(hass, chargers, days = 30) {
     .map(([at, wattHours]) => ({ date: new Date(at), energy: wattHours }));
 }
 
-async function statesOf(hass, ids, start) {
-  const answer = await hass.callWS({
-    type: "history/history_during_period",
-    start_time: start.toISOString(),
-    entity_ids: ids,
-    minimal_response: true,
-    no_attributes: true,
-    significant_changes_only: false,
-  });
-  return (id) =>
-    (answer[id] ?? []).map((each) => ({
-      value: each.s,
-      at: (each.lc ?? each.lu) * 1000,
-    }));
-}
-
 // The power (W) since a moment, as points of time (ms) and value.
 export async function powerSince(hass, charger, start) {
   const id = charger.entities.get("sensor.power");
   if (!id) return [];
-  const states = (await statesOf(hass, [id], start))(id);
+  const answer = await hass.callWS({
+    type: "history/history_during_period",
+    start_time: start.toISOString(),
+    entity_ids: [id],
+    minimal_response: true,
+    no_attributes: true,
+    significant_changes_only: false,
+  });
   const unit = hass.states[id]?.attributes.unit_of_measurement;
-  return states
-    .map(({ value, at }) => ({ at, watts: parseFloat(value) * (unit === "kW" ? 1000 : 1) }))
+  return (answer[id] ?? [])
+    .map((each) => ({
+      at: (each.lc ?? each.lu) * 1000,
+      watts: parseFloat(each.s) * (unit === "kW" ? 1000 : 1),
+    }))
     .filter(({ watts }) => !Number.isNaN(watts));
 }
 
-// The last sessions that ended, the newest first: by the start that the sensors told
-// for each, or else by each new energy of the last session.
-export async function lastSessions(hass, chargers, days = 30) {
-  const found = [];
-  const keys = [
-    "session_start",
-    "session_end",
-    "session_energy",
-    "session_cost",
-    "last_session_energy",
-  ];
-  const wanted = chargers.flatMap((charger) =>
-    keys.map((key) => charger.entities.get(`sensor.${key}`)).filter(Boolean),
+// The last sessions that ended, the newest first: of the ledger, which asks no cloud.
+// Accounts are asked one by one, so that one in trouble hides none of another's.
+export async function lastSessions(hass, chargers, number) {
+  const accounts = new Set(chargers.map(({ account }) => account));
+  const answers = await Promise.allSettled(
+    [...accounts].map((account) =>
+      sessionsOf(
+        hass,
+        chargers.filter((charger) => charger.account === account),
+        number,
+      ),
+    ),
   );
-  if (!wanted.length) return found;
-  const states = await statesOf(hass, wanted, new Date(Date.now() - days * DAY));
-  for (const charger of chargers) {
-    const look = new Look(hass, charger);
-    const told = (key) => {
-      const id = charger.entities.get(`sensor.${key}`);
-      return id ? states(id) : [];
-    };
-    const unit = (key) =>
-      hass.states[charger.entities.get(`sensor.${key}`)]?.attributes
-        .unit_of_measurement;
-    const factor = (key) => (unit(key) === "kWh" ? 1000 : 1);
-    const starts = told("session_start").filter(({ value }) => Date.parse(value));
-    const running = look.session?.start?.getTime();
-    if (starts.length) {
-      const met = new Map();
-      for (const { value, at } of starts) {
-        const key = Date.parse(value);
-        if (!met.has(key)) met.set(key, at);
-      }
-      const times = [...met];
-      times.forEach(([start, at], number) => {
-        if (start === running) return;
-        const until = times[number + 1]?.[1] ?? Infinity;
-        const within = (key) =>
-          told(key).filter(
-            (each) =>
-              each.at >= at - 2000 &&
-              each.at < until - 2000 &&
-              !Number.isNaN(parseFloat(each.value)),
-          );
-        const ended = within("session_end")
-          .map(({ value }) => Date.parse(value))
-          .filter((end) => end >= start)
-          .at(-1);
-        const energies = within("session_energy");
-        const last = energies.at(-1);
-        const cost = within("session_cost").at(-1);
-        if (!last || !(parseFloat(last.value) > 0)) return;
-        // Where no end is told: when it was seen to stop growing.
-        const grown = energies.find((each) => each.value === last.value);
-        const end = ended ?? (grown === energies[0] ? undefined : grown.at);
-        found.push({
-          charger,
-          start: new Date(start),
-          seconds: end && (end - start) / 1000,
-          energy: parseFloat(last.value) * factor("session_energy"),
-          cost: cost && {
-            amount: parseFloat(cost.value),
-            currency: unit("session_cost"),
-          },
-        });
-      });
-    } else {
-      let before;
-      for (const { value, at } of told("last_session_energy")) {
-        const energy = parseFloat(value) * factor("last_session_energy");
-        // The first is from before the period.
-        if (energy > 0 && before !== undefined && value !== before) {
-          found.push({ charger, start: new Date(at), energy });
-        }
-        if (!Number.isNaN(energy)) before = value;
-      }
-    }
+  const told = answers.filter(({ status }) => status === "fulfilled");
+  if (answers.length && !told.length) throw answers[0].reason;
+  return told
+    .flatMap(({ value }) => value)
+    .sort((one, other) => other.start - one.start)
+    .slice(0, number);
+}
+
+async function sessionsOf(hass, chargers, number) {
+  let sessions = [];
+  for (const days of REACH) {
+    const { response } = await hass.callService(
+      PLATFORM,
+      "export_sessions",
+      {
+        device_id: chargers.flatMap(({ devices }) => devices),
+        start: new Date(Date.now() - days * DAY).toISOString(),
+      },
+      undefined,
+      false,
+      true,
+    );
+    sessions = response.sessions.filter(({ counted }) => counted);
+    if (sessions.length >= number) break;
   }
-  return found.sort((one, other) => other.start - one.start);
+  return sessions.map((line) => ({
+    name: line.charger,
+    start: new Date(line.start),
+    seconds: (new Date(line.end) - new Date(line.start)) / 1000,
+    energy: (line.energy_kwh ?? 0) * 1000,
+    estimated: line.estimated,
+    cost: line.cost ?? undefined,
+    currency: line.currency,
+    card: line.card,
+  }));
 }

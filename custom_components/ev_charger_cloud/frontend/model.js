@@ -80,6 +80,9 @@ function assembled(hass) {
       return {
         id,
         parentId,
+        // Whose sessions are this charger's, and by whom they are known.
+        devices: alone ? [id, parentId] : [id],
+        account: device.primary_config_entry,
         entities,
         name: nameOf(device, hass.devices[parentId]) || id,
         place: placeOf(hass, device),
@@ -103,6 +106,10 @@ function placeOf(hass, device) {
   if (area) return area.name;
   const site = hass.devices[device.via_device_id ?? parent?.via_device_id];
   return site?.name_by_user || site?.name || "";
+}
+
+function prefixOf(unit = "") {
+  return { k: 1e3, M: 1e6, m: 1e-3 }[/^([kMm])[WVA]/.exec(unit)?.[1]] ?? 1;
 }
 
 // What a charger tells now. Whatever nobody knows is undefined.
@@ -142,9 +149,8 @@ export class Look {
   // In the unit without a prefix, whatever the user has chosen to see.
   amount(key) {
     const value = this.number(key);
-    const unit = this.known(key)?.attributes.unit_of_measurement ?? "";
-    if (value === undefined) return undefined;
-    return value * ({ k: 1e3, M: 1e6, m: 1e-3 }[/^([kMm])[WVA]/.exec(unit)?.[1]] ?? 1);
+    const unit = this.known(key)?.attributes.unit_of_measurement;
+    return value === undefined ? undefined : value * prefixOf(unit);
   }
 
   seconds(key) {
@@ -219,7 +225,7 @@ export class Look {
       .map(({ number, key }) => ({ number, key, amps: this.amount(key) }));
   }
 
-  // The number that limits the charger, in A per phase or in W.
+  // The number that limits the charger, in A per phase or in kW.
   get limit() {
     const key = ["number.charging_current", "number.maximum_power"].find((each) => {
       const state = this.state(each);
@@ -247,7 +253,7 @@ export class Look {
     const most =
       limit?.key === "number.charging_current"
         ? this.estimate(limit.max)
-        : { watts: limit?.max, estimated: false };
+        : { watts: limit && limit.max * prefixOf(limit.unit), estimated: false };
     return most.watts >= (power ?? 0) ? most : undefined;
   }
 

@@ -1,6 +1,6 @@
 // The last sessions, of one charger or of all.
 
-import { sessionRows } from "./card.js";
+import { sessionList } from "./card.js";
 import { html, shadow, show } from "./dom.js";
 import { lastSessions } from "./history.js";
 import { chargerOf, chargersOf } from "./model.js";
@@ -48,9 +48,12 @@ export class SessionsCard extends HTMLElement {
     this.#asked = Date.now();
     const { device } = this.#config;
     const hass = this.#hass;
-    const chargers = device ? [chargerOf(hass, device)].filter(Boolean) : chargersOf(hass);
+    // Of fleets so large that they have the essential entities alone, none is asked.
+    const chargers = device
+      ? [chargerOf(hass, device)].filter(Boolean)
+      : chargersOf(hass).filter(({ entities }) => entities.has("event.session"));
     try {
-      this.#sessions = await lastSessions(hass, chargers);
+      this.#sessions = await lastSessions(hass, chargers, this.#config.sessions ?? 10);
       this.#failed = false;
     } catch {
       this.#failed = true;
@@ -61,17 +64,16 @@ export class SessionsCard extends HTMLElement {
   #draw() {
     const hass = this.#hass;
     if (!hass || !this._content || (!this.#sessions && !this.#failed)) return;
-    const sessions = (this.#sessions ?? []).slice(0, this.#config.sessions ?? 10);
+    const sessions = this.#sessions ?? [];
     show(
       this._content,
       html`<ha-card>
         <div class="body sessions" style="gap:4px">
-          <h3 class="title">${word(hass, "last_sessions")}</h3>
-          ${sessions.length
-            ? sessionRows(hass, sessions, !this.#config.device)
-            : html`<p class="empty" style="padding:0">
-                ${word(hass, this.#failed ? "history_missing" : "no_sessions")}
-              </p>`}
+          ${sessionList(hass, sessions, !this.#config.device)}
+          ${!sessions.length &&
+          html`<p class="empty" style="padding:0">
+            ${word(hass, this.#failed ? "history_missing" : "no_sessions")}
+          </p>`}
         </div>
       </ha-card>`,
     );

@@ -500,6 +500,19 @@ export const CARD = css`
     font-weight: var(--ha-font-weight-medium, 500);
     color: var(--quiet-text);
   }
+  .sessions .title {
+    display: flex;
+    align-items: center;
+    justify-content: space-between;
+    gap: 12px;
+  }
+  .sessions a {
+    display: flex;
+    align-items: center;
+    min-block-size: 44px;
+    margin-block: -12px;
+    color: var(--text);
+  }
   .sessions ul {
     margin: 0;
     padding: 0;
@@ -677,7 +690,8 @@ export const PAGE = css`
     font-weight: var(--ha-font-weight-medium, 500);
   }
   .chip i,
-  h2 i {
+  h2 i,
+  summary i {
     inline-size: 8px;
     block-size: 8px;
     border-radius: 50%;
@@ -708,6 +722,17 @@ export const PAGE = css`
     margin: 0;
     cursor: pointer;
     border-radius: 12px;
+  }
+  summary [data-tone] {
+    display: inline-flex;
+    align-items: center;
+    gap: 8px;
+  }
+  summary ha-icon {
+    margin-inline-start: auto;
+  }
+  details[open] ha-icon {
+    transform: rotate(180deg);
   }
   .grid {
     display: grid;

@@ -36,6 +36,7 @@ const WORDS = {
     last_session: "last {energy} · {time}",
     last_sessions: "Last sessions",
     no_sessions: "No sessions yet",
+    export: "Export",
 
     start: "Start",
     stop: "Stop",
@@ -140,6 +141,7 @@ const WORDS = {
     last_session: "zuletzt {energy} · {time}",
     last_sessions: "Letzte Ladungen",
     no_sessions: "Noch keine Ladungen",
+    export: "Exportieren",
 
     start: "Start",
     stop: "Stopp",
@@ -244,6 +246,7 @@ const WORDS = {
     last_session: "dernière {energy} · {time}",
     last_sessions: "Dernières sessions",
     no_sessions: "Aucune session pour l'instant",
+    export: "Exporter",
 
     start: "Démarrer",
     stop: "Arrêter",
@@ -348,6 +351,7 @@ const WORDS = {
     last_session: "última {energy} · {time}",
     last_sessions: "Últimas sesiones",
     no_sessions: "Aún no hay sesiones",
+    export: "Exportar",
 
     start: "Iniciar",
     stop: "Detener",
@@ -452,6 +456,7 @@ const WORDS = {
     last_session: "ultima {energy} · {time}",
     last_sessions: "Ultime sessioni",
     no_sessions: "Ancora nessuna sessione",
+    export: "Esporta",
 
     start: "Avvia",
     stop: "Ferma",
@@ -556,6 +561,7 @@ const WORDS = {
     last_session: "última {energy} · {time}",
     last_sessions: "Últimas sessões",
     no_sessions: "Ainda não há sessões",
+    export: "Exportar",
 
     start: "Iniciar",
     stop: "Parar",
@@ -660,6 +666,7 @@ const WORDS = {
     last_session: "laatste {energy} · {time}",
     last_sessions: "Laatste sessies",
     no_sessions: "Nog geen sessies",
+    export: "Exporteren",
 
     start: "Start",
     stop: "Stop",
@@ -764,6 +771,7 @@ const WORDS = {
     last_session: "senast {energy} · {time}",
     last_sessions: "Senaste sessioner",
     no_sessions: "Inga sessioner än",
+    export: "Exportera",
 
     start: "Starta",
     stop: "Stoppa",
@@ -868,6 +876,7 @@ const WORDS = {
     last_session: "sidste {energy} · {time}",
     last_sessions: "Seneste sessioner",
     no_sessions: "Ingen sessioner endnu",
+    export: "Eksportér",
 
     start: "Start",
     stop: "Stop",
@@ -972,6 +981,7 @@ const WORDS = {
     last_session: "siste {energy} · {time}",
     last_sessions: "Siste økter",
     no_sessions: "Ingen økter ennå",
+    export: "Eksporter",
 
     start: "Start",
     stop: "Stopp",
@@ -1076,6 +1086,7 @@ const WORDS = {
     last_session: "ostatnio {energy} · {time}",
     last_sessions: "Ostatnie sesje",
     no_sessions: "Nie ma jeszcze sesji",
+    export: "Eksportuj",
 
     start: "Start",
     stop: "Stop",
