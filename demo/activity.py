@@ -18,7 +18,7 @@ _CARS: tuple[dict[str, Any], ...] = (
 )
 
 _PATIENCE = 20.0  # s until a car that was plugged in charges
-_MOST = dict(zip(LIMITS, (16, 11_000), strict=True))  # A, W
+_MOST = dict(zip(LIMITS, (16, 11), strict=True))  # A, kW
 _SHARE = 0.7  # enough for three phases
 
 
@@ -69,5 +69,5 @@ async def _limit(environment: Environment, charger: Charger, share: float) -> No
         bounds = environment.home.states[limit.id].attributes
         low, step = bounds["min"], bounds["step"]
         high = min(bounds["max"], _MOST[limit.key])
-        value = low + (high - low) * share // step * step
+        value = round(low + (high - low) * share // step * step, 3)
         await environment.home.act("number.set_value", limit.id, value=value)

@@ -58,13 +58,16 @@ class Scenario:
         self._report("charging", self._reading())
 
         of_power = self._limit.key == "maximum_power"
-        before = connector.power if of_power else connector.current
-        limit = lower(before, self._home.states[self._limit.id])
+
+        def drawn(of: Connector) -> float:
+            return of.power / 1000 if of_power else of.current
+
+        limit = lower(drawn(connector), self._home.states[self._limit.id])
         await self._home.act("number.set_value", self._limit.id, value=limit)
         connector = await self._obeyed(
             f"keep to {limit:g}",
             connector,
-            lambda o: 0 < (o.power if of_power else o.current) <= limit + 0.01,
+            lambda o: 0 < drawn(o) <= limit + 0.01,
         )
         unit = self._home.states[self._limit.id].attributes.get("unit_of_measurement")
         self._report(f"limit {limit:g} {unit}", f"hardware {connector}")
@@ -220,7 +223,7 @@ def lower(value: float, limit: State) -> float:
     """Return a limit that clearly lowers a value, on the grid of a number entity."""
     low, step = float(limit.attributes["min"]), float(limit.attributes["step"])
     wanted = max(low, value * 0.6)
-    result = low + (wanted - low) // step * step
+    result = round(low + (wanted - low) // step * step, 3)
     if not 0 < result < value:
         raise DemoError(f"No limit from {low:g} can lower {value:g}.")
     return result

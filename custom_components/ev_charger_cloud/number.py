@@ -28,7 +28,12 @@ PARALLEL_UPDATES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class ChargerNumberDescription(ControlEntityDescription, NumberEntityDescription):
-    """Describe a number; its bounds stand in for those a device does not state."""
+    """Describe a number; its bounds stand in for those a device does not state.
+
+    One of its unit is `scale` of the control's.
+    """
+
+    scale: float = 1
 
 
 def _level(control: Control) -> ChargerNumberDescription:
@@ -62,10 +67,12 @@ NUMBERS: tuple[ChargerNumberDescription, ...] = (
         translation_key="maximum_power",
         control=Control.POWER_LIMIT,
         device_class=NumberDeviceClass.POWER,
-        native_unit_of_measurement=UnitOfPower.WATT,
+        # As the power that flows is shown.
+        native_unit_of_measurement=UnitOfPower.KILO_WATT,
+        scale=1000,
         native_min_value=0,
-        native_max_value=22000,
-        native_step=100,
+        native_max_value=22,
+        native_step=0.1,
     ),
     ChargerNumberDescription(
         key=Control.CIRCUIT_LIMIT,
@@ -106,20 +113,35 @@ class ChargerNumber(ControlEntity, NumberEntity):
         """Show the value and its bounds."""
         state = self.state_of(device)
         value = self.shown(device)
-        self._attr_native_value = value if isinstance(value, int | float) else None
+        self._attr_native_value = (
+            self._scaled(value) if isinstance(value, int | float) else None
+        )
         # A bound that is not stated any more gives way to the description's.
         described = self.entity_description
         minimum, maximum, step = state.minimum, state.maximum, state.step
         self._attr_native_min_value = (
-            (described.native_min_value or 0) if minimum is None else minimum
+            (described.native_min_value or 0)
+            if minimum is None
+            else self._scaled(minimum)
         )
         self._attr_native_max_value = (
-            (described.native_max_value or 0) if maximum is None else maximum
+            (described.native_max_value or 0)
+            if maximum is None
+            else self._scaled(maximum)
         )
-        self._attr_native_step = (described.native_step or 1) if step is None else step
+        self._attr_native_step = (
+            (described.native_step or 1) if step is None else self._scaled(step)
+        )
         return value, state.minimum, state.maximum, state.step
+
+    def _scaled(self, value: float) -> float:
+        """Return a value of the control in the number's unit."""
+        scale = self.entity_description.scale
+        return value if scale == 1 else value / scale
 
     @override
     async def async_set_native_value(self, value: float) -> None:
         """Set the limit or level."""
-        await self.set_control(value)
+        scale = self.entity_description.scale
+        # What was divided does not always come back to the digit.
+        await self.set_control(value if scale == 1 else round(value * scale, 3))

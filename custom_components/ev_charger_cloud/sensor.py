@@ -70,7 +70,7 @@ class ChargerSensorDescription(ChargerEntityDescription, SensorEntityDescription
 class _Quantity:
     """How Home Assistant shows what comes in a unit."""
 
-    device_class: SensorDeviceClass
+    device_class: SensorDeviceClass | None
     unit: str
     shown_in: str | None = None
     precision: int = 0
@@ -85,9 +85,8 @@ _QUANTITIES = {
     Unit.CELSIUS: _Quantity(
         device_class=SensorDeviceClass.TEMPERATURE, unit=UnitOfTemperature.CELSIUS
     ),
-    Unit.PERCENT: _Quantity(
-        device_class=SensorDeviceClass.BATTERY, unit=UnitOfRatio.PERCENTAGE
-    ),
+    # Not of the class of batteries: the vehicle's would be shown as the charger's own.
+    Unit.PERCENT: _Quantity(device_class=None, unit=UnitOfRatio.PERCENTAGE),
     Unit.SECOND: _Quantity(
         device_class=SensorDeviceClass.DURATION,
         unit=UnitOfTime.SECONDS,

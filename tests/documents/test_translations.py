@@ -28,6 +28,19 @@ def test_order(language: str) -> None:
     assert path.read_text() == f"{ordered}\n"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_are_told_apart(language: str) -> None:
+    """What is allowed is not called what flows, whatever kind of entity it is."""
+    entities = translations.load(language)["entity"]
+    names = [
+        entity["name"]
+        for kind in entities.values()
+        for entity in kind.values()
+        if "name" in entity
+    ]
+    assert sorted(set(names)) == sorted(names)
+
+
 def test_missing_and_merged() -> None:
     """What a new language lacks is all there is, and merged it lacks nothing."""
     lacking = translations.missing("xx", [])

@@ -42,7 +42,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from .devices import COMMANDS, SetUp, charger, tick
 from .fake_provider import FakeProvider
 
-CHARGING_1 = "switch.charger_c1_charging"
+CHARGING_1 = "switch.charger_c1_charging_allowed"
 LIMIT_1 = "number.charger_c1_charging_current_limit"
 
 

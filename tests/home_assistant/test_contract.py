@@ -243,7 +243,7 @@ async def test_story(story: Story, account: Account) -> None:
 
     # A limit is set: the hardware obeys, and the limit and the power show it.
     limit, watts = (
-        (8, 8 * 3 * 230) if account.limit == "charging_current" else (5000, 5000)
+        (8, 8 * 3 * 230) if account.limit == "charging_current" else (5, 5000)
     )
     await story.call("number", "set_value", account.limit, value=limit)
     await story.until(lambda: 1000 < connector.power_w <= watts + 1)
@@ -325,7 +325,7 @@ async def test_what_is_asked_reaches_hardware_that_changed_behind_our_back(
     await story.until(lambda: connector.power_w > 3000, within=300)
 
     # A limit that is shown already is set again.
-    limit = 8 if account.limit == "charging_current" else 5000
+    limit = 8 if account.limit == "charging_current" else 5
     await story.call("number", "set_value", account.limit, value=limit)
     await story.until(lambda: story.number("number", account.limit) == limit)
     story.freezer.tick(15)

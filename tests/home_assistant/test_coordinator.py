@@ -56,7 +56,7 @@ from .fake_provider import FakeProvider
 
 STATUS_1 = "sensor.charger_c1_status"
 STATUS_2 = "sensor.charger_c2_status"
-CHARGING_1 = "switch.charger_c1_charging"
+CHARGING_1 = "switch.charger_c1_charging_allowed"
 LIMIT_1 = "number.charger_c1_charging_current_limit"
 
 # Each error there is, and the text that tells of it.
@@ -1011,7 +1011,7 @@ class TestEssentials:
         "binary_sensor.charger_c1_online",
         "sensor.charger_c1_status",
         "sensor.charger_c1_power",
-        "switch.charger_c1_charging",
+        "switch.charger_c1_charging_allowed",
     }
 
     def found(self, home: HomeAssistant) -> set[str]:

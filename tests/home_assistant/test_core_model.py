@@ -228,7 +228,7 @@ async def test_any_order_of_events(
         for step in steps:
             await account.take(step)
             for device_id in CHARGERS:
-                assert account.shown(f"switch.charger_{device_id}_charging")
+                assert account.shown(f"switch.charger_{device_id}_charging_allowed")
         sent = len(account.hardware.sent)
         await account.settle()
         # Each request left once, and nothing was sent by itself.
@@ -239,7 +239,7 @@ async def test_any_order_of_events(
         for device_id in CHARGERS:
             on = account.hardware.truth(device_id, Control.CHARGING)
             limit = account.hardware.truth(device_id, Control.CURRENT_LIMIT)
-            assert account.shown(f"switch.charger_{device_id}_charging") == (
+            assert account.shown(f"switch.charger_{device_id}_charging_allowed") == (
                 "on" if on else "off"
             )
             shown = account.shown(f"number.charger_{device_id}_charging_current_limit")

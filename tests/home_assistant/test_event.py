@@ -243,7 +243,7 @@ async def test_command_failed(
 ) -> None:
     """A command that was refused is told with the reason, one that worked is not."""
     await set_up()
-    charging = {"entity_id": "switch.charger_c1_charging"}
+    charging = {"entity_id": "switch.charger_c1_charging_allowed"}
     await home.services.async_call("switch", "turn_on", charging, blocking=True)
     assert heard.told == []
     fake.refusal = CommandRefusedError("", reason=Refusal.OFFLINE)
@@ -299,7 +299,7 @@ async def test_command_for_the_charger_of_connectors(
     fake.refusal = CommandRefusedError("", reason=Refusal.REJECTED)
     for entity_id in (
         "button.charger_c1_clear_current_limit",
-        "switch.charger_c1_left_charging",
+        "switch.charger_c1_left_charging_allowed",
     ):
         domain = entity_id.partition(".")[0]
         with pytest.raises(HomeAssistantError):

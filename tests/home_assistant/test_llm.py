@@ -30,7 +30,7 @@ from .devices import COMMANDS, MOMENT, SetUp, charger
 from .fake_provider import FakeProvider
 
 ASSISTANT = "conversation"
-SWITCH = "switch.garage_charging"
+SWITCH = "switch.garage_charging_allowed"
 
 
 def context_of(user_id: str | None = None) -> LLMContext:

@@ -65,7 +65,7 @@ async def test_bounds_of_the_charger(
         return tuple(state.attributes[name] for name in ("min", "max", "step"))
 
     assert bounds("charging_current_limit") == (6, 16, 1)
-    assert bounds("maximum_power") == (0, 11000, 100)
+    assert bounds("maximum_power") == (0, 11, 0.1)
     assert bounds("minimum_target") == (0, 100, 1)
     fake.set_control(
         "c1", Control.CURRENT_LIMIT, value=10.0, minimum=8, maximum=32, step=0.5

@@ -19,7 +19,7 @@ from homeassistant.helpers import entity_registry as er
 from simulator.clouds.plugchoice import Plugchoice
 from simulator.server import Simulator
 
-SWITCH = "switch.driveway_charging"
+SWITCH = "switch.driveway_charging_allowed"
 PLUG = "binary_sensor.driveway_vehicle_connected"
 STATUS = "sensor.driveway_status"
 

@@ -79,10 +79,10 @@ async def test_charging(
     """The charging switch starts and stops sessions."""
     fake.set_control("c1", Control.CHARGING, value=False)
     await set_up()
-    await call(home, "turn_on", "charging")
+    await call(home, "turn_on", "charging_allowed")
     assert fake.executed == [StartCharging(device_id="c1")]
     fake.set_control("c1", Control.CHARGING, value=True)
-    await call(home, "turn_off", "charging")
+    await call(home, "turn_off", "charging_allowed")
     assert fake.executed[1:] == [StopCharging(device_id="c1")]
 
 
