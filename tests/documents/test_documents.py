@@ -1,10 +1,16 @@
-"""The documents: links, examples, length, and what they must not forget."""
+"""The documents: links, examples, commands, length, and what they must not forget."""
 
+import json
+import os
 from pathlib import Path
 import re
+import shlex
 
+from aiohttp import ClientSession
 import pytest
 import yaml
+
+from simulator.server import Simulator
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "custom_components/ev_charger_cloud"
@@ -64,6 +70,64 @@ def test_examples(document: Path) -> None:
             assert action in services, action
         for trigger in re.findall(r"trigger: ev_charger_cloud\.(\w+)", block):
             assert trigger in triggers, trigger
+
+
+def commands(text: str) -> list[list[str]]:
+    """Return the commands that a document shows, divided into words."""
+    text = re.sub(r"(?s)<!--.*?-->", "", text)
+    shown = "".join(re.findall(r"(?ms)^```sh\n(.*?)^```", text)).splitlines()
+    # Within a sentence only what begins as a command does; a name may stand alone.
+    shown += re.findall(r"`((?:scripts/|\.venv/bin/|python)[^`\n]*)`", text)
+    divided = (shlex.split(line, comments=True) for line in shown)
+    return [
+        [word for word in line if not re.match(r"[A-Z_]+=", word)]
+        for line in divided
+        if line
+    ]
+
+
+@each_document
+def test_commands(document: Path) -> None:
+    """Every command can be given: script, module, file and option are there."""
+    for program, *arguments in commands(document.read_text()):
+        assert program in ("curl", ".venv/bin/python") or program.startswith("scripts/")
+        if program == "curl":
+            continue
+        if program.startswith("scripts/"):
+            source = ROOT / program
+            assert os.access(source, os.X_OK) or source.suffix == ".sh", program
+        elif arguments[0] == "-m":
+            source = ROOT / arguments[1].replace(".", "/")
+            source = (
+                source / "__main__.py" if source.is_dir() else source.with_suffix(".py")
+            )
+        else:
+            source = ROOT / arguments[0]
+        assert source.is_file(), source
+        said = source.read_text()
+        if program == "scripts/demo":
+            said += (ROOT / "demo/__main__.py").read_text()
+        for argument in arguments:
+            if argument.startswith("tests/"):
+                assert (ROOT / argument).exists(), argument
+            # What is not the script's own option is pytest's.
+            elif argument.startswith("--") and program != "scripts/test":
+                assert argument in said, f"{program} {argument}"
+
+
+async def test_the_simulator_by_hand(session: ClientSession) -> None:
+    """What CONTRIBUTING.md sends to the simulator is taken."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    sent = [words for words in commands(text) if words[0] == "curl"]
+    assert len(sent) >= 5
+    async with Simulator() as simulator:
+        for words in sent:
+            address = words[-1].replace("http://127.0.0.1:8765", simulator.url)
+            body = json.loads(words[words.index("-d") + 1]) if "-d" in words else None
+            method = "GET" if body is None else "POST"
+            async with session.request(method, address, json=body) as response:
+                assert response.status == 200, words
+                await response.read()
 
 
 @each_document

@@ -1,5 +1,6 @@
-"""The examples of docs/automations.md, in Home Assistant."""
+"""The examples of all documents, in Home Assistant."""
 
+from collections.abc import Iterator
 from pathlib import Path
 import re
 from typing import Any
@@ -22,37 +23,39 @@ from .fake_provider import FakeProvider
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "docs" / "automations.md").read_text()
-BLOCKS = [
-    yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-]
 
 
-def is_automation(block: Any) -> bool:
-    """Return whether a block holds automations, not the actions of one."""
-    first = block[0] if isinstance(block, list) else block
-    return "triggers" in first
+def _blocks() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield each example in YAML as a list, with the page that it is on."""
+    for page in (
+        REPOSITORY / "README.md",
+        *sorted((REPOSITORY / "docs").rglob("*.md")),
+    ):
+        for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
+            block = yaml.safe_load(text)
+            if isinstance(block, dict):
+                block = block.get("automation", [block])
+            yield page.name, block
 
 
-def alias_of(block: Any) -> str:
-    """Return what the first automation of a block is called."""
-    alias: str = (block[0] if isinstance(block, list) else block)["alias"]
-    return alias
+BLOCKS = list(_blocks())
+AUTOMATIONS = [block for _, block in BLOCKS if "triggers" in block[0]]
+ACTIONS = [(page, block) for page, block in BLOCKS if "action" in block[0]]
+# What the dashboard's page shows is for the frontend, whose tests are in tests/browser.
+FRONTEND = {"strategy", "type"}
 
 
-@pytest.mark.parametrize(
-    "block", [block for block in BLOCKS if is_automation(block)], ids=alias_of
-)
+@pytest.mark.parametrize("block", AUTOMATIONS, ids=lambda block: block[0]["alias"])
 async def test_automation(
     home: HomeAssistant, set_up: SetUp, fake: type[FakeProvider], block: Any
 ) -> None:
     """Each example is an automation that Home Assistant takes as it stands."""
     fake.fleet = {"c1": charger()}
     await set_up()
-    automations = block if isinstance(block, list) else [block]
-    assert await async_setup_component(home, "automation", {"automation": automations})
+    assert await async_setup_component(home, "automation", {"automation": block})
     await home.async_block_till_done()
     states = home.states.async_all("automation")
-    assert [state.name for state in states] == [each["alias"] for each in automations]
+    assert [state.name for state in states] == [each["alias"] for each in block]
     assert {state.state for state in states} == {"on"}
     await home.services.async_call(
         "automation", "turn_off", {"entity_id": "all"}, blocking=True
@@ -60,12 +63,27 @@ async def test_automation(
 
 
 @pytest.mark.parametrize(
-    "block", [block for block in BLOCKS if not is_automation(block)]
+    ("page", "block"), ACTIONS, ids=[f"{page}-{b[0]['action']}" for page, b in ACTIONS]
 )
-async def test_actions(home: HomeAssistant, block: Any) -> None:
-    """What is not a whole automation are actions."""
+async def test_actions(home: HomeAssistant, page: str, block: Any) -> None:
+    """What is not a whole automation are actions, and ours take these fields."""
     actions = await async_validate_actions_config(home, cv.SCRIPT_SCHEMA(block))
     assert len(actions) == len(block)
+    assert await async_setup_component(home, DOMAIN, {})
+    services = home.services.async_services_for_domain(DOMAIN)
+    for action in block:
+        domain, name = action["action"].split(".")
+        if domain == DOMAIN:
+            assert services[name].schema
+            services[name].schema(action.get("target", {}) | action.get("data", {}))
+
+
+async def test_the_rest(home: HomeAssistant) -> None:
+    """What is neither is a section of the configuration, or the frontend's."""
+    for _, (block, *_) in BLOCKS:
+        if block.keys() & {"triggers", "action", *FRONTEND}:
+            continue
+        assert await async_setup_component(home, next(iter(block)), block), block
 
 
 def test_every_trigger_and_condition_is_told() -> None:
