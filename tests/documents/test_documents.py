@@ -10,6 +10,7 @@ from aiohttp import ClientSession
 import pytest
 import yaml
 
+from custom_components.ev_charger_cloud.providers import PROVIDERS
 from simulator.server import Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,6 @@ DOCUMENTS = [
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-CLOUDS = ("amps", "ampeco", "clemap", "plugchoice", "podero")
 
 
 def name_of(path: Path) -> str:
@@ -148,7 +148,7 @@ def test_every_action_is_described() -> None:
         assert f"`{action}`" in text, action
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("cloud", PROVIDERS)
 def test_every_cloud_has_a_page(cloud: str) -> None:
     """Each page has the same parts, and the first page leads there."""
     text = (ROOT / f"docs/providers/{cloud}.md").read_text()
@@ -162,6 +162,25 @@ def test_every_cloud_has_a_page(cloud: str) -> None:
     ):
         assert f"## {part}\n" in text, part
     assert f"docs/providers/{cloud}.md" in (ROOT / "README.md").read_text()
+
+
+def test_every_field_is_described() -> None:
+    """What set-up and options ask for is on the cloud's page, in the form's words."""
+    texts = json.loads((PACKAGE / "translations/en.json").read_text())
+    options = texts["options"]["step"]["init"]
+    common = (ROOT / "docs/configuration.md").read_text()
+    own = {field.key for row in PROVIDERS.values() for field in row.options}
+    for key, label in options["data"].items():
+        if key not in own:
+            assert f"| {label} | {options['data_description'][key]} |" in common
+    for cloud, row in PROVIDERS.items():
+        page = (ROOT / f"docs/providers/{cloud}.md").read_text()
+        asked = texts["config"]["step"][cloud]["data"]
+        asked |= texts["config"]["step"]["account"]["data"]
+        labels = [asked[field.key] for field in row.fields]
+        labels += [options["data"][field.key] for field in row.options]
+        for label in labels:
+            assert f"\n| {label} | " in page, f"{cloud}: {label}"
 
 
 def test_documents_are_reached() -> None:
