@@ -360,11 +360,11 @@ const WORDS = {
     starting_now: "Iniciando…",
     stopping_now: "Deteniendo…",
     restarting_now: "Reiniciando…",
-    limiting_now: "Fijando el límite…",
+    limiting_now: "Estableciendo el límite…",
     charger_is_offline: "El cargador está fuera de línea.",
     limit: "Límite",
     no_limit: "Sin límite",
-    set_limit: "Fijar un límite",
+    set_limit: "Establecer un límite",
     clear_limit: "Quitar el límite",
     refused: "La petición ha fallado.",
 
