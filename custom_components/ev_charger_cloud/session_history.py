@@ -395,15 +395,19 @@ class SessionHistory:
         )
         if record.sound and session.energy and end >= now - KEPT:
             observation = self._observations.get(session.device_id)
-            asked = not self._measured(record)
-            hours = energy_hours(
+            divide = partial(
+                energy_hours,
                 start,
                 end,
                 session.energy,
                 intervals=session.hours,
-                curve=await self._curve(session) if asked else None,
                 observed=observation.energy if observation else None,
             )
+            hours = divide()
+            # Of what the cloud divided itself nothing more need be asked.
+            asked = hours.source not in _MEASURED and not self._measured(record)
+            if asked:
+                hours = divide(curve=await self._curve(session))
             record = replace(record, hours=hours.hours, source=hours.source)
         self.ledger.record(await self._priced(record), now)
         return asked

@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.ev_charger_cloud.charging import (
     Device,
     EnergyCurve,
+    EnergyInterval,
     EnergyPoint,
     HourSource,
     Money,
@@ -159,6 +160,36 @@ async def test_goes_on_after_a_restart(
     await tick(PAUSE + 1, 120)
     assert len(ledger_of(entry)._rows["c1"]) == 20
     assert cloud.asked_curves == []
+
+
+async def test_hours_that_the_cloud_tells(
+    cloud: type[FakeProvider], set_up: SetUp, tick: Tick
+) -> None:
+    """Nothing more is asked of them, unless they are not the session's."""
+
+    def told(number: int, energy: float) -> Session:
+        found = session(number, number)
+        start = found.started_at
+        assert start
+        whole = EnergyInterval(start=start, end=start + HOUR, energy=energy)
+        return replace(found, hours=(whole,))
+
+    cloud.past = [told(1, 6000), told(2, 3000)]
+    start = cloud.past[1].started_at
+    assert start
+    cloud.curves = {
+        "2": EnergyCurve(
+            source=HourSource.POINTS,
+            points=[EnergyPoint(at=start + HOUR, energy=6000.0)],
+        )
+    }
+    entry = await set_up()
+    await tick(PAUSE + 1, 3)
+    assert cloud.asked_curves == ["2"]
+    assert [each.source for each in kept(entry)] == [
+        HourSource.CLOUD,
+        HourSource.POINTS,
+    ]
 
 
 async def test_troubles_on_the_way(

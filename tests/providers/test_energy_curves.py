@@ -73,7 +73,7 @@ async def hours_of(provider: Provider, session: Session) -> EnergyHours:
         session.ended_at,
         session.energy,
         intervals=session.hours,
-        curve=await provider.energy_curve(session),
+        curve=None if session.hours else await provider.energy_curve(session),
     )
 
 

@@ -288,7 +288,8 @@ class Provider(ABC):
     async def energy_curve(self, session: Session) -> EnergyCurve | None:
         """Read what the meter showed during a finished session.
 
-        None where the cloud does not keep that, or has told `Session.hours`.
+        None where the cloud does not keep that. Asked only where the cloud has told no
+        `Session.hours`, or such as do not add up.
         """
         return None
 

@@ -396,8 +396,6 @@ class AmpecoProvider(Provider):
     @override
     async def energy_curve(self, session: Session) -> EnergyCurve | None:
         """Read the curve of a session whose hours the tenant did not tell."""
-        if session.hours:
-            return None
         points: list[EnergyPoint] = []
         parts = self._parts.get(session.id, [session])
         before = 0.0
