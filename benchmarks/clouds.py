@@ -100,6 +100,10 @@ async def _serve(name: str, chargers: int, connectors: int) -> None:
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     stations = list(cloud.stations.values())
+    # Podero's have no other names, and among namesakes Home Assistant searches long
+    # for an entity id that is free; nexblue's have names of their own.
+    for number, station in enumerate(stations, 1):
+        station.model = f"{station.model} {number}"
     async with simulator:
         say(
             {

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 import gc
 from statistics import median
 from time import perf_counter
 from typing import Any, Self
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 from aiohttp import ClientSession
 
+from custom_components.ev_charger_cloud.providers.base import Poll
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity import Entity
@@ -35,6 +37,7 @@ CHARGERS = 50
 _WARM_UP = 20
 # More polls in a row have something to ask.
 _SILENT_POLLS = 30
+_INTERVAL = timedelta(minutes=1)
 # How long a command may take to leave before it is given up (s).
 _PATIENCE = 10.0
 
@@ -118,6 +121,39 @@ def written() -> Iterator[list[Entity]]:
 
     with patch.object(Entity, "async_write_ha_state", note):
         yield entities
+
+
+async def _without_asking(fleet: Fleet, number: int) -> float:
+    """Return what cycles take in which providers say at once that nothing changed (ms)."""
+    polls = {}
+    for each in fleet.coordinators:
+        polls[each.provider] = Poll(fleet=each.data, interval=_INTERVAL)
+    taken = []
+    with ExitStack() as stack:
+        for provider, poll in polls.items():
+            answer = AsyncMock(return_value=poll)
+            stack.enter_context(patch.object(provider, "poll", answer))
+        for _ in range(number):
+            spent = Spent()
+            with spending(spent):
+                await fleet.cycle()
+            taken.append(spent)
+    return Cycles.undisturbed(taken)
+
+
+async def _writing(fleet: Fleet, number: int) -> tuple[int, float]:
+    """Return how many states a cycle writes, and what writing them alone takes (ms)."""
+    await fleet.wait()
+    with written() as entities:
+        await fleet.cycle()
+    taken = []
+    for _ in range(number):
+        spent = Spent()
+        with spending(spent):
+            for entity in entities:
+                entity.async_write_ha_state()
+        taken.append(spent)
+    return len(entities), Cycles.undisturbed(taken)
 
 
 def _charger_of(hass: HomeAssistant, entity: Entity) -> str | None:
@@ -317,6 +353,18 @@ async def measure_cloud(name: str, effort: Effort) -> list[str]:
                         f"{cycles.undisturbed(poll):.2f} ÷ "
                         f"{cycles.undisturbed(floor):.2f} ms CPU"
                     ),
+                )
+                table.row(
+                    f"of that, with nothing asked, {state}",
+                    await _without_asking(fleet, effort.cycles),
+                    "ms",
+                )
+                states, took = await _writing(fleet, effort.cycles)
+                table.row(
+                    f"of that, Home Assistant's writing of states, {state}",
+                    took,
+                    "ms",
+                    note=f"{states} of them",
                 )
                 await _writes(fleet, table, state)
                 await _change(fleet, wire, table, state, effort.cycles)

@@ -15,6 +15,7 @@ from .const import (
     DOMAIN,
     PLATFORMS,
 )
+from .coordinator import async_forget_start
 from .energy_dashboard import async_end_issues
 from .issues import async_update_entities_issue, async_update_issues
 from .ledger import Ledger
@@ -79,6 +80,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ChargerConfigEntry) -> 
     await async_end_push(hass, entry, store)
     await store.remove()
     await (await Ledger.load(hass, entry)).remove()
+    async_forget_start(hass, entry.entry_id)
     async_end_issues(hass, entry.entry_id)
     async_update_issues(hass, entry, ())
     async_update_entities_issue(hass, entry, 0)

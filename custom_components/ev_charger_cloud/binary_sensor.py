@@ -15,7 +15,16 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import ChargerConfigEntry
-from .charging import Device, Reading, Value, limit_check, stalled, tells_stalled
+from .charging import (
+    LIMITED_BY,
+    STALLED_BY,
+    Device,
+    Reading,
+    Value,
+    limit_check,
+    stalled,
+    tells_stalled,
+)
 from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
 
 PARALLEL_UPDATES = 0
@@ -84,6 +93,12 @@ class OnlineDescription(ChargerBinarySensorDescription):
 class StalledDescription(ChargerBinarySensorDescription):
     """Describe a vehicle that may charge and does not."""
 
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return what it is judged by."""
+        return STALLED_BY
+
     @override
     def offered(self, device: Device) -> bool:
         """Return whether a device tells enough to judge."""
@@ -98,6 +113,12 @@ class StalledDescription(ChargerBinarySensorDescription):
 @dataclass(frozen=True, kw_only=True)
 class LimitDescription(ChargerBinarySensorDescription):
     """Describe a vehicle that draws more than it may."""
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return what it is judged by."""
+        return LIMITED_BY
 
     @override
     def offered(self, device: Device) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import override
 
 from homeassistant.components.calendar import (
@@ -36,6 +37,12 @@ _UNRECORDED = frozenset(
 @dataclass(frozen=True, kw_only=True)
 class ChargerCalendarDescription(ChargerEntityDescription, CalendarEntityDescription):
     """Describe the calendar of a charger."""
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return what tells whether a session runs."""
+        return frozenset({Reading.CHARGING, Reading.SESSION_END, Reading.SESSION_START})
 
     @override
     def offered(self, device: Device) -> bool:

@@ -52,8 +52,7 @@ class ChargerIssues:
         coordinator.async_add_event_listener(None, self._happened)
         coordinator.async_add_offer_listener(self._forget_gone)
 
-    @callback
-    def _observe_changed(self, observed: Observed) -> None:
+    async def _observe_changed(self, observed: Observed) -> None:
         """Look at the devices that have changed."""
         for device_id in observed.changed:
             if (device := self._coordinator.data.get(device_id)) is not None:

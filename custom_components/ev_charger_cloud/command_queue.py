@@ -135,7 +135,7 @@ class CommandQueue:
             self._coordinator.name_of(self._device(command.device_id)),
         )
 
-    def _observe(self, observed: Observed) -> None:
+    async def _observe(self, observed: Observed) -> None:
         """Drop pending values that an observation made after sending confirms."""
         for (device_id, control), pending in list(self._pending.items()):
             device = self._coordinator.data.get(device_id)

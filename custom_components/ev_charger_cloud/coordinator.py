@@ -73,8 +73,10 @@ from .store import AccountStore
 
 _LOGGER = logging.getLogger(__name__)
 
-# When accounts were first refused; it outlives an entry that could not be set up.
+# When accounts were first refused, and what providers keep for the next attempt; both
+# outlive an entry that could not be set up.
 _REFUSED_SINCE: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_refused_since")
+_KEPT: HassKey[dict[str, dict[str, Any]]] = HassKey(f"{DOMAIN}_kept")
 
 _NEVER = float("-inf")
 
@@ -121,14 +123,19 @@ class _Listeners:
         self.all: list[tuple[CALLBACK_TYPE, EntityContext]] = []
         self.sampled: list[CALLBACK_TYPE] = []
 
-    def concerned(self, changed: frozenset[Reading] | None) -> list[CALLBACK_TYPE]:
-        """Return whom a change concerns: of some readings, or of anything."""
+    def concerned(
+        self, changed: frozenset[Reading] | None, *, sampled: bool
+    ) -> list[CALLBACK_TYPE]:
+        """Return whom a change concerns: of some readings, or of anything.
+
+        While the device is `sampled`, it is also those that are written all the same.
+        """
         if changed is None:
             return [wake for wake, _ in self.all]
         return [
             wake
             for wake, context in self.all
-            if context.sampled
+            if (sampled and context.sampled)
             or context.readings is None
             or not changed.isdisjoint(context.readings)
         ]
@@ -145,7 +152,7 @@ class Observed(NamedTuple):
     changed: Collection[str]
 
 
-type ObservationListener = Callable[[Observed], None]
+type ObservationListener = Callable[[Observed], Awaitable[None]]
 
 
 class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
@@ -178,6 +185,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 memory=store.content,
                 save=store.save,
                 flush=store.flush,
+                kept=hass.data.setdefault(_KEPT, {}).setdefault(entry.entry_id, {}),
                 now=dt_util.utcnow,
                 monotonic=_monotonic,
                 turn=self.loop_share.turn,
@@ -207,6 +215,8 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._polled_at = _NEVER
         self._lacking: set[str] = set()
         self._absences = Absences(_monotonic)
+        # The fleet of the last poll, while there is nothing newer of any device.
+        self._applied: Fleet | None = None
         # Whether the registry has devices that this run has not seen.
         self._strangers = True
         self._applying = asyncio.Lock()
@@ -265,9 +275,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             ) from err
         except ChargingError as err:
             return self._handle_failed_update(err)
-        self.hass.data.setdefault(_REFUSED_SINCE, {}).pop(
-            self.config_entry.entry_id, None
-        )
+        async_forget_start(self.hass, self.config_entry.entry_id)
         self._failures = 0
         self._last_success = time.monotonic()
         interval = poll.interval * self._pace
@@ -343,6 +351,11 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         that a device which is missing is gone.
         """
         async with self._applying:
+            if complete and seen is self._applied:
+                await self._see_again(sent_at)
+                return
+            self._applied = None
+            kept = False
             known: Fleet = self.data or {}
             fleet = dict(seen if complete else known)
             changed = []
@@ -365,6 +378,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                     observed_at = max(device.observed_at, sent_at)
                     if old is not None and observed_at < self.observed_at(device.id):
                         fleet[device.id] = old
+                        kept = True
                         continue
                     self._observed_at[device.id] = observed_at
                     fleet[device.id] = device
@@ -398,12 +412,13 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 self._forget(device_id)
             polled = self.has_polled
             self.data = fleet
-            charging = self._charging_device_ids.intersection(seen)
-            observed = Observed(
-                seen.keys(), charging, {device.id for device in changed}
+            await self._tell_observed(
+                Observed(
+                    seen.keys(),
+                    self._charging_device_ids.intersection(seen),
+                    {device.id for device in changed},
+                )
             )
-            for observe in self._observation_listeners:
-                observe(observed)
             offering = []
             async for part in self.loop_share.parts(changed, _SEVERAL):
                 for device in part:
@@ -420,12 +435,28 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
                 for listener in list(self._offer_listeners):
                     await listener(offering, gone)
                 self.count_entities()
+            if complete and not (kept or self._lacking):
+                self._applied = seen
             self._updated = updated | dict.fromkeys(gone)
-            self._sampled_device_ids = [
-                device_id
-                for device_id in self._charging_device_ids
-                if device_id in seen
-            ]
+            self._sampled_device_ids = self._charging_device_ids.intersection(seen)
+
+    async def _see_again(self, sent_at: float) -> None:
+        """Note that a poll returned the very fleet that was applied last.
+
+        So nothing has changed, and none of its devices is looked at.
+        """
+        self._polled_at = sent_at
+        if self._strangers:
+            await self._remove_strangers(self.data)
+        charging = self._charging_device_ids.intersection(self.data)
+        await self._tell_observed(Observed(self.data.keys(), charging, ()))
+        self._updated = {}
+        self._sampled_device_ids = charging
+
+    async def _tell_observed(self, observed: Observed) -> None:
+        """Tell those who follow the devices beside their entities."""
+        for observe in self._observation_listeners:
+            await observe(observed)
 
     def _surely_gone(self, known: Fleet, lacking: set[str]) -> set[str]:
         """Return which of the devices that a poll lacks it has lacked for the last time.
@@ -573,7 +604,9 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         due: list[tuple[str, CALLBACK_TYPE]] = []
         for device_id, readings in updated.items():
             if device_id in listening:
-                concerned = listening[device_id].concerned(readings)
+                concerned = listening[device_id].concerned(
+                    readings, sampled=device_id in sampled
+                )
                 due += [(device_id, each) for each in concerned]
         for device_id in sampled:
             if device_id not in updated and device_id in listening:
@@ -706,6 +739,13 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             return
         await self._apply_fleet(part, sent_at, complete=False)
         self.async_update_listeners()
+
+
+@callback
+def async_forget_start(hass: HomeAssistant, entry_id: str) -> None:
+    """Forget what is kept of attempts to set an account up."""
+    for key in (_REFUSED_SINCE, _KEPT):
+        hass.data.get(key, {}).pop(entry_id, None)
 
 
 def _offer(device: Device | None) -> object:

@@ -7,12 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, override
 
-from homeassistant.components.sensor import (
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorStateClass,
-)
+from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import (
     EntityCategory,
     UnitOfElectricCurrent,
@@ -28,12 +23,14 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import ChargerConfigEntry
 from .charging import Device, Money, Reading, Unit
-from .entity import ChargerEntity, ChargerEntityDescription, async_add_offered
+from .entity import async_add_offered
 from .prices import price_of, states_price
 from .session_sensor import (
     ESTIMATED_ENERGY,
     MONTH,
     SESSION_COST,
+    ChargerSensorEntity,
+    ChargerSensorEntityDescription,
     EstimatedEnergySensor,
     MonthSensor,
     SessionCostSensor,
@@ -43,7 +40,7 @@ PARALLEL_UPDATES = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChargerSensorDescription(ChargerEntityDescription, SensorEntityDescription):
+class ChargerSensorDescription(ChargerSensorEntityDescription):
     """Describe a sensor that shows a reading.
 
     `unit_of` makes the unit of an amount of money from its currency; `reset_by` is
@@ -302,7 +299,7 @@ async def async_setup_entry(
     await async_add_offered(entry, async_add_entities, month, MonthSensor)
 
 
-class ChargerSensor(ChargerEntity, SensorEntity):
+class ChargerSensor(ChargerSensorEntity):
     """A sensor that shows a reading."""
 
     entity_description: ChargerSensorDescription

@@ -62,6 +62,9 @@ _CORRECTED_WITHIN = timedelta(days=35)
 # How long a vehicle that tells no plug may pause within one session.
 _LONGEST_PAUSE = timedelta(minutes=15)
 
+# So many devices are looked at between two looks at the clock.
+_SEVERAL = 16
+
 # What no later attempt changes.
 _FINAL = (NotFoundError, NotSupportedError, PermissionDeniedError)
 
@@ -216,12 +219,13 @@ class SessionHistory:
             return None
         return observation.since, observation.energy.energy
 
-    @callback
-    def _observe_all(self, observed: Observed) -> None:
+    async def _observe_all(self, observed: Observed) -> None:
         """Take a sample of the devices that charge or have changed."""
-        for device_id in {*observed.charging, *observed.changed}:
-            if (device := self._coordinator.data.get(device_id)) is not None:
-                self._observe(device)
+        concerned = {*observed.charging, *observed.changed}
+        async for part in self._coordinator.loop_share.parts(concerned, _SEVERAL):
+            for device_id in part:
+                if (device := self._coordinator.data.get(device_id)) is not None:
+                    self._observe(device)
 
     def _observe(self, device: Device) -> None:
         """Take a sample of a device."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import override
 
 from homeassistant.components.sensor import (
+    DOMAIN as SENSOR_DOMAIN,
     RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
@@ -15,6 +16,7 @@ from homeassistant.components.sensor import (
 )
 from homeassistant.const import UnitOfEnergy
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.restore_state import RestoredExtraData, RestoreEntity
 from homeassistant.util import dt as dt_util
@@ -26,8 +28,19 @@ from .prices import price_now, price_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class EstimatedEnergyDescription(ChargerEntityDescription, SensorEntityDescription):
+class ChargerSensorEntityDescription(ChargerEntityDescription, SensorEntityDescription):
+    """Describe a sensor of a charger, whatever it shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimatedEnergyDescription(ChargerSensorEntityDescription):
     """Describe the energy of a charger that has power and no meter."""
+
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return what it is made from."""
+        return frozenset({Reading.CHARGING, Reading.POWER})
 
     @override
     def offered(self, device: Device) -> bool:
@@ -47,7 +60,7 @@ def _nobody(_: Device) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SessionCostDescription(ChargerEntityDescription, SensorEntityDescription):
+class SessionCostDescription(ChargerSensorEntityDescription):
     """Describe the cost of the session that runs, or of the last one.
 
     The cloud tells it as a reading, or it is `priced` by the user.
@@ -63,7 +76,7 @@ class SessionCostDescription(ChargerEntityDescription, SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MonthDescription(ChargerEntityDescription, SensorEntityDescription):
+class MonthDescription(ChargerSensorEntityDescription):
     """Describe what the finished sessions of this month came to.
 
     Money is told of by the cloud, or `priced` by the user.
@@ -137,7 +150,27 @@ MONTH = (
 )
 
 
-class EstimatedEnergySensor(ChargerEntity, RestoreSensor):
+class ChargerSensorEntity(ChargerEntity, SensorEntity):
+    """A sensor that is registered with its precision.
+
+    Home Assistant would write its registry entry, and its state, a second time.
+    """
+
+    entity_description: ChargerSensorEntityDescription
+
+    @override
+    def get_initial_entity_options(self) -> er.EntityOptionsType | None:
+        """Return what is stored the first time the entity is seen."""
+        options = super().get_initial_entity_options()
+        if (precision := self.suggested_display_precision) is None:
+            return options
+        return {
+            **(options or {}),
+            SENSOR_DOMAIN: {"suggested_display_precision": precision},
+        }
+
+
+class EstimatedEnergySensor(ChargerSensorEntity, RestoreSensor):
     """Energy by power over time: an estimate, for it is seen at each poll only.
 
     What flowed in a gap of more than two polls is not known and not counted.
@@ -186,7 +219,7 @@ class EstimatedEnergySensor(ChargerEntity, RestoreSensor):
         return self._attr_native_value
 
 
-class SessionCostSensor(ChargerEntity, RestoreEntity, SensorEntity):
+class SessionCostSensor(ChargerSensorEntity, RestoreEntity):
     """What the session that runs costs, or what the last one came to.
 
     By the user's price what flowed since the last look costs what energy costs now. When
@@ -280,7 +313,7 @@ class SessionCostSensor(ChargerEntity, RestoreEntity, SensorEntity):
             self._cost, self._currency = record.cost, record.currency
 
 
-class MonthSensor(ChargerEntity, SensorEntity):
+class MonthSensor(ChargerSensorEntity):
     """What the finished sessions of this month came to, by their hours."""
 
     entity_description: MonthDescription

@@ -62,6 +62,7 @@ class Tenant:
         self,
         token: str = FULL,
         selection: Selection | None = None,
+        kept: dict[str, Any] | None = None,
         **settings: Any,
     ) -> AmpecoProvider:
         """Return a provider that has not asked anything yet."""
@@ -74,6 +75,7 @@ class Tenant:
             save=lambda: self.remembered.append("now"),
             sleep=self.sleep,
             monotonic=self.monotonic,
+            kept={} if kept is None else kept,
         )
         provider = DESCRIPTION.factory(context)
         assert isinstance(provider, AmpecoProvider)

@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.ev_charger_cloud.charging import Device, Reading
+from custom_components.ev_charger_cloud.charging import (
+    Device,
+    RateLimitedError,
+    Reading,
+)
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
 from custom_components.ev_charger_cloud.providers.base import Selection
 from simulator.world import Car
@@ -114,6 +119,44 @@ async def test_a_long_list_goes_on_where_it_was_told_to_wait(
     assert large.slept == [pytest.approx(9)]
     lists = [path for path in served if "charge-points" in path or "evses" in path]
     assert len(lists) == PAGES + 1
+
+
+@pytest.mark.parametrize("anew", [True, False], ids=["another start", "next poll"])
+async def test_the_next_attempt_goes_on_where_one_stopped(
+    large: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    freezer: FrozenDateTimeFactory,
+    *,
+    anew: bool,
+) -> None:
+    """Nothing is asked twice; that the cloud wants to be left alone is kept in mind."""
+    kept: dict[str, Any] = {}
+    provider = large.provider(kept=kept)
+    answer = large.cloud.dispatch
+    served: list[str] = []
+
+    async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse a request in the middle of the list of EVSEs, for long."""
+        served.append(request.path)
+        if len(served) == 15:
+            return large.cloud.json({}, 429, {"Retry-After": "300"})
+        return await answer(request, handler)
+
+    monkeypatch.setattr(large.cloud, "dispatch", limited)
+    for _ in range(2):
+        with pytest.raises(RateLimitedError):
+            await provider.poll()
+        if anew:
+            provider = large.provider(kept=kept)
+    assert len(served) == 15
+    freezer.tick(301)
+    assert len((await provider.poll()).fleet) == 3 * STATIONS + 2
+    lists = [path for path in served if "charge-points" in path or "evses" in path]
+    assert len(lists) == PAGES + 1
+    # The sweep is as long as it is: it is not made at each poll from now on.
+    served.clear()
+    await provider.poll()
+    assert len(served) == 2
 
 
 async def test_thousands_are_offered_for_choice(large: Tenant) -> None:

@@ -385,31 +385,33 @@ def test_equal_answers_are_decoded_once() -> None:
     assert cache.decode("a", {"id": "2"}, Outer.decode) is changed
 
 
-def test_equal_objects_of_a_list_are_decoded_once() -> None:
+async def test_equal_objects_of_a_list_are_decoded_once() -> None:
     """Of a list only what changed is decoded again; what is unreadable stays out."""
     cache = DecodeCache()
     body: list[Any] = [{"id": "1"}, 7, {"id": "2"}]
-    first = cache.decode_all("a", body, Outer)
+    first = await cache.decode_all("a", body, Outer)
     assert [item.id for item in first] == ["1", "2"]
-    assert cache.decode_all("a", [{"id": "1"}, 7, {"id": "2"}], Outer) is first
-    second = cache.decode_all("a", [{"id": "1"}, 7, {"id": "3"}, {"id": "4"}], Outer)
+    assert await cache.decode_all("a", [{"id": "1"}, 7, {"id": "2"}], Outer) is first
+    second = await cache.decode_all(
+        "a", [{"id": "1"}, 7, {"id": "3"}, {"id": "4"}], Outer
+    )
     assert [item.id for item in second] == ["1", "3", "4"]
     assert second[0] is first[0]
     with pytest.raises(UnusableAnswerError):
-        cache.decode_all("a", {}, Outer)
-    assert cache.decode_all("a", [], Outer) == ()
+        await cache.decode_all("a", {}, Outer)
+    assert await cache.decode_all("a", [], Outer) == ()
 
 
-def test_what_is_gone_is_forgotten() -> None:
+async def test_what_is_gone_is_forgotten() -> None:
     """Only what belongs to the keys named is kept."""
     cache = DecodeCache()
     first = cache.decode("a", {"id": "1"}, Outer.decode)
     other = cache.decode("b", {"id": "1"}, Outer.decode)
-    several = cache.decode_all("b", [{"id": "1"}], Outer)
+    several = await cache.decode_all("b", [{"id": "1"}], Outer)
     cache.keep_only(["a"])
     assert cache.decode("a", {"id": "1"}, Outer.decode) is first
     assert cache.decode("b", {"id": "1"}, Outer.decode) is not other
-    assert cache.decode_all("b", [{"id": "1"}], Outer) is not several
+    assert await cache.decode_all("b", [{"id": "1"}], Outer) is not several
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ from .sessions import (
     Session,
 )
 from .supervision import (
+    LIMITED_BY,
+    STALLED_BY,
     LimitCheck,
     Obstacle,
     limit_check,
@@ -110,8 +112,10 @@ from .supervision import (
 
 __all__ = [
     "CURRENTS",
+    "LIMITED_BY",
     "PROFILE_FIELDS",
     "PROFILE_ID",
+    "STALLED_BY",
     "VOLTAGES",
     "ActivateSubscription",
     "AddBalance",

@@ -8,6 +8,20 @@ from .device import Device
 from .events import session_runs
 from .readings import CURRENTS, ChargingStatus, Reading, Unit
 
+STALLED_BY = frozenset(
+    {
+        Reading.CHARGING,
+        Reading.FULLY_CHARGED,
+        Reading.PAUSED,
+        Reading.PLUG,
+        Reading.STATUS,
+    }
+)
+"""The readings whose values tell whether a vehicle has stalled."""
+
+LIMITED_BY = frozenset({*CURRENTS, Reading.POWER})
+"""The readings whose values tell whether a limit is passed."""
+
 # In these nothing is expected to flow.
 _AT_REST = frozenset(
     {

@@ -28,6 +28,7 @@ from ..charging import (
     Session,
     Verb,
 )
+from .wire import no_turn
 
 type Settings = Mapping[str, Any]
 
@@ -116,7 +117,8 @@ class Poll:
     """What a poll found, and after how long the next one is worth while.
 
     A device that is missing from the fleet is surely gone; one that could not be
-    read is there, stale. The interval follows the user's choice of a slower or
+    read is there, stale. A fleet that is the very same object as the last poll's has not
+    changed. The interval follows the user's choice of a slower or
     quicker pace, but never beyond `max_interval`: something held would lapse.
     `events` are what the cloud itself told of; what merely shows in the readings is
     found by comparing them.
@@ -167,10 +169,6 @@ async def _nothing_to_flush() -> None:
     """Stand in where nothing is stored."""
 
 
-async def _no_turns() -> None:
-    """Stand in where nobody else wants the loop."""
-
-
 def _utcnow() -> datetime:
     """Return the time by this machine's clock."""
     return datetime.now(UTC)
@@ -182,7 +180,8 @@ class Context:
 
     `settings` hold what was asked for at set-up and in the options, by field key.
     `memory` outlives restarts once `save` was called; it holds JSON only, and no
-    secrets. `flush` writes at once what must survive a kill in the next second.
+    secrets. `flush` writes at once what must survive a kill in the next second. `kept`
+    is handed on by a start that failed to the next attempt, and never stored.
 
     Time is given: `now` (UTC) for what people see, `monotonic` (s) for spans and
     deadlines, `sleep` (s) to wait. Nothing below asks the system. A walk over chargers
@@ -195,10 +194,11 @@ class Context:
     memory: MutableMapping[str, Any] = field(default_factory=dict)
     save: Callable[[], None] = lambda: None
     flush: Callable[[], Awaitable[None]] = _nothing_to_flush
+    kept: MutableMapping[str, Any] = field(default_factory=dict)
     now: Callable[[], datetime] = _utcnow
     monotonic: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    turn: Callable[[], Awaitable[None]] = _no_turns
+    turn: Callable[[], Awaitable[None]] = no_turn
 
 
 class Provider(ABC):

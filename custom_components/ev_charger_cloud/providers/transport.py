@@ -1,7 +1,15 @@
 """JSON over HTTP: time-outs, limits of pace and size, errors, redaction."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -49,6 +57,7 @@ _LONGEST_WAIT_OF_COMMANDS = 900.0  # s
 _COMMAND_SHARE = 0.2  # of what may be asked: nobody else takes it from commands
 _MAX_BODY = 8 * 1024 * 1024  # bytes, decompressed
 _CHUNK = 64 * 1024
+_LANES = "lanes"
 _KEPT_ANSWERS = 4 * 1024 * 1024  # bytes, before they were decoded
 _MAX_DEPTH = 60
 _NESTING = frozenset({dict, list})
@@ -163,8 +172,13 @@ class Transport:
         secrets: Iterable[str] = (),
         timeout: float = 20.0,
         monotonic: Callable[[], float] = _monotonic,
+        kept: MutableMapping[str, Any] | None = None,
     ) -> None:
-        """Prepare requests below `base_url`; nothing is sent yet."""
+        """Prepare requests below `base_url`; nothing is sent yet.
+
+        What was asked, and how long the cloud wants to be left alone, is noted in
+        `kept`: the next attempt of a start counts it, too.
+        """
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._headers = {"Accept": "application/json", **(headers or {})}
@@ -173,10 +187,13 @@ class Transport:
         self._timeout = timeout
         self._limits = limits
         self._monotonic = monotonic
-        self._lanes = {
-            True: _Lane(limits, _COMMAND_SHARE),
-            False: _Lane(limits, 1 - _COMMAND_SHARE),
-        }
+        self._lanes: Mapping[bool, _Lane] = ({} if kept is None else kept).setdefault(
+            _LANES,
+            {
+                True: _Lane(limits, _COMMAND_SHARE),
+                False: _Lane(limits, 1 - _COMMAND_SHARE),
+            },
+        )
         self._backoff = limits.backoff
         self._answers = _Answers()
         self.sent = 0

@@ -1,6 +1,6 @@
 """Reading what clouds really send: nulls, strings for numbers, words nobody knows."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from datetime import UTC, datetime
 import logging
@@ -155,6 +155,10 @@ class Wire(DataClassDictMixin):
         return items
 
 
+async def no_turn() -> None:
+    """Stand in where nobody else wants the loop."""
+
+
 class DecodeCache:
     """Decode what a cloud says only where it changed.
 
@@ -163,8 +167,9 @@ class DecodeCache:
     can do so by identity. JSON's `1` and `true` count as equal here.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing decoded."""
+    def __init__(self, turn: Callable[[], Awaitable[None]] = no_turn) -> None:
+        """Begin with nothing decoded; `turn` is awaited between objects of a list."""
+        self._turn = turn
         self._last: dict[Hashable, tuple[Any, Any]] = {}
         self._items: dict[Hashable, tuple[list[Any], list[Any], Any]] = {}
 
@@ -178,7 +183,7 @@ class DecodeCache:
         self._last[key] = raw, decoded
         return decoded
 
-    def decode_all[W: Wire](
+    async def decode_all[W: Wire](
         self, key: Hashable, raw: Any, shape: type[W]
     ) -> Sequence[W]:
         """Decode a list as `Wire.decode_all` does, the equal ones of it not again."""
@@ -186,16 +191,17 @@ class DecodeCache:
         if last is not None and (last[0] is raw or last[0] == raw):
             same: Sequence[W] = last[2]
             return same
-        if last is None or not isinstance(raw, list):
-            decoded: list[W | None] = shape.decode_each(raw)
-        else:
-            decoded = []
-            for index, item in enumerate(raw):
-                known = last[0][index] if index < len(last[0]) else None
-                if known is item or known == item:
-                    decoded.append(last[1][index])
-                else:
-                    decoded += shape.decode_each([item])
+        if not isinstance(raw, list):
+            shape.decode_each(raw)  # which refuses it
+        before, kept, _ = last or ([], [], ())
+        decoded: list[W | None] = []
+        for index, item in enumerate(raw):
+            known = before[index] if index < len(before) else None
+            if known is not None and (known is item or known == item):
+                decoded.append(kept[index])
+            else:
+                await self._turn()
+                decoded += shape.decode_each([item])
         items = tuple(item for item in decoded if item is not None)
         self._items[key] = raw, decoded, items
         return items

@@ -1,6 +1,7 @@
 """AMPECO's public API: one method per endpoint."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, override
 from urllib.parse import parse_qs
@@ -39,6 +40,9 @@ _HOURS = (
 _PAUSE = 30.0
 _LONGEST_PAUSE = 120.0
 
+# For how long (s) what a sweep got is worth going on from.
+_KEPT_FOR = 900.0
+
 type Page = list[Any]
 type Filters = Mapping[str, str]
 
@@ -73,6 +77,16 @@ class _Transport(Transport):
         return super().error(status, body, retry_after)
 
 
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """How far a list was read: `place` is where it goes on, None at its end."""
+
+    begun: float
+    place: tuple[str, str] | None
+    seen: set[tuple[str, str]] = field(default_factory=set)
+    pages: list[Page] = field(default_factory=list)
+
+
 class Client:
     """One tenant, as one API token sees it."""
 
@@ -87,13 +101,19 @@ class Client:
             headers={"Authorization": f"Bearer {token}"},
             secrets=[token],
             monotonic=context.monotonic,
+            kept=context.kept,
         )
         self._sleep = context.sleep
+        self._monotonic = context.monotonic
+        # Whole lists of a sweep that did not come to its end.
+        self._walks: dict[str, _Walk] = context.kept.setdefault("lists", {})
         self._older: set[str] = set()
         # Lists that go on, nobody knows where: what they lack may be there.
         self.broken_off: set[str] = set()
         self._first_cursor = "null"
         self.requests = 0
+        # Pages that an earlier attempt of a sweep had asked for.
+        self.replayed = 0
 
     # Resources
 
@@ -102,9 +122,11 @@ class Client:
         pages = self._pages(POINTS, per_page=1, most=1)
         return [point async for page in pages for point in page]
 
-    def charge_points(self, filters: Filters | None = None) -> AsyncIterator[Page]:
+    def charge_points(
+        self, filters: Filters | None = None, *, resume: bool = False
+    ) -> AsyncIterator[Page]:
         """GET charge-points/v2.0: all, or those that pass the filters."""
-        return self._pages(POINTS, filters, _STATION_PARTS)
+        return self._pages(POINTS, filters, _STATION_PARTS, resume=resume)
 
     async def charge_point(self, station: str) -> Any:
         """GET charge-points/v2.0/{chargePoint}."""
@@ -112,9 +134,11 @@ class Client:
             f"charge-points/v2.0/{segment(station)}", _STATION_PARTS
         )
 
-    def evses(self, filters: Filters | None = None) -> AsyncIterator[Page]:
+    def evses(
+        self, filters: Filters | None = None, *, resume: bool = False
+    ) -> AsyncIterator[Page]:
         """GET evses/v2.1: all, or those that pass the filters."""
-        return self._pages(EVSES, filters, _EVSE_PARTS)
+        return self._pages(EVSES, filters, _EVSE_PARTS, resume=resume)
 
     def sessions(
         self, filters: Filters, most: int = MOST, *, hours: bool = False
@@ -325,27 +349,64 @@ class Client:
         per_page: int = PAGE,
         most: int = MOST,
         others: Sequence[tuple[str, str]] = (),
+        resume: bool = False,
     ) -> AsyncIterator[Page]:
-        """Yield a list page by page: by cursors, or numbers on older tenants."""
+        """Yield a list page by page: by cursors, or numbers on older tenants.
+
+        To `resume` is to begin with the pages that an earlier attempt got.
+        """
         query = [*_query(filters or {}, include, per_page), *others]
-        place = self._first_place
-        seen = set[tuple[str, str]]()
-        while len(seen) < most:
-            seen.add(place)
+        walk = self._walk(resource) if resume else None
+        if walk is None:
+            walk = _Walk(begun=self._monotonic(), place=self._first_place)
+        if resume:
+            self._walks[resource] = walk
+            self.replayed += len(walk.pages)
+            for page in list(walk.pages):
+                yield page
+        while (place := walk.place) is not None and len(walk.seen) < most:
+            walk.seen.add(place)
             try:
                 body = await self._page(resource, query, place)
             except RateLimitedError as err:
                 # A long list goes on where it stopped, or it would never end.
-                if len(seen) == 1 or (err.retry_after or 0) > _LONGEST_PAUSE:
+                if len(walk.seen) == 1 or (err.retry_after or 0) > _LONGEST_PAUSE:
                     raise
                 await self._sleep(err.retry_after or _PAUSE)
                 continue
-            yield body["data"]
+            except UnusableAnswerError:
+                # The place may be known no longer.
+                self._walks.pop(resource, None)
+                raise
             following = self._next(body)
-            if not body["data"] or following is None or following in seen:
+            if not body["data"] or following is None or following in walk.seen:
                 self._note_end(resource, body, per_page, following)
-                return
-            place = following
+                following = None
+            walk.place = following
+            if resume:
+                walk.pages.append(body["data"])
+            yield body["data"]
+
+    def _walk(self, resource: str) -> _Walk | None:
+        """Return how far the list was read that a sweep broke off, not long ago."""
+        walk = self._walks.get(resource)
+        if walk is None or not walk.pages:
+            return None
+        return walk if self._monotonic() - walk.begun < _KEPT_FOR else None
+
+    @property
+    def resumes(self) -> bool:
+        """Return whether a sweep goes on that an earlier one broke off."""
+        return any(map(self._walk, (POINTS, EVSES)))
+
+    def begun(self, resource: str) -> float:
+        """Return when (monotonic) a sweep began with a list, which may be now."""
+        walk = self._walk(resource)
+        return self._monotonic() if walk is None else walk.begun
+
+    def finish(self) -> None:
+        """Note that a sweep came to its end: the next one begins anew."""
+        self._walks.clear()
 
     def _note_end(
         self,

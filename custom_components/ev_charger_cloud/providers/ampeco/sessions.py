@@ -89,7 +89,7 @@ class Sessions:
             evses[key] for word in _STARTING for key in by_status.get(word, ())
         ]
         for sessions in self._running, self._finished, self._attempts:
-            for gone in sessions.keys() - evses.keys():
+            for gone in [key for key in sessions if key not in evses]:
                 del sessions[gone]
         asked = stations is not None
         if not asked:

@@ -71,7 +71,7 @@ class SiteData:
         self._ceilings: dict[str, float] = context.memory.setdefault("circuits", {})
         self._rates = ListedRecords(ElectricityRate, context)
         self._prices: dict[str, Sequence[DayPrices]] = {}
-        self._decoded = DecodeCache()
+        self._decoded = DecodeCache(context.turn)
         self._users = ListedRecords(User, context)
         self._tariff_groups = ListedRecords(Named, context)
         self._partners = ListedRecords(Named, context)
@@ -316,7 +316,7 @@ class SiteData:
             lambda item: text(item.get("id")) in self._used_rates,
         )
         self._prices = {
-            key: self._decoded.decode_all(
+            key: await self._decoded.decode_all(
                 key, await self._client.price_periods(key), DayPrices
             )
             for key in self._rates.items

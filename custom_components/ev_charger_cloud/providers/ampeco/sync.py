@@ -227,8 +227,9 @@ class ChargePointSync:
         due = self._schedule.due("sweep", _SWEEP)
         cheap = self.sweep_cost is None or self.sweep_cost <= CHEAP_SWEEP
         since = self.points.unknown_since
-        self.points.begin()
-        self.evses.begin()
+        if not self._client.resumes:
+            self.points.begin()
+            self.evses.begin()
         if due or cheap or since is None:
             await self._sweep()
         else:
@@ -267,13 +268,17 @@ class ChargePointSync:
 
     async def _sweep(self) -> None:
         """Read everything that is wanted."""
-        before = self._client.requests
+        before = self._client.requests + self._client.replayed
         chosen = self._selection.chargers
         whole = self._selection.everything or self._selection.groups
         if whole or len(chosen) > _NARROW:
-            seen = await self._take_points(self._client.charge_points())
+            begun = self._client.begun(POINTS)
+            seen = await self._take_points(
+                self._client.charge_points(resume=True), begun
+            )
             self._missing = self._keep_listed(self.points, POINTS, seen)
             if self._missing and not seen:
+                self._client.finish()
                 # Where there were charge points, an empty list is a trouble.
                 raise UnusableAnswerError("no charge points", reason="empty_list")
             await self._read_evses()
@@ -281,7 +286,8 @@ class ChargePointSync:
             for charger in sorted(chosen):
                 await self._try_station(charger.removeprefix("cp"))
             self.evses.complete()
-        self.sweep_cost = self._client.requests - before
+        self._client.finish()
+        self.sweep_cost = self._client.requests + self._client.replayed - before
         self._schedule.done("sweep")
 
     async def _read_changes(self, since: datetime) -> None:
@@ -292,7 +298,8 @@ class ChargePointSync:
         for station in sorted(self._unread):
             await self._try_station(station)
         await self._take_points(
-            self._client.charge_points({"lastUpdatedAfter": timestamp(since)})
+            self._client.charge_points({"lastUpdatedAfter": timestamp(since)}),
+            self._context.monotonic(),
         )
         await self._read_evses(self.evses.unknown_since)
 
@@ -302,7 +309,10 @@ class ChargePointSync:
             return
         filters = {"lastUpdatedAfter": timestamp(since)} if since else None
         try:
-            seen = await self._take_evses(self._client.evses(filters))
+            begun = self._client.begun(EVSES) if since is None else None
+            seen = await self._take_evses(
+                self._client.evses(filters, resume=since is None), begun=begun
+            )
         except PermissionDeniedError:
             # One refusal proves nothing where there were EVSEs.
             if self.evses.keep_listed(()):
@@ -364,9 +374,11 @@ class ChargePointSync:
             self._drop_evses(set(self._evses_of.get(station, ())) - seen)
         self._unread.discard(station)
 
-    async def _take_points(self, pages: AsyncIterator[Page]) -> set[str]:
+    async def _take_points(
+        self, pages: AsyncIterator[Page], sent_at: float
+    ) -> set[str]:
         """Take charge points in and return the ids of those that are wanted."""
-        sent_at, seen = self._context.monotonic(), set[str]()
+        seen = set[str]()
         async for page in pages:
             seen.update(
                 await self.points.take_page(page, self._wanted, sent_at=sent_at)
@@ -376,10 +388,14 @@ class ChargePointSync:
         return seen
 
     async def _take_evses(
-        self, pages: AsyncIterator[Page], station: str | None = None
+        self,
+        pages: AsyncIterator[Page],
+        station: str | None = None,
+        begun: float | None = None,
     ) -> set[str]:
         """Take EVSEs in and return the ids of those of wanted charge points."""
-        sent_at, seen = self._context.monotonic(), set[str]()
+        sent_at = self._context.monotonic() if begun is None else begun
+        seen = set[str]()
 
         def at_home(item: Any) -> Any:
             return self._at_home(item, station)

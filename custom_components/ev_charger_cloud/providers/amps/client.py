@@ -17,7 +17,7 @@ from ...charging import (
     UnusableAnswerError,
 )
 from ..transport import Limits, Transport, message_of
-from ..wire import segment, text
+from ..wire import DecodeCache, segment, text
 from .mappings import NOT_SUPPORTED, REFUSALS, RELINK
 from .wire import Action, Pagination
 
@@ -73,6 +73,19 @@ class AmpsTransport(Transport):
         return error
 
 
+type _Recognised = tuple[list[Mapping[str, Any]], set[str]]
+
+
+def _recognised(listed: list[Any]) -> _Recognised:
+    """Return what has an id in a list, and the ids."""
+    items, ids = list[Mapping[str, Any]](), set[str]()
+    for item in listed:
+        if isinstance(item, dict) and (item_id := text(item.get("id"))):
+            items.append(item)
+            ids.add(item_id)
+    return items, ids
+
+
 class Listing:
     """A list that is read page by page.
 
@@ -89,7 +102,9 @@ class Listing:
         self.pages = 0
         self._ids: set[str] = set()
 
-    def add(self, body: Any) -> Sequence[Mapping[str, Any]]:
+    def add(
+        self, body: Any, recognise: Callable[[list[Any]], _Recognised] = _recognised
+    ) -> Sequence[Mapping[str, Any]]:
         """Take in the next page, and return what has an id on it."""
         listed = body.get("items") if isinstance(body, Mapping) else None
         if not isinstance(listed, list):
@@ -97,11 +112,8 @@ class Listing:
         pagination = body.get("pagination")
         page = Pagination.decode(pagination if isinstance(pagination, Mapping) else {})
         before = len(self._ids)
-        items = []
-        for item in listed:
-            if isinstance(item, dict) and (item_id := text(item.get("id"))):
-                items.append(item)
-                self._ids.add(item_id)
+        items, ids = recognise(listed)
+        self._ids |= ids
         self.pages += 1
         # Pages may be shorter than was asked for.
         self.offset += len(listed)
@@ -140,6 +152,7 @@ class Client:
         self.old_route: bool | None = None
         self.environment: str | None = None
         self.answers: dict[tuple[str, str], Any] = {}
+        self._decoded = DecodeCache()
 
     async def probe(self) -> None:
         """Ask for next to nothing, which any good key may.
@@ -220,8 +233,11 @@ class Client:
     ) -> Sequence[Mapping[str, Any]]:
         """Read the next page of a list."""
         offset = listing.offset
+        body = await self._get(path, str(offset), **params, limit=PAGE, offset=offset)
+        # The very same items where the page is.
+        page = path, offset, *params.values()
         return listing.add(
-            await self._get(path, str(offset), **params, limit=PAGE, offset=offset)
+            body, lambda listed: self._decoded.decode(page, listed, _recognised)
         )
 
     async def _get(self, path: str, of: str = "", **params: str | int) -> Any:

@@ -226,18 +226,25 @@ class ChargerState:
         reason to read it.
         """
         before, self.listed = self.listed, listed
-        if before is not None and before is not listed:
+        if before is listed:
+            self.seen_again(sent_at)
+            return
+        if before is not None:
             known = _doing(before), _doing(self.charger)
             self.changed |= _doing(listed) not in known
         if listed.state is None or (self.trouble and not self.trouble.passing):
-            return
-        if before is listed:
-            self.observed_at = max(self.observed_at, sent_at)
             return
         older = _pulled(listed), _pulled(self.charger)
         if older[0] and older[1] and older[0] < older[1]:
             return  # the list lags behind what was read
         self._take(replace(listed, settings=self.charger.settings), sent_at)
+
+    def seen_again(self, sent_at: float) -> None:
+        """Note that a list tells what it told the last time."""
+        if self.listed is None or self.listed.state is None:
+            return
+        if self.trouble is None or self.trouble.passing:
+            self.observed_at = max(self.observed_at, sent_at)
 
     def take(self, charger: Charger, sent_at: float) -> None:
         """Take in an answer about this charger alone, unless a newer one is known."""
@@ -289,8 +296,7 @@ class ChargerState:
     @property
     def _decided(self) -> bool:
         """Return whether the last command tells more than what was read before it."""
-        lately = self.monotonic() - self.obeyed_at < _DECIDES
-        return lately and self._outdated
+        return self._outdated and self.monotonic() - self.obeyed_at < _DECIDES
 
     def fail(self, trouble: Trouble, sent_at: float) -> None:
         """Note that a reading failed, unless a newer one did not."""

@@ -1,9 +1,9 @@
 """What is known of a key's chargers, and how it is kept up to date."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import count
+from itertools import batched, count
 
 from ...charging import (
     AuthenticationError,
@@ -51,7 +51,8 @@ SETTINGS_EVERY = 3600.0
 # A poll comes a little sooner or later than a minute after the last.
 _GRACE = 1.0
 
-_TURN = 0.005
+# So many chargers are looked at between two looks at the clock.
+_SEVERAL = 16
 _NEVER = float("-inf")
 
 CONTROL = "control"
@@ -73,11 +74,14 @@ class ChargerSync:
         self._user_id: str | None = settings.get("end_user_id") or None
         self._expedite: bool = settings.get("expedite_while_charging", False)
         self._absences = Absences(context.monotonic)
-        self._decoded = DecodeCache()
+        self._decoded = DecodeCache(context.turn)
         self._fleet: Fleet = {}
+        self._told_apart: list[Charger] = []
         self._names: dict[str, str | None] = {}
         self._listing: Listing | None = None
         self._listed: set[str] = set()
+        # What the pages told the last time, by where they begin.
+        self._taken: dict[int, tuple[Sequence[Charger], list[ChargerState]]] = {}
         self._list_begun_at = self._list_due_at = _NEVER
         self._settled = False
         self.chargers: dict[str, ChargerState] = {}
@@ -120,14 +124,12 @@ class ChargerSync:
                 yield from known.take_events()
 
     async def _translate(self) -> Fleet:
-        """Translate all chargers; others get their turn every few milliseconds."""
+        """Translate all chargers."""
         fleet = {}
-        turn = self._context.monotonic() + _TURN
-        for known in list(self.chargers.values()):
-            fleet[known.id] = self._device(known)
-            if self._context.monotonic() > turn:
-                await self._context.sleep(0)
-                turn = self._context.monotonic() + _TURN
+        for part in batched(list(self.chargers.values()), _SEVERAL, strict=False):
+            await self._context.turn()
+            for known in part:
+                fleet[known.id] = self._device(known)
         return fleet
 
     def _device(self, known: ChargerState) -> Device:
@@ -193,20 +195,32 @@ class ChargerSync:
                 raise
             self._list_due_at = sent_at + LIST_EVERY
             return err
-        chargers = self._decoded.decode_all(("page", offset), items, Charger)
+        chargers = await self._decoded.decode_all(("page", offset), items, Charger)
         listing.complete &= len(chargers) == len(items)
-        for charger in chargers:
-            self._take_listed(charger, sent_at)
+        before, taken = self._taken.get(offset, ((), []))
+        if before is not chargers:
+            taken = [
+                known
+                for charger in chargers
+                if (known := await self._take_listed(charger, sent_at))
+            ]
+            self._taken[offset] = chargers, taken
+        else:
+            for known in taken:
+                known.seen_again(sent_at)
+        self._listed.update(known.id for known in taken)
         if listing.over:
             self._end_list(listing)
         return None
 
-    def _take_listed(self, charger: Charger, sent_at: float) -> None:
-        """Take in what the list tells of a wanted charger."""
+    async def _take_listed(
+        self, charger: Charger, sent_at: float
+    ) -> ChargerState | None:
+        """Take in what the list tells of a charger; None for one that is not wanted."""
+        await self._context.turn()
         device_id = device_id_of(charger)
         if not self._context.selection.wants(device_id):
-            return
-        self._listed.add(device_id)
+            return None
         known = self.chargers.get(device_id)
         if known is None:
             known = self.chargers[device_id] = ChargerState(
@@ -217,6 +231,7 @@ class ChargerSync:
                 pulled_at=sent_at,
             )
         known.take_listed(charger, sent_at)
+        return known
 
     def _end_list(self, listing: Listing) -> None:
         """Judge who is gone once the list was read."""
@@ -238,6 +253,10 @@ class ChargerSync:
 
     def _tell_apart(self) -> None:
         """Give namesakes a part of their id, when who is there has changed."""
+        chargers = [known.charger for known in self.chargers.values()]
+        if chargers == self._told_apart:
+            return
+        self._told_apart = chargers
         names = {known.id: name_of(known.charger) for known in self.chargers.values()}
         if names != self._names:
             self._names = names
@@ -272,7 +291,7 @@ class ChargerSync:
             return 0.0, True
         if known.trouble is not None and not known.watched:
             return (LIST_EVERY if known.trouble.passing else TROUBLED_EVERY), False
-        if known.watched or self._action_begins(known):
+        if now < known.watched_until or self._action_begins(known):
             return LIST_EVERY, True
         if known.charging:
             return (LIST_EVERY if self._expedite else CHARGING_EVERY), True

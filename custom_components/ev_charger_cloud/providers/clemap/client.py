@@ -1,6 +1,7 @@
 """CLEMAP's endpoints, Direct EVSE Control API."""
 
 from collections.abc import Awaitable, Sequence
+from functools import cached_property
 from typing import Any
 
 from ...charging import (
@@ -46,7 +47,7 @@ class ClemapClient:
             timeout=_TIMEOUT,
             monotonic=context.monotonic,
         )
-        self._decoded = DecodeCache()
+        self._decoded = DecodeCache(context.turn)
         self.answers: dict[str, Any] = {}
 
     async def status(self) -> tuple[Sequence[Plug], bool]:
@@ -62,7 +63,7 @@ class ClemapClient:
             raise AuthenticationError(err.message, reason=err.reason) from err
         self.answers["status"] = body
         items = plug_list(body)
-        plugs = self._decoded.decode_all("status", items, Plug)
+        plugs = await self._decoded.decode_all("status", items, Plug)
         if items and not plugs:
             raise UnusableAnswerError("no plug can be read", reason="unexpected_shape")
         return plugs, len(plugs) == len(items)
@@ -108,9 +109,13 @@ class ClemapClient:
 
     def _path(self, of: str) -> str:
         """Return the path of one of the station's resources."""
+        return self._station + of
+
+    @cached_property
+    def _station(self) -> str:
+        """Return the path of the station."""
         settings = self._context.settings
-        station = _STATION.format(
+        return _STATION.format(
             edge_device_id=segment(settings["edge_device_id"]),
             evse_id=segment(settings["evse_id"]),
         )
-        return station + of

@@ -3,7 +3,7 @@
 Reference: developer.plugchoice.com/api-reference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any, override
@@ -69,10 +69,12 @@ class PlugchoiceClient:
     asked for, whatever the day.
     """
 
-    def __init__(self, transport: Transport) -> None:
-        """Ask through a transport."""
+    def __init__(
+        self, transport: Transport, turn: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Ask through a transport; `turn` is awaited in long walks."""
         self._transport = transport
-        self._decoded = DecodeCache()
+        self._decoded = DecodeCache(turn)
         self.answers: dict[str, dict[str, Any]] = {}
 
     @property
@@ -266,7 +268,7 @@ class PlugchoiceClient:
                     "expected a list of pages", reason="unexpected_shape"
                 )
             count += len(page)
-            items += self._decoded.decode_all((endpoint, asked), page, shape)
+            items += await self._decoded.decode_all((endpoint, asked), page, shape)
             following = _next_page(body)
             if not following or following.items() <= query.items():
                 break

@@ -58,7 +58,8 @@ class PlugchoiceProvider(Provider):
                 headers={"Authorization": f"Bearer {token}"},
                 secrets=(token,),
                 monotonic=context.monotonic,
-            )
+            ),
+            context.turn,
         )
         self._account = PlugchoiceSync(self._client, context)
         self._commands = Commands(self._client, self._account, context)

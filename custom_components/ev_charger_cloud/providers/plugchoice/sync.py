@@ -6,7 +6,7 @@ ask within its budget comes with the next one, which is soon.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from math import ceil
 from typing import Final
@@ -34,7 +34,6 @@ REQUESTS_PER_SECOND: Final = 5.5
 _BUDGET: Final = 78  # requests of one poll
 _STATES_SHARE: Final = 0.1  # of the pace, for the lists of states
 _SINGLES: Final = 40  # chargers that are read one by one in a poll
-_AT_ONCE: Final = 50  # chargers that are gone through in one go
 _PAGE: Final = 25
 _MAX_SITES: Final = 50
 
@@ -162,7 +161,8 @@ class PlugchoiceSync:
             if self.hurried:
                 break
         changed = [each for each in stations if each.changed or each.moving]
-        async for station in _by_turns(changed):
+        for station in changed:
+            await self._context.turn()
             self._translate(station)
 
     async def _due(
@@ -184,7 +184,8 @@ class PlugchoiceSync:
                 together.add(uuid)
         now = self._context.monotonic()
         awake = [s for s in stations if s.in_session or now >= s.quiet_until]
-        async for station in _by_turns(awake):
+        for station in awake:
+            await self._context.turn()
             due += self._plan.due_at(
                 station,
                 pace=pace,
@@ -439,16 +440,6 @@ class PlugchoiceSync:
         place.members = frozenset(answer) | members - moved
         for charger in answer.keys() & self.listed.keys():
             self.listed[charger].site = uuid
-
-
-async def _by_turns(
-    stations: Sequence[ChargerState],
-) -> AsyncGenerator[ChargerState]:
-    """Go through chargers, and let others have their turn on the event loop."""
-    for number, station in enumerate(stations, 1):
-        yield station
-        if number % _AT_ONCE == 0:
-            await asyncio.sleep(0)
 
 
 async def _settle[T](

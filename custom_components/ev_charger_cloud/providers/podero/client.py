@@ -203,7 +203,7 @@ class PoderoClient:
         self.tokens = _AccessTokens(context)
         self.answers: dict[str, Any] = {}
         self._api = _Api(context, self.tokens)
-        self._decoded = DecodeCache()
+        self._decoded = DecodeCache(context.turn)
         self._settings = settings
 
     async def users(self) -> list[User]:
@@ -217,12 +217,15 @@ class PoderoClient:
     async def wallboxes(self) -> tuple[Sequence[Wallbox], bool]:
         """GET …/wallboxes: an array of wallboxes, without their `actions`.
 
-        The second value tells whether each one could be read. The path is that of
-        the other kinds of device; a server may answer 404 or 405.
+        The very same list while the answer is. The second value tells whether each one
+        could be read. The path is that of the other kinds of device; a server may
+        answer 404 or 405.
         """
         items = _items(await self._read("/wallboxes"))
-        wallboxes = self._decoded.decode_all("wallboxes", items, Wallbox)
-        named = [wallbox for wallbox in wallboxes if wallbox.id]
+        wallboxes = await self._decoded.decode_all("wallboxes", items, Wallbox)
+        named: Sequence[Wallbox] = wallboxes
+        if not all(wallbox.id for wallbox in wallboxes):
+            named = [wallbox for wallbox in wallboxes if wallbox.id]
         return named, len(named) == len(items)
 
     async def wallbox(self, wallbox_id: str) -> Wallbox:

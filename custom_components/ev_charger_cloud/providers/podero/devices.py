@@ -132,6 +132,16 @@ def of_the_moment(
     return pause_active(wallbox, now), _due(wallbox.charge_deadline_at, now)
 
 
+def holds_until(wallbox: Wallbox, now: datetime) -> datetime | None:
+    """Return when time alone will change what is told of a wallbox, None for never."""
+    ends = [
+        end
+        for end in (wallbox.pause_power_until, _due(wallbox.charge_deadline_at, now))
+        if end and end > now
+    ]
+    return min(ends, default=None)
+
+
 def name_of(wallbox: Wallbox) -> str | Name:
     """Name a wallbox by maker and model: the cloud has no name for it."""
     made = wallbox.device_model

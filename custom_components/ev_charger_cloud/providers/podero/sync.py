@@ -1,6 +1,6 @@
 """What is known of a user's wallboxes, and how it is kept up to date."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 import re
@@ -24,7 +24,7 @@ from ..base import Context, Poll, Selection
 from ..records import Absences
 from ..schedule import Schedule
 from .client import PoderoClient
-from .devices import device_of, name_of, of_the_moment
+from .devices import device_of, holds_until, name_of, of_the_moment
 from .wire import SurplusSession, Wallbox
 
 # The cloud learns of a change from the maker every 5 to 15 minutes.
@@ -43,6 +43,18 @@ SURPLUS = "surplus sessions"
 _NO_SURPLUS = SurplusSession()
 
 type Translatable = tuple[Wallbox, SurplusSession | None, bool | None, datetime | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A list after which nothing is left to do or to tell, until it reads otherwise.
+
+    That is so before a point in time, if there is one.
+    """
+
+    listed: Sequence[Wallbox]
+    until: datetime | None
+    poll: Poll
 
 
 @dataclass(slots=True)
@@ -79,6 +91,9 @@ class WallboxSync:
         self._observed_at: dict[str, float] = {}
         self._surplus: dict[str, SurplusSession] = {}
         self._boost_seen: dict[str, float] = {}
+        self._settled: Settled | None = None
+        # When the last list was asked for that read as the one before.
+        self._seen_again_at = float("-inf")
         self.access = Access[str](context.monotonic)
         self.to_relink: set[str] = set()
 
@@ -90,8 +105,11 @@ class WallboxSync:
 
     def take(self, wallbox_id: str, wallbox: Wallbox, sent_at: float) -> None:
         """Take in what a request saw, unless one that was sent later is known."""
-        if sent_at < self._observed_at.get(wallbox_id, sent_at):
+        if sent_at < max(
+            self._observed_at.get(wallbox_id, sent_at), self._seen_again_at
+        ):
             return
+        self._settled = None
         self._wallboxes[wallbox_id] = wallbox
         self._observed_at[wallbox_id] = sent_at
         self._absences.seen(wallbox_id)
@@ -106,7 +124,20 @@ class WallboxSync:
     async def poll(self) -> Poll:
         """Read all wallboxes in one request, and what else is due."""
         sent_at = self._context.monotonic()
-        found = await self.find(self._context.selection)
+        selection = self._context.selection
+        listed = await self._list()
+        if (
+            listed is not None
+            and (settled := self._settled) is not None
+            and settled.listed is listed[0]
+            and (settled.until is None or self._context.now() < settled.until)
+        ):
+            self._seen_again_at = sent_at
+            return settled.poll
+        if listed is None:
+            found = await self._one_by_one(selection)
+        else:
+            found = self._wanted(*listed, selection, sent_at)
         gone = self._judge(found, sent_at)
         for wallbox_id, (wallbox, asked_at) in found.wallboxes.items():
             self.take(wallbox_id, wallbox, asked_at)
@@ -115,6 +146,10 @@ class WallboxSync:
         for wallbox_id in gone:
             self._forget(wallbox_id)
         now = self._context.now()
+        for wallbox_id in found.wallboxes:
+            await self._context.turn()
+            self._device(wallbox_id, now)
+        # At once, with what came in meanwhile.
         fleet = {
             wallbox_id: self._device(wallbox_id, now)
             if self._observed_at[wallbox_id] >= sent_at
@@ -126,9 +161,26 @@ class WallboxSync:
             device is not self._fleet[key] for key, device in fleet.items()
         ):
             self._fleet = fleet
-        return Poll(
+        poll = Poll(
             fleet=self._fleet, interval=self._interval(), notices=self._notices()
         )
+        self._settled = None
+        if listed is not None:
+            self._settle(listed[0], now, poll)
+        return poll
+
+    def _settle(self, listed: Sequence[Wallbox], now: datetime, poll: Poll) -> None:
+        """Note a list that has to be looked at again only once it reads otherwise."""
+        wallboxes = self._wallboxes.values()
+        if (
+            self._with_surplus
+            or self._boost_seen
+            or any(wallbox.action_needed for wallbox in wallboxes)
+            or any(device.stale for device in poll.fleet.values())
+        ):
+            return
+        ends = [end for each in wallboxes if (end := holds_until(each, now))]
+        self._settled = Settled(listed=listed, until=min(ends, default=None), poll=poll)
 
     async def read(self, wallbox_id: str) -> Fleet:
         """Read the detail of one wallbox."""
@@ -143,16 +195,32 @@ class WallboxSync:
 
     async def find(self, selection: Selection) -> Found:
         """Read the wanted wallboxes, from the list where the cloud has one."""
-        if self._typed and not self.access.allows(LIST):
-            return await self._one_by_one(selection)
         sent_at = self._context.monotonic()
+        listed = await self._list()
+        if listed is None:
+            return await self._one_by_one(selection)
+        return self._wanted(*listed, selection, sent_at)
+
+    async def _list(self) -> tuple[Sequence[Wallbox], bool] | None:
+        """Read the list, and whether all of it could be read; None without one."""
+        if self._typed and not self.access.allows(LIST):
+            return None
         try:
-            wallboxes, complete = await self._client.wallboxes()
+            return await self._client.wallboxes()
         except NotSupportedError:
             if not self._typed:
                 raise
             self.access.close(LIST, forbidden=False)
-            return await self._one_by_one(selection)
+            return None
+
+    def _wanted(
+        self,
+        wallboxes: Sequence[Wallbox],
+        complete: bool,
+        selection: Selection,
+        sent_at: float,
+    ) -> Found:
+        """Take the wanted wallboxes out of a list."""
         found = Found()
         for wallbox in wallboxes:
             wallbox_id = (wallbox.id or "").lower()
