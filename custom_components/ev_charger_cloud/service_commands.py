@@ -162,6 +162,11 @@ def utc(when: datetime | None) -> datetime | None:
     return None if when is None else dt_util.as_utc(when)
 
 
+def _local(when: datetime | None) -> datetime | None:
+    """Return a time in the zone of Home Assistant, whose day is the user's."""
+    return None if when is None else dt_util.as_local(dt_util.as_utc(when))
+
+
 def _start(device: Device, fields: dict[str, Any]) -> Command:
     """Build the command of start_charging."""
     return StartCharging(
@@ -466,7 +471,7 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
         lambda device, fields: ActivateSubscription(
             device_id=device.id,
             plan_id=fields[ATTR_PLAN_ID],
-            end=utc(fields.get(ATTR_END)),
+            end=_local(fields.get(ATTR_END)),
             auto_renewal=fields.get(ATTR_AUTO_RENEWAL),
             reason=fields.get(ATTR_REASON),
         ),

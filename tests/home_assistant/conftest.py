@@ -15,6 +15,7 @@ from custom_components.ev_charger_cloud.providers import PROVIDERS
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
+from ..ampeco_structure import judge_fixture  # noqa: F401
 from .fake_provider import DESCRIPTION, PERSONAL, FakeProvider
 
 

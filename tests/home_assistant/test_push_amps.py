@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+import json
 
+from aiohttp import ClientSession
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from standardwebhooks import Webhook
 
 from custom_components.ev_charger_cloud.const import DOMAIN, EVENT_CHARGING
 from custom_components.ev_charger_cloud.providers.amps import client
@@ -119,3 +123,24 @@ async def test_forged(account: Account) -> None:
     await account.called()
     assert account.entry.runtime_data.push.refused == {"bad_signature": 1}
     assert account.relink is None
+
+
+@pytest.mark.parametrize(("secret", "status"), [(SECRET, 202), ("whsec_AAAA", 401)])
+async def test_signed_by_a_foreign_judge(
+    account: Account, session: ClientSession, secret: str, status: int
+) -> None:
+    """What the library of Standard Webhooks signs is taken, with our secret alone."""
+    body = json.dumps(
+        {"deviceId": ONE, "reconnectionUrl": LINK, "timestamp": "2026-05-04T06:20:00Z"}
+    )
+    now = datetime.now(UTC)
+    headers = {
+        "svix-id": "msg_1",
+        "svix-timestamp": f"{now.timestamp() // 1:.0f}",
+        "svix-signature": Webhook(secret).sign("msg_1", now, body),
+    }
+    url = account.cloud.quirks["callback_url"]
+    async with session.post(url, data=body, headers=headers) as answer:
+        assert answer.status == status
+    await account.home.async_block_till_done(wait_background_tasks=True)
+    assert (account.relink is not None) is (status == 202)

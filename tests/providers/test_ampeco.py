@@ -1341,6 +1341,7 @@ async def test_a_circuit_cannot_be_raised_past_what_the_operator_allowed(
     assert limit[Control.CIRCUIT_LIMIT].maximum == 63
 
 
+@pytest.mark.drifts
 async def test_drivers_are_shown_without_their_names(tenant: Tenant) -> None:
     tenant.cloud.resources["subscriptions"].add(
         411, userId=771, status="expired", startDate="2026-06-01T00:00:00Z"
@@ -1364,6 +1365,7 @@ async def test_drivers_are_shown_without_their_names(tenant: Tenant) -> None:
     assert other.readings == {Reading.BALANCE: None, Reading.SUBSCRIPTION: None}
 
 
+@pytest.mark.drifts
 @pytest.mark.parametrize(
     ("left", "allowance"),
     [
@@ -1381,6 +1383,7 @@ async def test_what_is_left_of_a_plan(
     assert kim.readings.get(Reading.ALLOWANCE) == allowance
 
 
+@pytest.mark.drifts
 async def test_names_of_tariffs_partners_and_plans(
     tenant: Tenant, freezer: FrozenDateTimeFactory
 ) -> None:

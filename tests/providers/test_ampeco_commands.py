@@ -1131,6 +1131,7 @@ async def test_what_is_not_supported(
     assert tenant.asked() == []
 
 
+@pytest.mark.drifts
 async def test_unlock_of_an_evse_without_a_number(
     tenant: Tenant, provider: AmpecoProvider
 ) -> None:

@@ -194,6 +194,7 @@ async def test_any_field_may_drift(tenant: Tenant, name: str, field: str) -> Non
     json.dumps(provider.diagnostics())
 
 
+@pytest.mark.drifts
 @pytest.mark.parametrize(
     ("field", "reading"),
     [("hardwareStatus", Reading.STATUS), ("networkStatus", None)],
@@ -274,6 +275,7 @@ ABSOLUTE = {"chargingProfileKind": "absolute"}
 PAST, FUTURE = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 
 
+@pytest.mark.drifts
 @pytest.mark.parametrize(
     ("change", "limit"),
     [
@@ -303,6 +305,7 @@ async def test_a_profile_is_a_limit_only_when_it_is_plain(
     assert charger.controls[Control.CURRENT_LIMIT].value == limit
 
 
+@pytest.mark.drifts
 async def test_profiles_in_strange_words(tenant: Tenant) -> None:
     tenant.evse().changes["chargingProfile"] = {
         "purpose": "txdefaultprofile",
@@ -323,6 +326,7 @@ async def test_profiles_in_strange_words(tenant: Tenant) -> None:
     ]
 
 
+@pytest.mark.drifts
 @pytest.mark.parametrize(
     ("names", "area"),
     [

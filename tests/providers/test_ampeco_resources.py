@@ -63,7 +63,7 @@ CREATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"label": "Right"},
     ),
-    "users": ({"email": "new@example.org", "password": "x"}, {"firstName": "Alex"}),
+    "users": ({"email": "new@example.org", "password": "x"}, {"externalId": "A-1"}),
     "id_tags": (
         {"idTagUid": "04FF", "type": "rfid", "status": "enabled"},
         {"status": "disabled"},
@@ -75,7 +75,7 @@ CREATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tariff_groups": ({"name": "Others"}, {"name": "Another"}),
     "transactions": (
         {"totalAmount": 1.5, "status": "pending"},
-        {"status": "finalized"},
+        {"status": "finalized", "totalAmount": 1.5},
     ),
     "subscription_plans": (
         {
@@ -98,11 +98,15 @@ CREATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "vendor_error_codes": (
         {"vendorId": "com.example", "errorCode": "E99"},
-        {"errorCodeDescription": "Odd"},
+        {
+            "vendorId": "com.example",
+            "errorCode": "E99",
+            "errorCodeDescription": "Odd",
+        },
     ),
     "vouchers": (
-        {"code": "X-1", "type": "voucher", "amount": 5.0},
-        {"description": "Y"},
+        {"amount": 5.0, "description": "Y"},
+        {"amount": 6.0},
     ),
 }
 
@@ -328,7 +332,7 @@ async def test_drivers_of_an_older_tenant(tenant: Tenant) -> None:
     provider = tenant.provider(resource_changes=True)
     assert len((await provider.list_resources(asked("users"))).items) == 2
     changed = await provider.change_resource(
-        Verb.UPDATE, asked("users", id="771", fields={"firstName": "Alex"})
+        Verb.UPDATE, asked("users", id="771", fields={"externalId": "A-1"})
     )
     assert changed is not None
-    assert changed["firstName"] == "Alex"
+    assert changed["externalId"] == "A-1"

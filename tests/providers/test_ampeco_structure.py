@@ -4,10 +4,7 @@ The structure is a table of names and types, taken from AMPECO's own document; t
 simulated tenant and the provider are both held to it.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
 import re
-from typing import Any
 
 import pytest
 
@@ -39,134 +36,15 @@ from custom_components.ev_charger_cloud.charging import (
     TriggerMessage,
     Unlock,
 )
-from simulator.clouds.ampeco.cloud import Exchange
 
-from .ampeco_tenant import Tenant, fixture, tenant_fixture  # noqa: F401
-
-OPERATIONS: dict[str, dict[str, Any]] = fixture("structure")["operations"]
-# What came after the published document, under the same names.
-NEWER = {"/resources/users/v1.1": "/resources/users/v1.0"}
+from ..ampeco_structure import OPERATIONS, Judge
+from .ampeco_tenant import Tenant, tenant_fixture  # noqa: F401
 
 ONE = "cp4022"
 USER = "user771"
 
 
-def operation_of(exchange: Exchange) -> dict[str, Any]:
-    """Return what is published of a request."""
-    path = exchange.path
-    for newer, known in NEWER.items():
-        path = path.replace(newer, known)
-    for name, operation in OPERATIONS.items():
-        method, template = name.split(" ")
-        pattern = re.sub(r"\{\w+\}", "[^/]+", template)
-        if method == exchange.method and re.fullmatch(pattern, path):
-            return operation
-    raise AssertionError(f"{exchange.method} {path} is not published")
-
-
-def mismatches(exchange: Exchange) -> Iterator[str]:
-    """Yield how a request or its answer differs from what is published."""
-    operation = operation_of(exchange)
-    body = operation.get("body")
-    if body is None and exchange.sent is not None:
-        yield "a body where none is taken"
-    if body is not None:
-        yield from differences(exchange.sent or {}, body, "sent", strict=True)
-    if exchange.status >= 400:
-        return
-    if str(exchange.status) not in operation["answers"]:
-        yield f"status {exchange.status} of {sorted(operation['answers'])}"
-        return
-    shape = operation["answers"][str(exchange.status)]
-    if shape is not None and exchange.answered is not None:
-        yield from differences(exchange.answered, shape, "answered")
-
-
-def differences(
-    value: Any, shape: Any, where: str, *, strict: bool = False
-) -> Iterator[str]:
-    """Yield how a value differs from its published shape."""
-    if isinstance(shape, dict):
-        yield from _in_object(value, shape, where, strict=strict)
-    elif isinstance(shape, list):
-        if value is None and "?" in shape:
-            return
-        if not isinstance(value, list):
-            yield f"{where}: {value!r} is no list"
-            return
-        for index, item in enumerate(value):
-            yield from differences(item, shape[0], f"{where}[{index}]", strict=strict)
-    elif not fits(value, shape):
-        yield f"{where}: {value!r} is no {shape}"
-
-
-def _in_object(
-    value: Any, shape: Mapping[str, Any], where: str, *, strict: bool
-) -> Iterator[str]:
-    """Yield how an object differs; `strict` allows no other fields."""
-    if "oneOf" in shape:
-        ways = [list(differences(value, way, where)) for way in shape["oneOf"]]
-        if all(ways):
-            yield from ways[0]
-        return
-    if value is None and "?" in shape:
-        return
-    if not isinstance(value, Mapping):
-        yield f"{where}: {value!r} is no object"
-        return
-    fields = {name.rstrip("*"): inner for name, inner in shape.items() if name != "?"}
-    for name in shape:
-        if name.endswith("*") and name[:-1] not in value:
-            yield f"{where}: {name[:-1]} is missing"
-    for name, item in value.items():
-        if name in fields:
-            yield from differences(item, fields[name], f"{where}.{name}", strict=strict)
-        elif strict and fields:
-            yield f"{where}: {name} is not published"
-
-
-def fits(value: Any, shape: str) -> bool:
-    """Return whether a plain value is of a published type."""
-    if shape.endswith("?"):
-        if value is None:
-            return True
-        shape = shape[:-1]
-    kind, _, rest = shape.partition(":")
-    kind, _, longest = kind.partition("<=")
-    if kind == "enum":
-        return str(value) in rest.split("|")
-    if isinstance(value, bool):
-        return kind in {"boolean", "any"}
-    match kind:
-        case "integer":
-            return isinstance(value, int)
-        case "number":
-            return isinstance(value, int | float)
-        case "string":
-            return isinstance(value, str) and len(value) <= int(longest or 10**6)
-        case "datetime":
-            return isinstance(value, str) and datetime.fromisoformat(value) is not None
-        case "date":
-            return (
-                isinstance(value, str)
-                and len(value) == 10
-                and date.fromisoformat(value) is not None
-            )
-    return kind == "any"
-
-
-def found(tenant: Tenant) -> set[str]:
-    """Return all that does not keep to the structure."""
-    assert tenant.cloud.exchanges
-    return {
-        re.sub(r"\[\d+\]", "[]", f"{exchange.method} {exchange.path}: {words}")
-        for exchange in tenant.cloud.exchanges
-        for words in mismatches(exchange)
-    }
-
-
-async def test_what_polls_ask_and_get(tenant: Tenant) -> None:
-    tenant.cloud.exchanges = []
+async def test_what_polls_ask_and_get(tenant: Tenant, judge: Judge) -> None:
     provider = tenant.provider(users=True)
     await provider.candidates()
     await provider.poll()
@@ -184,7 +62,8 @@ async def test_what_polls_ask_and_get(tenant: Tenant) -> None:
     now = tenant.world.now
     await provider.sessions(ONE, now.replace(year=2025), now, 50)
     await provider.session(ONE, "120046")
-    assert found(tenant) == set()
+    assert judge.heard
+    assert judge.found == set()
 
 
 PROFILE = ChargingProfile(
@@ -243,7 +122,9 @@ COMMANDS: list[Command] = [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: type(each).__name__)
-async def test_what_commands_ask_and_get(tenant: Tenant, command: Command) -> None:
+async def test_what_commands_ask_and_get(
+    tenant: Tenant, command: Command, judge: Judge
+) -> None:
     if isinstance(command, StopCharging):
         tenant.connector().plug_in()
         tenant.connector().start()
@@ -251,21 +132,25 @@ async def test_what_commands_ask_and_get(tenant: Tenant, command: Command) -> No
         tenant.cloud.tenant.reserve(tenant.evse("CP-HO-001"), 771)
     provider = tenant.provider(users=True, user_actions=True)
     await provider.poll()
-    tenant.cloud.exchanges = []
     await provider.execute(command)
-    assert found(tenant) == set()
+    assert judge.heard
+    assert judge.found == set()
 
 
 @pytest.mark.parametrize(
-    "kind", sorted(name for name in OPERATIONS if re.match(r"GET .*/v[\d.]+$", name))
+    "kind",
+    sorted(
+        name for name in OPERATIONS if re.match(r"GET /resources/.*/v[\d.]+$", name)
+    ),
 )
-async def test_what_lists_and_objects_look_like(tenant: Tenant, kind: str) -> None:
+async def test_what_lists_and_objects_look_like(
+    tenant: Tenant, kind: str, judge: Judge
+) -> None:
     """Of each kind there is one to look at."""
     tenant.connector().plug_in()
     tenant.connector().start()
     tenant.cloud.tenant.reserve(tenant.evse("CP-HO-001"), 771)
     tenant.step(60)
-    tenant.cloud.exchanges = []
     path = kind.removeprefix("GET ")
     url = f"{tenant.base_url}/public-api{path}"
     headers = {"Authorization": "Bearer ampeco-demo-token"}
@@ -280,4 +165,5 @@ async def test_what_lists_and_objects_look_like(tenant: Tenant, kind: str) -> No
             body = await response.json()
         # A few kinds come without a wrapper.
         assert body.get("data", body) == items[0]
-    assert found(tenant) == set()
+    assert judge.heard
+    assert judge.found == set()

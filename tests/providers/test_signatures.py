@@ -1,10 +1,13 @@
 """Proofs that a callback comes from the cloud."""
 
 import base64
-import hashlib
-import hmac
+from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
+from hypothesis import given, strategies as st
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from custom_components.ev_charger_cloud.charging import AuthenticationError
 from custom_components.ev_charger_cloud.providers.signatures import (
@@ -68,16 +71,73 @@ def test_svix() -> None:
     assert verify_svix(SECRET, SVIX_BODY, both, NOW + 300) == SVIX["svix-id"]
 
 
-def test_svix_by_a_foreign_judge() -> None:
-    """What is signed by the rule as written down is accepted."""
-    key = base64.b64decode(SECRET.removeprefix("whsec_"))
-    signed = hmac.new(key, b"m1.1614265330.{}", hashlib.sha256).digest()
+@given(
+    secret=st.binary(min_size=1, max_size=64),
+    body=st.text(st.characters(codec="utf-8")),
+    padded=st.booleans(),
+)
+def test_svix_by_a_foreign_judge(secret: bytes, body: str, padded: bool) -> None:
+    """What the library of Standard Webhooks signs is taken, by whatever secret."""
+    written = "whsec_" + base64.b64encode(secret).decode()
+    written = written if padded else written.rstrip("=")
+    signature = Webhook(written).sign("m1", datetime.fromtimestamp(NOW, UTC), body)
     headers = {
         "svix-id": "m1",
-        "svix-timestamp": "1614265330",
-        "svix-signature": "v1," + base64.b64encode(signed).decode(),
+        "svix-timestamp": f"{NOW:.0f}",
+        "svix-signature": signature,
     }
-    assert verify_svix(SECRET, b"{}", headers, NOW) == "m1"
+    assert verify_svix(written, body.encode(), headers, NOW) == "m1"
+
+
+@pytest.mark.parametrize(
+    ("change", "body"),
+    [
+        ({}, b'{"test": 2432232314}'),
+        ({}, b'{"test": 2432232315}'),
+        ({"svix-id": "msg_other"}, b'{"test": 2432232314}'),
+        ({"svix-timestamp": "0"}, b'{"test": 2432232314}'),
+        ({"svix-timestamp": "in the future"}, b'{"test": 2432232314}'),
+        ({"svix-signature": "v1,"}, b'{"test": 2432232314}'),
+        ({"svix-signature": "v2,{signature}"}, b'{"test": 2432232314}'),
+        ({"svix-signature": "v1,AAAA v1,{signature}"}, b'{"test": 2432232314}'),
+        ({"svix-signature": "v1,{signature} v1a,AAAA"}, b'{"test": 2432232314}'),
+    ],
+)
+def test_the_foreign_judge_takes_and_refuses_the_same(
+    change: dict[str, str], body: bytes
+) -> None:
+    now = datetime.now(UTC)
+    judge = Webhook(SECRET)
+    signature = judge.sign("msg_1", now, SVIX_BODY.decode()).removeprefix("v1,")
+    headers = {
+        "svix-id": "msg_1",
+        "svix-timestamp": f"{now.timestamp() // 1:.0f}",
+        "svix-signature": f"v1,{signature}",
+    } | {name: value.format(signature=signature) for name, value in change.items()}
+    theirs = {name.replace("svix", "webhook"): each for name, each in headers.items()}
+    try:
+        judge.verify(body, theirs)
+        taken = True
+    except WebhookVerificationError:
+        taken = False
+    try:
+        verify_svix(SECRET, body, headers, now.timestamp())
+        assert taken
+    except AuthenticationError:
+        assert not taken
+
+
+@given(secret=st.text(st.characters(codec="ascii", exclude_categories=["Cc"])))
+def test_hmac_by_a_foreign_judge(secret: str) -> None:
+    """What OpenSSL signs is taken, in each spelling, and not with another token."""
+    signer = HMAC((secret or "x").encode(), hashes.SHA256())
+    signer.update(BODY)
+    proof = signer.finalize()
+    for signature in (proof.hex(), base64.b64encode(proof).decode()):
+        verify_hmac(secret or "x", BODY, signature)
+        verify_hmac(secret or "x", BODY, f"sha256={signature}")
+        with pytest.raises(AuthenticationError):
+            verify_hmac(f"{secret}y", BODY, signature)
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ class SetUserStatus(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateSubscription(Command):
-    """Subscribe a driver to a plan."""
+    """Subscribe a driver to a plan, until the day of `end` in its own time zone."""
 
     moves_money: ClassVar[bool] = True
 

@@ -60,9 +60,9 @@ def verify_svix(
 
 
 def _base64(text: str) -> bytes:
-    """Decode base64; raise ValueError for what is none."""
+    """Decode base64, padded or not; raise ValueError for what is none."""
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error as err:
         raise ValueError("not base64") from err
 

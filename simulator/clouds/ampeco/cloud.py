@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 import json
 import re
-from typing import Any, ClassVar, NamedTuple, override
+from typing import Any, ClassVar, override
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -36,16 +36,6 @@ from .tenant import Tenant
 from .users import UserActions
 
 RESOURCES = "/public-api/resources"
-
-
-class Exchange(NamedTuple):
-    """A request and its answer."""
-
-    method: str
-    path: str
-    sent: Any
-    status: int
-    answered: Any
 
 
 def _require(body: dict[str, Any], field: str) -> None:
@@ -145,10 +135,8 @@ class Ampeco(Cloud):
         self.notifications = Notifications(self.tenant, self.quirks)
         self._records = Records(self.resources, self.prices, self.page)
         self._known: list[tuple[str, re.Pattern[str]]] = []
-        # What was sent with each request that changes something, None for nothing;
-        # and all that was said, where somebody wants to look at it.
+        # What was sent with each request that changes something, None for nothing.
         self.bodies: list[Any] = []
-        self.exchanges: list[Exchange] | None = None
         furnish(self.tenant, self.resources, self.prices)
 
     @property
@@ -308,24 +296,12 @@ class Ampeco(Cloud):
                 429,
                 {"Retry-After": str(int(wait) + 1), "X-RateLimit-Remaining": "0"},
             )
-        sent = await _sent(request)
         if request.method != "GET":
-            self.bodies.append(sent)
+            self.bodies.append(await _sent(request))
         if self.quirks["users_version"] == "v1.0" and "/users/v1.1" in request.path:
             return self.json({"message": "The route could not be found."}, 404)
         request["access"], request["token"] = access, token
-        response = await handler(request)
-        if self.exchanges is not None and isinstance(response, web.Response):
-            self.exchanges.append(
-                Exchange(
-                    method=request.method,
-                    path=self.path(request).removeprefix("/public-api"),
-                    sent=sent,
-                    status=response.status,
-                    answered=json.loads(response.text) if response.text else None,
-                )
-            )
-        return response
+        return await handler(request)
 
     @override
     async def not_found(self, request: web.Request) -> web.StreamResponse:

@@ -80,7 +80,6 @@ class Subscription:
             "via": "webhook",
             "notifications": self.kinds,
             "webhook": {"callbackUrl": self.url},
-            "kafka": None,
         }
 
 

@@ -138,8 +138,10 @@ class Records:
         body = await read_body(request)
         if not isinstance(body.get("periods"), list):
             raise Invalid(periods="The periods field is required.")
-        self._days(request)[request.match_info["day"]] = body["periods"]
-        return web.json_response({"data": body})
+        day, periods = request.match_info["day"], body["periods"]
+        self._days(request)[day] = periods
+        name = "weekDay" if day in DAYS else "date"
+        return web.json_response({"data": {name: day, "periods": periods}})
 
     async def _delete_prices(
         self, request: web.Request, access: Access

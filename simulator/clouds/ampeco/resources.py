@@ -27,6 +27,8 @@ class Kind:
     """Whether it still knows numbered pages."""
     wrapped: bool = True
     """Whether one of them comes below `data`."""
+    added: Mapping[str, Any] = field(default_factory=dict)
+    """What the cloud adds to a new one."""
     text_id: bool = False
     """Whether its own id is a text, though others name it by a number."""
 
@@ -37,6 +39,7 @@ KINDS = {
         required=("name", "address", "geoposition", "country", "city", "timezone"),
         enums={"status": ("enabled", "disabled")},
         filters=("country", "state", "region", "city", "externalId"),
+        added={"roamingOperatorId": 1},
     ),
     "users": Kind(
         path="users/v1.1",
@@ -79,6 +82,14 @@ KINDS = {
             )
         },
         filters=("userId", "sessionId", "status", "ref"),
+        added={
+            "number": None,
+            "date": "2026-05-04T07:00:00Z",
+            "userId": None,
+            "sessionId": None,
+            "currency": "EUR",
+            "ref": "",
+        },
         delete=False,
         wrapped=False,
         old=True,
@@ -115,8 +126,14 @@ KINDS = {
     "vouchers": Kind(
         path="vouchers/v2.1",
         older="vouchers/v2.0",
-        required=("code", "type", "amount"),
+        required=("amount",),
         filters=("code",),
+        added={
+            "code": "GIFT-1",
+            "type": "voucher",
+            "remainingAmount": 0.0,
+            "currencyCode": "EUR",
+        },
     ),
     "partners": Kind(
         path="partners/v2.0",
@@ -128,6 +145,7 @@ KINDS = {
         path="electricity-rates/v2.0",
         older="electricity-rates/v1.0",
         required=("name", "defaultPrice", "taxPercentage"),
+        added={"type": "admin_defined"},
     ),
     "vendor-error-codes": Kind(
         path="vendor-error-codes/v2.0", required=("vendorId", "errorCode")
@@ -156,7 +174,8 @@ class Collection:
     def create(self, values: Record) -> Record:
         """Create a record, checking what was sent."""
         self._check(values, whole=True)
-        return self.add(self._next, **{k: v for k, v in values.items() if k != "id"})
+        sent = {name: value for name, value in values.items() if name != "id"}
+        return self.add(self._next, **(dict(self.kind.added) | sent))
 
     def update(self, key: int, values: Record) -> Record:
         """Change a record, or replace it where the kind wants that."""

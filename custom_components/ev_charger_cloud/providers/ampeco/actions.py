@@ -46,7 +46,7 @@ from ...charging import (
     TriggerMessage,
     Unlock,
 )
-from ..ocpp import check_profile, profile_body, timestamp
+from ..ocpp import check_profile, profile_body
 from ..wire import integer, segment
 from .features import Feature, Rights
 from .mappings import MESSAGES
@@ -330,7 +330,8 @@ def _number(command: SetControl) -> float:
 def _subscription(command: ActivateSubscription, target: Target) -> Body:
     return _stated(
         planId=_id_number(command.plan_id, "plan"),
-        endDate=timestamp(command.end) if command.end else None,
+        # A date: that of the zone in which the end was given.
+        endDate=command.end.date().isoformat() if command.end else None,
         autoRenewal=command.auto_renewal,
         reason=command.reason,
     )

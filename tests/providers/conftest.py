@@ -1,0 +1,3 @@
+"""Fixtures for the tests of providers."""
+
+from ..ampeco_structure import judge_fixture  # noqa: F401
