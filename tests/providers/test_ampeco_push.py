@@ -580,6 +580,15 @@ async def test_bodies(
     assert not received.fleet
 
 
+async def test_others_do_not_push_ours_out_of_memory(provider: AmpecoProvider) -> None:
+    """A replay is known for one, however much a large tenant sends in between."""
+    assert provider.receive(hardware("charging")).kind == "hardwarestatus"
+    for number in range(1000):
+        others = hardware("charging", chargePointId=1, info=str(number))
+        assert provider.receive(others).kind == "foreign"
+    assert provider.receive(hardware("charging")).kind == "repeated"
+
+
 async def test_start_and_stop_as_older_tenants_tell_it(
     provider: AmpecoProvider,
 ) -> None:

@@ -99,6 +99,11 @@ class Callbacks:
         if not isinstance(said, Mapping):
             raise UnusableAnswerError("no object", reason="unexpected_shape")
         self.last_received = self._context.monotonic()
+        station = text(said.get("chargePointId"))
+        if station is not None and station not in self._sync.points.items:
+            # A large tenant sends mostly these: they cost nothing, nor push others out
+            # of what is remembered.
+            return Understood(kind="foreign")
         name = text(said.get("notification")) or ""
         kind = re.sub("[^a-z]", "", name.lower()).removesuffix("notification")
         if (handler := self._handlers.get(kind)) is None:
