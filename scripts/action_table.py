@@ -62,8 +62,6 @@ _NAMED: Final[Mapping[str, type[Command]]] = {
     "pause_charging": Pause,
     "resume_charging": Resume,
 }
-# Fields that are not named like the command's.
-_RENAMED: Final = {"current": "current_limit"}
 # Fields that no command has: they are for the queue, or another way to say what it has.
 _EVERYWHERE: Final = {"duration", "repeat", "until"}
 # What a provider has to know for an action that is not a command.
@@ -177,7 +175,6 @@ class Taken:
             return name != "duration" or self.timed
         command = command_of(action)
         known = {each.name: each for each in fields(command)}
-        name = _RENAMED.get(name, name)
         if name not in known:
             assert name in _EVERYWHERE or "profile" in known, name
             return (

@@ -53,6 +53,8 @@ _UNITS = {
     Control.TARGET_MAXIMUM: "%",
     Control.DEADLINE_LEVEL: "%",
 }
+# The fields of actions by which the limits are set; others are named as they are.
+_FIELDS = {Control.CURRENT_LIMIT: "current", Control.POWER_LIMIT: "power"}
 _LOWEST_CURRENT = 6.0  # A: IEC 61851 knows nothing between 0 and this
 _GUARDED = "uncertain"
 
@@ -402,9 +404,9 @@ class CommandQueue:
         for name in optional:
             if name not in honoured:
                 raise invalid("field_not_supported", subject=subject, field=name)
-        if isinstance(command, StartCharging) and command.current_limit is not None:
+        if isinstance(command, StartCharging) and command.current is not None:
             low, high = _current_bounds(device)
-            _check_bounds(command.current_limit, low, high, "A", subject)
+            _check_bounds("current", command.current, low, high, "A", subject)
         if isinstance(command, SetChargingProfile):
             _check_profile(device, command, subject)
 
@@ -420,12 +422,13 @@ class CommandQueue:
         if command.duration is not None and not state.timed:
             raise invalid("field_not_supported", subject=subject, field="duration")
         value = command.value
+        name = _FIELDS.get(command.control, command.control)
         if isinstance(value, float | int) and not isinstance(value, bool):
             unit = _UNITS.get(command.control, "")
             low, high = state.minimum, state.maximum
             if not math.isfinite(value):
-                raise invalid("not_a_number", subject=subject, field=command.control)
-            _check_bounds(float(value), low, high, unit, subject)
+                raise invalid("not_a_number", subject=subject, field=name)
+            _check_bounds(name, float(value), low, high, unit, subject)
         if state.options and value not in state.options:
             raise invalid(
                 "unknown_option", subject=subject, options=", ".join(state.options)
@@ -546,13 +549,19 @@ def _current_bounds(device: Device) -> tuple[float, float | None]:
 
 
 def _check_bounds(
-    value: float, low: float | None, high: float | None, unit: str, subject: str
+    name: str,
+    value: float,
+    low: float | None,
+    high: float | None,
+    unit: str,
+    subject: str,
 ) -> None:
     """Refuse a number that is out of bounds."""
     if (low is not None and value < low) or (high is not None and value > high):
         raise invalid(
             "out_of_range",
             subject=subject,
+            field=name,
             value=f"{value:g} {unit}".strip(),
             minimum="–" if low is None else f"{low:g}",
             maximum="–" if high is None else f"{high:g} {unit}".strip(),
@@ -568,7 +577,8 @@ def _check_profile(device: Device, command: SetChargingProfile, subject: str) ->
         made_for = device.readings.get(Reading.MAXIMUM_POWER)
         high = float(made_for) if isinstance(made_for, int | float) else None
     for period in profile.periods:
-        _check_bounds(period.limit, 0, high, profile.rate_unit.value, subject)
+        unit = profile.rate_unit.value
+        _check_bounds("periods", period.limit, 0, high, unit, subject)
 
 
 def _digest(command: Command) -> str:

@@ -24,6 +24,7 @@ from .charging import (
     ClearLimit,
     Command,
     Control,
+    ControlState,
     Device,
     Pause,
     ProfileKind,
@@ -116,6 +117,8 @@ NOMINAL_VOLTAGE = 230.0
 _NATURAL = vol.All(vol.Coerce(int), vol.Range(min=0))
 # Larger than anything a charger or an account could mean.
 _HUGE = 1e9
+# More is a slip of the hand, in whatever currency.
+_MOST_MONEY = 100_000.0
 _AMOUNT = vol.All(vol.Coerce(float), vol.Range(min=0, max=_HUGE))
 _PERCENT = vol.All(vol.Coerce(float), vol.Range(min=0, max=100))
 # Further ahead nobody plans, and clouds take no more.
@@ -175,7 +178,7 @@ def _start(device: Device, fields: dict[str, Any]) -> Command:
         user_id=fields.get(ATTR_USER_ID),
         payment_method_id=fields.get(ATTR_PAYMENT_METHOD_ID),
         session_key=fields.get(ATTR_SESSION_KEY),
-        current_limit=fields.get(ATTR_CURRENT),
+        current=fields.get(ATTR_CURRENT),
         delay=fields.get(ATTR_DELAY) or None,
     )
 
@@ -193,13 +196,33 @@ def _limit(device: Device, fields: dict[str, Any]) -> Command:
         if Control.POWER_LIMIT in device.controls:
             control, value = Control.POWER_LIMIT, power
         else:
-            value = float(math.floor(power / _watts_per_ampere(device)))
+            value = _amperes(device, power)
     return SetControl(
         device_id=device.id,
         control=control,
         value=value,
         duration=fields.get(ATTR_DURATION),
     )
+
+
+def _amperes(device: Device, power: float) -> float:
+    """Return the whole amperes that a power (W) allows.
+
+    What is beyond the charger's bounds is refused in watts, as it was given.
+    """
+    each = _watts_per_ampere(device)
+    current = float(math.floor(power / each))
+    state = device.controls.get(Control.CURRENT_LIMIT, ControlState())
+    low, high = state.minimum or 0.0, state.maximum or math.inf
+    if not low <= current <= high:
+        raise invalid(
+            "out_of_range",
+            field=ATTR_POWER,
+            value=f"{power:g} W",
+            minimum=f"{low * each:g}",
+            maximum="–" if math.isinf(high) else f"{high * each:g} W",
+        )
+    return current
 
 
 def _watts_per_ampere(device: Device) -> float:
@@ -237,7 +260,7 @@ def _pause(device: Device, fields: dict[str, Any]) -> Command:
     if until is None:
         raise invalid("pause_without_end")
     if until <= dt_util.utcnow():
-        raise invalid("refused_in_the_past")
+        raise invalid("refused_in_the_past", words=f" ({ATTR_UNTIL})")
     return Pause(device_id=device.id, until=until)
 
 
@@ -487,7 +510,9 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
     "add_balance": CommandAction(
         {
             vol.Required(ATTR_AMOUNT): vol.All(
-                vol.Coerce(float), vol.Range(min=-_HUGE, max=_HUGE)
+                vol.Coerce(float),
+                vol.Range(min=-_MOST_MONEY, max=_MOST_MONEY),
+                vol.NotIn([0]),
             ),
             vol.Required(ATTR_REASON): _WORD,
             vol.Optional(ATTR_REPEAT, default=False): cv.boolean,
@@ -502,7 +527,7 @@ COMMAND_ACTIONS: dict[str, CommandAction] = {
     "apply_fee": CommandAction(
         {
             vol.Required(ATTR_AMOUNT): vol.All(
-                vol.Coerce(float), vol.Range(min=0, min_included=False, max=_HUGE)
+                vol.Coerce(float), vol.Range(min=0, min_included=False, max=_MOST_MONEY)
             ),
             vol.Required(ATTR_DESCRIPTION): _WORD,
             vol.Optional(ATTR_PAYMENT_METHOD_ID): _WORD,

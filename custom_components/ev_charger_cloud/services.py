@@ -25,7 +25,12 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.json import json_dumps
 from homeassistant.helpers.service import (
@@ -230,11 +235,19 @@ def async_setup_services(hass: HomeAssistant) -> None:
         if action.billing & fields.keys():
             await _require_admin(hass, call)
         repeat = fields.pop(ATTR_REPEAT, False)
-        command = action.build(device, fields)
+        subject = coordinator.name_of(device)
+        try:
+            command = action.build(device, fields)
+        except ServiceValidationError as err:
+            # Who makes a command of fields does not know what its device is called.
+            told = err.translation_placeholders or {}
+            raise invalid(
+                str(err.translation_key), **(told | {"subject": subject})
+            ) from None
         result = await coordinator.commands.execute(command, repeat=repeat)
         # Who asks for the response is told there, everybody else by an error.
         if not call.return_response:
-            raise_for(result, coordinator.name_of(device))
+            raise_for(result, subject)
         return _result(result) | _balance(coordinator.data.get(device.id))
 
     async def get_session(call: ServiceCall) -> ServiceResponse:

@@ -815,10 +815,10 @@ class TestChecks:
             (set_limit(17), "out_of_range"),
             (set_limit(math.inf), "not_a_number"),
             (set_limit(math.nan), "not_a_number"),
-            (StartCharging(device_id="c1", current_limit=0), "out_of_range"),
-            (StartCharging(device_id="c1", current_limit=500), "out_of_range"),
-            (StartCharging(device_id="c1", current_limit=1e300), "out_of_range"),
-            (StartCharging(device_id="c1", current_limit=math.nan), "not_a_number"),
+            (StartCharging(device_id="c1", current=0), "out_of_range"),
+            (StartCharging(device_id="c1", current=500), "out_of_range"),
+            (StartCharging(device_id="c1", current=1e300), "out_of_range"),
+            (StartCharging(device_id="c1", current=math.nan), "not_a_number"),
             (
                 SetControl(device_id="c1", control=Control.POWER_LIMIT, value=3000.0),
                 "not_offered",
@@ -852,6 +852,7 @@ class TestChecks:
             await coordinator.commands.execute(set_limit(17))
         assert caught.value.translation_placeholders == {
             "subject": "Charger c1",
+            "field": "current",
             "value": "17 A",
             "minimum": "6",
             "maximum": "16 A",
@@ -915,7 +916,7 @@ class TestChecks:
         fake.change("c1", controls={})
         fake.set_reading("c1", Reading.MAXIMUM_CURRENT, reading)
         await coordinator.async_refresh()
-        command = StartCharging(device_id="c1", current_limit=20)
+        command = StartCharging(device_id="c1", current=20)
         if reading is None:
             await coordinator.commands.execute(command)
             assert fake.executed == [command]

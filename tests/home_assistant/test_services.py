@@ -121,7 +121,7 @@ class TestCommands:
                     device_id="c1",
                     id_token="A1",
                     user_id="u1",
-                    current_limit=10.0,
+                    current=10.0,
                     delay=timedelta(minutes=5),
                 ),
             ),

@@ -770,7 +770,7 @@ async def test_what_a_station_cannot_do(make: Make) -> None:
         with pytest.raises(NotSupportedError):
             await make().execute(command)
     device = await only(make(allow_pause=True))
-    assert device.commands[StartCharging] == {"current_limit"}
+    assert device.commands[StartCharging] == {"current"}
     assert device.commands[StopCharging] == frozenset()
 
 

@@ -994,7 +994,7 @@ async def test_limit_becomes_lasting(house: House) -> None:
 
 async def test_start_with_a_limit_makes_it_lasting(house: House) -> None:
     await house.set(10, minutes=5)
-    await house.execute(StartCharging, current_limit=10)
+    await house.execute(StartCharging, current=10)
     await house.poll(310)
     assert house.target == 10
 
@@ -1291,10 +1291,10 @@ async def test_pause_without_a_limit_ends_with_a_reset(house: House) -> None:
 
 async def test_start_with_a_limit(house: House) -> None:
     await house.execute(StopCharging)
-    await house.execute(StartCharging, current_limit=8)
+    await house.execute(StartCharging, current=8)
     assert house.target == 8
     with pytest.raises(CommandRefusedError):
-        await house.execute(StartCharging, current_limit=99)
+        await house.execute(StartCharging, current=99)
 
 
 async def test_start_leaves_someone_elses_limit(house: House) -> None:

@@ -277,7 +277,7 @@ async def test_start_with_a_limit_sets_it_once_the_session_runs(
     account: PlugchoiceAccount, provider: PlugchoiceProvider
 ) -> None:
     account.connector().plug_in()
-    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current=8.0))
     account.step(5)
     device = await read(provider)
     assert account.connector().limit == 8
@@ -294,7 +294,7 @@ async def test_limit_that_a_session_cannot_begin_with_is_logged(
 ) -> None:
     account.connector().plug_in()
     account.fail(path="/actions/charge-limit", status=422, body={"message": "Wrong."})
-    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current=8.0))
     account.step(5)
     await provider.poll()
     assert "without its limit of 8.0 A: Wrong." in caplog.text
@@ -305,7 +305,7 @@ async def test_token_revoked_before_a_session_gets_its_limit(
 ) -> None:
     account.connector().plug_in()
     account.fail(path="/actions/charge-limit", status=401)
-    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current=8.0))
     account.step(5)
     with pytest.raises(AuthenticationError):
         await provider.poll()
@@ -318,7 +318,7 @@ async def test_limit_for_a_session_that_never_begins_is_dropped(
 ) -> None:
     account.connector().plug_in()
     account.cloud.quirks["begin_seconds"] = 3600.0
-    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current=8.0))
     account.step(301)
     await provider.poll()
     assert "No session began" in caplog.text
@@ -447,7 +447,7 @@ async def test_follow_of_what_nobody_sent(
 @pytest.mark.parametrize(
     "command",
     [
-        StartCharging(device_id=DRIVEWAY, current_limit=500.0),
+        StartCharging(device_id=DRIVEWAY, current=500.0),
         SetControl(device_id=DRIVEWAY, control=Control.CURRENT_LIMIT, value=17.0),
         *(
             SetChargingProfile(
@@ -502,7 +502,7 @@ async def test_start_with_a_limit_replaces_the_one_that_pauses(
     await provider.poll()
     await provider.execute(limit(0.0))
     await provider.read(DRIVEWAY)
-    await provider.execute(StartCharging(device_id=DRIVEWAY, current_limit=8.0))
+    await provider.execute(StartCharging(device_id=DRIVEWAY, current=8.0))
     assert connector.limit == 8
 
 

@@ -615,7 +615,7 @@ async def test_what_is_no_number_is_refused(
     account: Account, provider: PoderoProvider, value: float
 ) -> None:
     error = await refused(provider, set_to(Control.POWER_LIMIT, value))
-    assert error.message == "charge_power_max_w: 0 to 22000 W"
+    assert error.message == "power limit: 0 to 22000 W"
     policy = SetChargePolicy(device_id=GARAGE, deadline_level=value)
     assert (await refused(provider, policy)).message.endswith("0 to 100 %")
     assert account.requests() == []

@@ -47,7 +47,7 @@ class StartCharging(Command):
 
     `id_token` is the card to charge under, `user_id` the driver to bill by the
     `payment_method_id`, `session_key` the caller's own key for the session,
-    `current_limit` (A) holds for this session, `delay` asks the cloud to start
+    `current` (A) holds for this session, `delay` asks the cloud to start
     later.
     """
 
@@ -55,7 +55,7 @@ class StartCharging(Command):
     user_id: str | None = None
     payment_method_id: str | None = None
     session_key: str | None = None
-    current_limit: float | None = None
+    current: float | None = None
     delay: timedelta | None = None
 
 

@@ -211,9 +211,9 @@ def _user_id(command: StartCharging | Reserve, target: Target) -> int | None:
 
 def _start(command: StartCharging, target: Target) -> Body:
     profile = None
-    if command.current_limit is not None:
+    if command.current is not None:
         profile = _profile(
-            replace(_limit(command.current_limit, target), purpose=ProfilePurpose.TX),
+            replace(_limit(command.current, target), purpose=ProfilePurpose.TX),
             target,
         )
     user_id = _user_id(command, target)
@@ -353,7 +353,7 @@ ACTIONS: Mapping[type[Command] | Control, Action] = {
         offered=starts_remotely,
         fields=frozenset(
             {
-                "current_limit",
+                "current",
                 "id_token",
                 "payment_method_id",
                 "session_key",

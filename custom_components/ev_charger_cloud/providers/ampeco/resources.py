@@ -191,7 +191,7 @@ class Resources:
         row, path = _find(request, Verb.LIST)
         filters = request.filters or {}
         _check(filters, row.kind.filters, "filter")
-        _check(request.include, row.kind.includes, "part")
+        _check(request.include, row.kind.includes, "part to include")
         with _Explained(Verb.LIST, request):
             items, following = await self._client.resource_page(
                 path,
@@ -206,7 +206,7 @@ class Resources:
     async def get(self, request: ResourceRequest) -> Resource:
         """Read an object."""
         row, path = _find(request, Verb.READ)
-        _check(request.include, row.kind.includes, "part")
+        _check(request.include, row.kind.includes, "part to include")
         with _Explained(Verb.READ, request):
             return _shown(await self._client.resource(path, request.include))
 
@@ -233,6 +233,10 @@ def _find(request: ResourceRequest, verb: Verb) -> tuple[_Row, str]:
                 f"the id of one of {row.parent} is needed", reason=Refusal.INVALID_VALUE
             )
         path = path.replace("{parent}", segment(request.parent))
+    elif request.parent is not None:
+        raise CommandRefusedError(
+            f"{request.kind} have no parent", reason=Refusal.INVALID_VALUE
+        )
     if verb in {Verb.LIST, Verb.CREATE}:
         return row, path
     with _Explained(verb, request):

@@ -105,7 +105,7 @@ class Commands:
 
         Somebody else's limit is left alone, so the target is read for it, just now.
         """
-        if command.current_limit is not None or self._limit.wanted.paused:
+        if command.current is not None or self._limit.wanted.paused:
             return True
         target = await self._limit.read()
         return target is None or target.current == 0
@@ -123,9 +123,9 @@ class Commands:
 
     def start(self, command: StartCharging) -> _Change:
         """Lift a pause; a limit that comes with it is for good."""
-        if command.current_limit is None:
+        if command.current is None:
             return lambda held: replace(held, paused=False)
-        current = self._current(command.current_limit)
+        current = self._current(command.current)
         return lambda held: replace(held, paused=False, current=current, end=None)
 
     def stop(self, command: StopCharging) -> _Change:
@@ -161,7 +161,7 @@ _ROWS: Mapping[type[Command], _Row] = {
     SetControl: _Row(change=Commands.set_limit),
     ClearLimit: _Row(change=Commands.clear, always=True),
     StartCharging: _Row(
-        change=Commands.start, fields=frozenset({"current_limit"}), pausing=True
+        change=Commands.start, fields=frozenset({"current"}), pausing=True
     ),
     StopCharging: _Row(change=Commands.stop, pausing=True),
 }

@@ -95,7 +95,7 @@ ACTIONS: Final = (
         what=StartCharging,
         path="actions/start",
         body=lambda o: {"id_token": o.token, "connector_id": o.number},
-        fields=frozenset({"current_limit", "id_token"}),
+        fields=frozenset({"current", "id_token"}),
     ),
     Action(
         what=StopCharging,

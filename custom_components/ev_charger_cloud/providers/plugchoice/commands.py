@@ -107,7 +107,7 @@ class Commands:
         self, connector: ConnectorState, command: StartCharging
     ) -> CommandResult:
         """Scan a card, so to speak, or lift the limit that pauses a session."""
-        station, limit = connector.charger, command.current_limit
+        station, limit = connector.charger, command.current
         self._check_current(connector, limit)
         if connector.offered == 0:
             with _best_effort():
@@ -150,7 +150,7 @@ class Commands:
             None,
         )
         if connector is None or connector.started is None:
-            raise NotFoundError("no such command", reason="not_found")
+            raise NotFoundError("no such command", reason=Refusal.UNKNOWN_ACTION)
         started = connector.started
         if started.transaction is None:
             try:

@@ -93,7 +93,7 @@ def check(changes: Changes, wallbox: Wallbox, now: datetime) -> None:
     low, high = (changes.get(key, getattr(wallbox, key)) for key in _TARGETS)
     if not changes.keys().isdisjoint(_TARGETS) and None not in (low, high):
         if low > high:
-            raise _invalid(f"minimum {low} % is above maximum {high} %")
+            raise _invalid(f"target minimum {low} % is above target maximum {high} %")
 
 
 def written(changes: Changes) -> dict[str, bool | int | str | None]:
@@ -135,7 +135,8 @@ def _rounded(key: str, value: float) -> int:
 def _range_of(key: str) -> str:
     """Return the values that a field may have, for people."""
     unit = "W" if key == "charge_power_max_w" else "%"
-    return f"{key}: 0 to {_MOST[key]:.0f} {unit}"
+    control = next(control for control, own in _NUMBERS.items() if own == key)
+    return f"{control.replace('_', ' ')}: 0 to {_MOST[key]:.0f} {unit}"
 
 
 def _invalid(message: str) -> CommandRefusedError:
