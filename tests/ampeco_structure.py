@@ -4,7 +4,7 @@ All that is asked and answered is held to a table of names and types out of AMPE
 document (`fixtures/ampeco/structure.json`), whatever the test is about.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -169,14 +169,18 @@ def fits(value: Any, shape: str) -> bool:
         case "string":
             return isinstance(value, str) and len(value) <= longest
         case "datetime":
-            return isinstance(value, str) and datetime.fromisoformat(value) is not None
+            return _reads(datetime.fromisoformat, value)
         case "date":
-            return (
-                isinstance(value, str)
-                and len(value) == 10
-                and date.fromisoformat(value) is not None
-            )
+            return len(str(value)) == 10 and _reads(date.fromisoformat, value)
     return kind == "any"
+
+
+def _reads(read: Callable[[str], object], value: Any) -> bool:
+    """Return whether a value is a text that can be read."""
+    try:
+        return isinstance(value, str) and read(value) is not None
+    except ValueError:
+        return False
 
 
 class Judge:

@@ -117,7 +117,7 @@ async def test_start_without_a_car_waits_for_one(
 async def test_start_with_everything(tenant: Tenant, provider: AmpecoProvider) -> None:
     tenant.connector("CP-GN-001").plug_in()
     await provider.execute(
-        StartCharging(device_id=LEFT, user_id="771", id_token="04A1", current_limit=8)
+        StartCharging(device_id=LEFT, user_id="771", id_token="04A1", current=8)
     )
     charge = tenant.cloud.tenant.sessions[120046]
     assert (charge.user, charge.token) == (771, "04A1")
@@ -130,7 +130,7 @@ async def test_the_limit_of_a_start_ends_with_its_session(
 ) -> None:
     connector = tenant.connector()
     connector.plug_in()
-    await provider.execute(StartCharging(device_id=ONE, current_limit=8))
+    await provider.execute(StartCharging(device_id=ONE, current=8))
     connector.stop("Local")
     connector.start()
     assert connector.offered_current == 32
@@ -1106,7 +1106,7 @@ async def test_profiles_keep_to_the_bounds_of_the_hardware(
     profile = ChargingProfile(periods=(SchedulePeriod(start_period=0, limit=amps),))
     err = await refusal(provider, SetChargingProfile(device_id=ONE, profile=profile))
     assert err.reason == reason
-    err = await refusal(provider, StartCharging(device_id=ONE, current_limit=amps))
+    err = await refusal(provider, StartCharging(device_id=ONE, current=amps))
     assert err.reason == reason
     assert tenant.asked() == []
 

@@ -80,7 +80,7 @@ COMMANDS: list[Command] = [
         user_id="771",
         payment_method_id="pm-1",
         session_key="mine",
-        current_limit=10.0,
+        current=10.0,
     ),
     StartCharging(device_id=ONE, id_token="04A1B2C3D4"),
     StopCharging(device_id=ONE),
