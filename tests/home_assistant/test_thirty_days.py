@@ -35,8 +35,10 @@ from homeassistant.components.recorder.statistics import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
+from simulator.car import Car
 from simulator.cloud import Cloud
 from simulator.clouds.ampeco import Ampeco
+from simulator.clouds.clemap import Clemap
 from simulator.clouds.plugchoice import Plugchoice
 from simulator.connector import Connector, Session
 from simulator.server import Simulator
@@ -331,3 +333,41 @@ async def test_imported_twice(
     costs = sum(each[-1]["sum"] for key, each in rows.items() if "_cost_" in key)
     if costs:
         assert float(total["Cost"]) == pytest.approx(costs, abs=0.001)
+
+
+async def test_observed_from_here(
+    recorder_mock: Recorder, home: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """At a cloud without sessions it begins when it is noticed, within a minute."""
+    freezer.move_to(AUTUMN)
+    async with Simulator([Clemap], seed=False) as simulator:
+        cloud = simulator["clemap"]
+        cloud.populate(1)
+        house = House(home, freezer, cloud)
+        (station,) = cloud.stations.values()
+        house.connectors = list(station.connectors)
+        assert await home.config_entries.async_setup(house.entry.entry_id)
+        await home.async_block_till_done(wait_background_tasks=True)
+        (connector,) = station.connectors
+        for length in (500, 20):
+            if length == 500:
+                connector.plug_in(Car(capacity_wh=80_000, soc=0.1))
+            else:
+                connector.unplug()
+            for _ in range(length):
+                freezer.tick(10)
+                async_fire_time_changed(home)
+                await home.async_block_till_done(wait_background_tasks=True)
+        (device_id,) = house.ledger.device_ids
+        (record,) = house.ledger.sessions([device_id])
+        assert record.observed
+        assert record.estimated
+        missed = house.physical[0].energy_wh - (record.energy or 0)
+        assert -0.005 < missed / house.physical[0].energy_wh < 90 / 5000
+        await house.tick(3)
+        await async_wait_recording_done(home)
+        (energy,) = (await house.rows()).values()
+        assert energy[-1]["sum"] == pytest.approx(
+            (record.energy or 0) / 1000, rel=0.001
+        )
+        await home.config_entries.async_unload(house.entry.entry_id)
