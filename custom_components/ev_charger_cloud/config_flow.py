@@ -471,7 +471,9 @@ class ChargerConfigFlow(ConfigFlow, domain=DOMAIN):
         self._new = self._data(key, None)
         if entry_of(self.hass, self._account, self._candidates, self._new, known):
             return self.async_abort(reason="already_configured")
-        await self.async_set_unique_id(key)
+        # A window that was closed at the choice is still in progress, and in nobody's
+        # way: Home Assistant ends it once the entry is there.
+        await self.async_set_unique_id(key, raise_on_progress=False)
         if len(self._candidates) > 1:
             return await self.async_step_chargers()
         return self._create({CONF_ALL_CHARGERS: True})

@@ -583,6 +583,22 @@ class TestChargersStep:
         result = await go_on(home, result, {**both, "all_chargers": False})
         assert result["type"] is FlowResultType.CREATE_ENTRY
 
+    async def test_left_halfway_and_begun_again(
+        self, home: HomeAssistant, fake: type[FakeProvider]
+    ) -> None:
+        """A window that was closed at the choice stands in nobody's way."""
+        fake.reachable = (ONE, TWO)
+        left = await self.to_choice(home)
+        result = await self.to_choice(home)
+        everything = {"all_chargers": True, "chargers": []}
+        result = await go_on(home, result, everything)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        # Nor can it make the same entry a second time.
+        assert left["flow_id"] not in {
+            flow["flow_id"] for flow in home.config_entries.flow.async_progress()
+        }
+        assert len(home.config_entries.async_entries(DOMAIN)) == 1
+
     async def test_nothing_chosen(
         self, home: HomeAssistant, fake: type[FakeProvider]
     ) -> None:
