@@ -195,6 +195,16 @@ class TestPolls:
             fleet = {**fleet, "c2": replace(fleet["c2"], model="Other")}
             await tick(home, freezer, 61)
             assert set(looked_at) == {"c2"}
+            looked_at.clear()
+            await tick(home, freezer, 61)
+            assert looked_at == []
+            # The very same fleet is news once something newer was seen of a device.
+            fake.set_reading("c1", Reading.STATUS, ChargingStatus.FAULTED)
+            await coordinator.read("c1")
+            await home.async_block_till_done()
+            assert shown(home, STATUS_1) == "faulted"
+            await tick(home, freezer, 61)
+            assert shown(home, STATUS_1) != "faulted"
         assert coordinator.observed_at("c1") >= seen_at + 122
 
     async def test_only_what_is_sampled_is_woken_while_a_charging_one_is_unchanged(

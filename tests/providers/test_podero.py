@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 import json
 import logging
 from typing import Any
+from unittest.mock import AsyncMock
 
 from aiohttp import ClientSession
 import pytest
@@ -18,6 +20,7 @@ from custom_components.ev_charger_cloud.charging import (
     ChargingError,
     ChargingStatus,
     Control,
+    Device,
     Money,
     Name,
     NotFoundError,
@@ -246,6 +249,50 @@ async def test_an_unchanged_poll_returns_the_same_devices(account: Account) -> N
     account.cloud.quirks["pause_flag_lag"] = 0
     device = await account.garage_device(provider)
     assert device.controls[Control.PAUSE_UNTIL].value is not None
+
+
+async def test_a_list_that_reads_the_same_is_not_looked_at(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until time alone changes what is told, or something else was read."""
+    provider = account.provider()
+    await provider.poll()
+    wallboxes, _ = await provider._client.wallboxes()
+    until = account.clock.now() + timedelta(hours=1)
+    listed = [
+        replace(each, pause_power_until=until, is_pause_power_active=False)
+        for each in wallboxes
+    ]
+    asked = AsyncMock(return_value=(listed, True))
+    monkeypatch.setattr(provider._client, "wallboxes", asked)
+    translated: list[str] = []
+    translate = provider._sync._device
+
+    def note(wallbox_id: str, now: datetime) -> Device:
+        translated.append(wallbox_id)
+        return translate(wallbox_id, now)
+
+    monkeypatch.setattr(provider._sync, "_device", note)
+    paused = (await provider.poll()).fleet
+    assert paused[GARAGE].readings[Reading.PAUSED] is True
+    translated.clear()
+    begun = account.clock.monotonic()
+    account.clock.ahead += 60
+    assert (await provider.poll()).fleet is paused
+    assert translated == []
+    # What was asked for before the last list is older than it.
+    provider._sync.take(GARAGE, wallboxes[0], begun)
+    assert (await provider.poll()).fleet is paused
+    assert translated == []
+    account.clock.ahead += 3600
+    over = (await provider.poll()).fleet
+    assert over[GARAGE].readings[Reading.PAUSED] is False
+    translated.clear()
+    assert (await provider.poll()).fleet is over
+    assert translated == []
+    await provider.read(GARAGE)
+    assert (await provider.poll()).fleet[GARAGE] == over[GARAGE]
+    assert translated
 
 
 async def test_reading_one_wallbox_is_one_request(account: Account) -> None:
