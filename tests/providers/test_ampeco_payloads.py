@@ -395,3 +395,120 @@ ev_not_connect_to_evse authorization_failed unknown_session"""
 @pytest.mark.parametrize("reason", REASONS.split())
 def test_every_published_end_of_a_session_is_known(reason: str) -> None:
     assert reason in STOP_REASON
+
+
+# What of the published objects is not shown, and why.
+_ID = "names the object to the cloud"
+_DESK = "for operators: get_resource returns it"
+_PERSON = "tells who somebody is"
+_SESSION = "get_session tells it, or the session's other fields do"
+_STAMP = "moves without a change for users"
+
+
+def _left(reason: str, names: str) -> dict[str, str]:
+    """Return fields that are left out for the same reason."""
+    return dict.fromkeys(names.split(), reason)
+
+
+LEFT_OUT: dict[str, dict[str, str]] = {
+    "point": {
+        **_left(_ID, "chargingZoneId externalId modelId operatorId"),
+        **_left(_PERSON, "user"),
+        **_left(_STAMP, "createdAt firstContactAt lastUpdatedAt"),
+        **_left("its EVSEs tell it", "hardwareStatus vendorErrorCode"),
+        **_left(
+            _DESK,
+            "communicationMode managedByOperator network networkType security status"
+            " tags type",
+        ),
+    },
+    "evse": {
+        **_left(_ID, "externalId networkId physicalReference roamingOperatorId"),
+        **_left(_STAMP, "createdAt lastUpdatedAt"),
+        **_left("names an EVSE beside others", "label"),
+        **_left(
+            _DESK,
+            "bookingEnabled currentType midMeterCertificationEndYear roaming status",
+        ),
+    },
+    "session": {
+        **_left(
+            _ID,
+            "authorizationId chargePointId connectorId evsePhysicalReference"
+            " externalSessionId id operatorId paymentMethodId tariffSnapshotId",
+        ),
+        **_left(_PERSON, "idTag idTagLabel userId"),
+        **_left(_STAMP, "lastUpdatedAt"),
+        **_left(_SESSION, "amount energyConsumption powerKw reason stoppedAt tax"),
+        **_left(_DESK, "billingStatus electricityCost nonBillableEnergy paymentType"),
+    },
+    "location": {
+        **_left(_ID, "externalId"),
+        **_left(_PERSON, "address geoposition postCode"),
+        **_left(_STAMP, "lastUpdatedAt"),
+        **_left(_DESK, "city country status tags workingHours"),
+    },
+    "circuit": _left(_DESK, "electricalConfiguration maxVoltage phaseRotation"),
+    "user": {
+        **_left(_ID, "subscriptionId userGroupIds"),
+        **_left(_PERSON, "email firstName lastName"),
+        **_left(_STAMP, "createdAt lastUpdatedAt"),
+        **_left(_DESK, "options status"),
+    },
+    "subscription": {
+        **_left(_ID, "id"),
+        **_left(_STAMP, "lastUpdatedAt statusDate"),
+        **_left(
+            _DESK, "remainingFreeRenewalPeriods shouldUseExternalBilling startDate"
+        ),
+    },
+}
+FIXTURES_OF = {"point": "charge_points"}
+
+
+def other(value: Any) -> Any:
+    """Return another value of the same kind."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 3
+        case str() if value[:3] == "202":
+            return value.replace("202", "203", 1)
+        case str():
+            return f"{value} two"
+        case dict():
+            return {key: other(inner) for key, inner in value.items()}
+        case list() if value:
+            return [other(inner) for inner in value]
+        case list():
+            return ["new"]
+    return 7
+
+
+@pytest.mark.drifts
+@pytest.mark.parametrize("kind", LEFT_OUT)
+async def test_each_field_is_shown_or_left_out_for_a_reason(
+    tenant: Tenant, kind: str
+) -> None:
+    """A reader of the published objects finds every field of them again."""
+    objects = {each: published(FIXTURES_OF.get(each, each)) for each in LEFT_OUT}
+
+    async def shown(**changes: Any) -> object:
+        fleet = await poll(tenant, tenant.provider(users=True), **(objects | changes))
+        return [
+            (
+                *(device.id, device.name, device.area, device.parent, device.online),
+                *(device.maker, device.model, device.serial, device.firmware),
+                *(dict(device.readings), dict(device.controls), dict(device.commands)),
+            )
+            for device in fleet.values()
+        ]
+
+    before = await shown()
+    hidden = set()
+    for name, value in objects[kind].items():
+        changed = objects[kind] | {name: other(value)}
+        if await shown(**{kind: changed}) == before:
+            hidden.add(name)
+    assert sorted(hidden) == sorted(LEFT_OUT[kind])
