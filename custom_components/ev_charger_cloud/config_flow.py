@@ -628,7 +628,7 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
             coordinator = entry.runtime_data
             parents = {device.parent for device in coordinator.data.values()}
             found |= {
-                device.id: Candidate(id=device.id, name=coordinator.name_of(device))
+                device.id: Candidate(id=device.id, name=coordinator.title_of(device))
                 for device in coordinator.data.values()
                 if device.kind in (DeviceKind.CHARGER, DeviceKind.CONNECTOR)
                 and device.id not in parents

@@ -660,6 +660,13 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         """Return a device's name as people see it."""
         return self.devices.name_of(device)
 
+    def title_of(self, device: Device) -> str:
+        """Return a device's name with that of its charger, which it may tell itself."""
+        name = self.name_of(device)
+        charger = self.data.get(self.charger_id(device), device)
+        whole = self.name_of(charger)
+        return name if name.startswith(whole) else f"{whole} {name}"
+
     def charger_id(self, device: Device) -> str:
         """Return the id of the charger that a device is, or is a part of."""
         parent = None if device.parent is None else self.data.get(device.parent)

@@ -98,7 +98,7 @@ def countables(coordinator: ChargingCoordinator, ledger: Ledger) -> list[Countab
         found.append(
             Countable(
                 device_id=device_id,
-                name=coordinator.name_of(device),
+                name=coordinator.title_of(device),
                 statistic=statistic,
                 others=frozenset(counting - {statistic}),
                 elsewhere=older,

@@ -180,7 +180,7 @@ class SessionStatistics:
             since = self._ledger.pending.get(device_id)
             if since is None:
                 continue
-            name = self._coordinator.name_of(self._coordinator.data[device_id])
+            name = self._coordinator.title_of(self._coordinator.data[device_id])
             # What changes from now on is pending anew.
             del self._ledger.pending[device_id]
             self._ledger.save()
@@ -226,7 +226,7 @@ class SessionStatistics:
         )
         names = {
             statistic_key(self._coordinator.devices.unique_id(device_id)): (
-                self._coordinator.name_of(self._coordinator.data[device_id])
+                self._coordinator.title_of(self._coordinator.data[device_id])
             )
             for device_id in self._written_here()
         }

@@ -968,15 +968,15 @@ class TestOptions:
         await home.config_entries.async_reload(loaded.entry_id)
         result = await self.begin(home, loaded)
         assert self.choices(result, "connector_prices") == {
-            "left": "Left",
-            "right": "Right",
+            "left": "Charger c1 Left",
+            "right": "Charger c1 Right",
         }
         chosen = {"all_chargers": True, "price": 0.4}
         result = await self.finish(
             home, result, {**chosen, "connector_prices": ["left", "right"]}
         )
         assert result["step_id"] == "connector_price"
-        assert result["description_placeholders"] == {"connector": "Left"}
+        assert result["description_placeholders"] == {"connector": "Charger c1 Left"}
         assert fields_of(result) == ["price", "price_sensor"]
         assert suggested(result, "price") is None
         configure = home.config_entries.options.async_configure
@@ -985,7 +985,7 @@ class TestOptions:
         assert result["errors"] == {"price_sensor": "not_a_price"}
         assert suggested(result, "price_sensor") == "sensor.oven"
         result = await configure(flow, {"price_sensor": "sensor.price"})
-        assert result["description_placeholders"] == {"connector": "Right"}
+        assert result["description_placeholders"] == {"connector": "Charger c1 Right"}
         # Nothing stated leaves it to the cloud.
         result = await configure(flow, {})
         assert result["type"] is FlowResultType.CREATE_ENTRY

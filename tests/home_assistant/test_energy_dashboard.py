@@ -252,7 +252,8 @@ async def test_connectors_and_their_charger(
     entry = await set_up()
     await put(home, {"stat_consumption": SENSOR}, {"stat_consumption": STATISTIC})
     await check(home, freezer, entry)
-    assert issues(home).keys() == {COUNTED_TWICE}
+    issue = issues(home)[COUNTED_TWICE]
+    assert issue.translation_placeholders == {"subject": "Wallbox Left"}
 
 
 @pytest.mark.parametrize("cloud", ["https://fake.example", "https://other.example"])
