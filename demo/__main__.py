@@ -16,6 +16,7 @@ from . import dashboard
 from .accounts import CALLING
 from .activity import start_charging
 from .chargers import Charger, chargers_of
+from .energy import show_energy
 from .environment import Environment, Report, running_environment
 from .errors import DemoError
 from .hardware import Connector
@@ -124,6 +125,7 @@ async def _demo(options: argparse.Namespace) -> int:
     ):
         group.create_task(follow_household(environment))
         await write_history(environment)
+        group.create_task(show_energy(environment))
         await dashboard.install(environment.home)
         # In another run the cars stand where they stood.
         if first:

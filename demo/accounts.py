@@ -16,8 +16,8 @@ _OPTIONS_FLOW = "/api/config/config_entries/options/flow"
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     # Only then may the integration stop and start: it is a limit of 0 A there.
     "clemap": {"allow_pause": True},
-    # A remote start needs a card.
-    "plugchoice": {"id_token": "04A1B2C3D4"},
+    # A remote start needs a card; what a session costs nobody there knows.
+    "plugchoice": {"id_token": "04A1B2C3D4", "price": 0.3},
 }
 """What is set in the options after an account was added."""
 

@@ -21,6 +21,9 @@ from .process import DOMAIN, move_accounts, prepare, running
 
 type Report = Callable[..., None]
 
+PAST_DAYS = 92
+"""For how long the demo's chargers have charged already: three months."""
+
 _MEMORY = "simulator.json"
 
 
@@ -48,7 +51,9 @@ async def running_environment(
 
     The simulator is one that is not started yet, by default with the demo's chargers.
     """
-    simulator = simulator or Simulator(remembered=_remembered(folder))
+    simulator = simulator or Simulator(
+        past_days=PAST_DAYS, remembered=_remembered(folder)
+    )
     await simulator.start(port=simulator_port)
     try:
         prepare(folder, port)

@@ -1,4 +1,8 @@
-"""A month of charging in the statistics, so that the history has something to show."""
+"""Three months of charging in the statistics of sensors.
+
+Sessions come from the clouds that keep them; the others have nothing to show of the time
+before the demo.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,9 +11,9 @@ import random
 from typing import Any
 
 from .chargers import Charger, Entity
-from .environment import Environment
+from .environment import PAST_DAYS, Environment
 
-_DAYS = 29
+_ENERGIES = ("lifetime_energy", "session_energy", "estimated_energy")
 _PATIENCE = 120.0  # s, for hundreds of chargers
 _PRICE = 0.31  # per kWh
 _EVENING = (17, 18, 19, 20)  # o'clock, UTC
@@ -19,11 +23,11 @@ async def write_history(environment: Environment) -> None:
     """Write what the chargers did before, unless they remember already."""
     last: Entity | None = None
     for number, charger in enumerate(environment.chargers):
-        energy = _own(charger, "lifetime_energy") or _own(charger, "session_energy")
+        energy = own_energy(charger)
         if energy is None or energy.id not in environment.home.states:
             continue
         day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        amounts = list(_month(random.Random(number), day))
+        amounts = list(_amounts(random.Random(number), day))
         await _write(environment, energy, amounts, "energy")
         last = energy
         if cost := _own(charger, "session_cost"):
@@ -35,6 +39,11 @@ async def write_history(environment: Environment) -> None:
             await asyncio.sleep(0.2)
 
 
+def own_energy(charger: Charger) -> Entity | None:
+    """Return the sensor of a device's own energy: a meter, or else an estimate."""
+    return next(filter(None, (_own(charger, key) for key in _ENERGIES)), None)
+
+
 def _own(charger: Charger, key: str) -> Entity | None:
     """Return a sensor of the device itself."""
     for entity in charger.entities:
@@ -43,9 +52,11 @@ def _own(charger: Charger, key: str) -> Entity | None:
     return None
 
 
-def _month(chance: random.Random, today: datetime) -> Iterator[tuple[datetime, float]]:
+def _amounts(
+    chance: random.Random, today: datetime
+) -> Iterator[tuple[datetime, float]]:
     """Yield how much was charged in which hour (kWh)."""
-    for age in range(_DAYS, 0, -1):
+    for age in range(PAST_DAYS, 0, -1):
         if chance.random() < 0.6:
             begin = chance.choice(_EVENING)
             for hour in range(begin, begin + chance.randint(1, 3)):
@@ -76,7 +87,7 @@ async def _write(
     state = environment.home.states.get(entity.id)
     if state is None or not amounts:
         return
-    begin = amounts[0][0] - timedelta(days=60)
+    begin = amounts[0][0] - timedelta(days=365)
     if await _has_history(environment, entity):
         return
     # The recorder goes on from zero, so the month ends there: it begins below, which

@@ -33,6 +33,8 @@ class Cloud(ABC):
 
     name: ClassVar[str]
     DEFAULT_QUIRKS: ClassVar[Mapping[str, Any]] = {}
+    # How many days of sessions the demo's stations have behind them.
+    past_days = 0
 
     def __init__(self, world: World) -> None:
         """Begin without stations."""

@@ -30,11 +30,12 @@ class Simulator:
         *,
         seed: bool = True,
         speed: float = 1.0,
+        past_days: int = 0,
         remembered: Mapping[str, Any] | None = None,
     ) -> None:
         """Create the world and its clouds, all that are known by default.
 
-        `remembered` is what `memory` returned in an earlier run.
+        Clouds that keep sessions have those of `past_days`. `remembered` is what `memory` returned in an earlier run.
         """
         self._begun_at = begun_at(remembered)
         self.world = World(Clock(speed, self._begun_at))
@@ -48,6 +49,7 @@ class Simulator:
         self._ticker: asyncio.Task[None] | None = None
         if seed:
             for cloud in self.clouds.values():
+                cloud.past_days = past_days
                 cloud.seed()
         if remembered:
             # Time has passed, and it never went back when it was made to run faster.

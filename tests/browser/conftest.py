@@ -26,7 +26,7 @@ import pytest_asyncio
 
 from demo import dashboard
 from demo.activity import start_charging
-from demo.environment import Environment, running_environment
+from demo.environment import PAST_DAYS, Environment, running_environment
 from demo.history import write_history
 from demo.process import free_port
 from simulator.car import Car
@@ -184,7 +184,7 @@ class View:
 @asynccontextmanager
 async def _scene(folder: Path, size: int) -> AsyncIterator[Scene]:
     """Start a demo with so many chargers."""
-    simulator = Simulator() if size == 10 else _fleet(size)
+    simulator = Simulator(past_days=PAST_DAYS) if size == 10 else _fleet(size)
     providers = None if size == 10 else ["ampeco"]
     async with running_environment(
         folder, free_port(), 0, providers, lambda *_: None, simulator

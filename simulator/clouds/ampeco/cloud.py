@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ...cloud import Cloud
+from ...past import nights
 from ...world import Connector, Station, World
 from .access import Access, accesses
 from .actions import Actions, Answer, check_smart_charging
@@ -222,6 +223,9 @@ class Ampeco(Cloud):
             "phases": "three_phase",
             "phaseRotation": "RST",
         }
+        for seed, evse in enumerate(self.tenant.evses.values()):
+            for night in nights(seed, self.world.now, self.past_days):
+                self.tenant.record(evse, *night)
         yesterday = self.world.now - timedelta(hours=20)
         self.tenant.record(
             first.evses[0], yesterday, yesterday + timedelta(hours=3), 21_400.0
