@@ -20,6 +20,18 @@ from .names import async_device_name
 _HARDWARE = (DeviceKind.CHARGER, DeviceKind.CONNECTOR)
 
 
+def _names_its_area(device: Device) -> bool:
+    """Return whether a device is called after where it stands.
+
+    Home Assistant puts the area before the device in entity ids, which would stutter.
+    """
+    return (
+        device.area is not None
+        and isinstance(device.name, str)
+        and device.name.casefold().startswith(device.area.casefold())
+    )
+
+
 class RegisteredDevices:
     """Keeps the device registry in step with the fleet.
 
@@ -65,7 +77,7 @@ class RegisteredDevices:
             model=device.model,
             serial_number=device.serial,
             sw_version=device.firmware,
-            suggested_area=device.area,
+            suggested_area=None if _names_its_area(device) else device.area,
             configuration_url=device.url,
             entry_type=None if device.kind in _HARDWARE else DeviceEntryType.SERVICE,
             **self._naming(device),

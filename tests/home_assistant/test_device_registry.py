@@ -53,6 +53,27 @@ def site(**changes: Any) -> Device:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "entity_id"),
+    [
+        ("Left", "sensor.north_yard_left_status"),
+        ("North Yard", "sensor.north_yard_status"),
+        ("North yard 2", "sensor.north_yard_2_status"),
+    ],
+)
+async def test_no_entity_id_stutters(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    name: str,
+    entity_id: str,
+) -> None:
+    """A charger that is called after its place does not say it twice."""
+    fake.fleet = {"c1": charger(name=name, area="North Yard")}
+    await set_up()
+    assert home.states.get(entity_id) is not None
+
+
 class TestNames:
     """Names that come from us are translated, those of a cloud are not."""
 
