@@ -79,13 +79,9 @@ def test_fits(reading: Reading, value: Any, fits: bool) -> None:
 @pytest.mark.parametrize("status", ChargingStatus)
 def test_plug_follows_from_the_status(status: ChargingStatus) -> None:
     """A status tells of the plug, or that it cannot tell."""
-    if status is ChargingStatus.DISCONNECTED:
+    if status in (ChargingStatus.DISCONNECTED, ChargingStatus.RESERVED):
         assert status.plugged_in is False
-    elif status in (
-        ChargingStatus.RESERVED,
-        ChargingStatus.INOPERATIVE,
-        ChargingStatus.FAULTED,
-    ):
+    elif status in (ChargingStatus.INOPERATIVE, ChargingStatus.FAULTED):
         assert status.plugged_in is None
     else:
         assert status.plugged_in is True

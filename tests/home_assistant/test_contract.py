@@ -4,7 +4,7 @@ A car is plugged in, charges, is held to a limit, stops, leaves; then the charge
 breaks, goes offline and recovers. The physical world of the simulator is the judge.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -41,7 +41,10 @@ class Account:
     quirks: dict[str, Any] = field(default_factory=dict)
     limit: str = "charging_current"  # or maximum_power, for clouds that know no ampere
     tells_fault: bool = True
-    tells_offline: bool = True
+    reserves: bool = False
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """The status in a situation that it has no word for, or one that others lack."""
+    alone: bool = False  # one charger is all there is
     pushed: bool = False  # by callbacks alone: nobody polls
 
 
@@ -50,16 +53,35 @@ SPECIAL = (
         provider="amps",
         limit="maximum_power",
         tells_fault=False,  # its states know free and charging, no fault
+        statuses={
+            "full": "connected",
+            "suspended_ev": "connected",
+            "suspended_evse": "connected",
+        },
     ),
-    Account(provider="ampeco"),
-    Account(provider="ampeco", pushed=True),
-    Account(provider="clemap", options={"allow_pause": True}),
+    Account(provider="ampeco", reserves=True),
+    Account(provider="ampeco", reserves=True, pushed=True),
+    Account(
+        provider="clemap",
+        alone=True,
+        options={"allow_pause": True},
+        statuses={"full": "connected", "suspended_ev": "connected"},
+    ),
+    Account(provider="plugchoice", reserves=True),
     Account(
         provider="podero",
         quirks={"profile": "newer"},  # the older one does not tell who is online
         limit="maximum_power",
+        statuses={
+            "full": "complete",
+            "suspended_ev": "connected",
+            "suspended_evse": "connected",
+        },
     ),
 )
+# What a full car does looks like any pause of its own.
+STATUSES = {"full": "suspended_ev"}
+
 # Every cloud there is: one that needs no words of its own needs no row either.
 ACCOUNTS = SPECIAL + tuple(
     Account(provider=key)
@@ -102,6 +124,7 @@ class Story:
         self.freezer = freezer
         self.entry = entry
         self.connector = connector
+        self.world = connector.world
         self.device_id = ""
 
     def entities(self, domain: str, key: str) -> list[er.RegistryEntry]:
@@ -144,7 +167,7 @@ class Story:
     async def pass_time(self, seconds: float) -> None:
         """Let time pass, in the world and in Home Assistant."""
         self.freezer.tick(seconds)
-        self.connector.world.settle()
+        self.world.settle()
         async_fire_time_changed(self.home)
         await self.home.async_block_till_done(wait_background_tasks=True)
 
@@ -157,6 +180,31 @@ class Story:
         assert says(), {
             state.entity_id: state.state for state in self.home.states.async_all()
         }
+
+    async def plug_in(self, car: Car) -> None:
+        """Plug a car in: one plug says so, and that is the charger of the story."""
+        self.connector.plug_in(car)
+
+        def plugged() -> list[str]:
+            return [
+                plug.device_id
+                for plug in self.entities("binary_sensor", "plug")
+                if self.home.states.get(plug.entity_id).state == "on"
+            ]
+
+        await self.until(lambda: len(plugged()) == 1)
+        (self.device_id,) = plugged()
+
+    async def charge(self) -> Car:
+        """Plug a car in, and switch charging on."""
+        car = Car(soc=0.2, max_current=16.0, phases=3)
+        await self.plug_in(car)
+        if self.state("switch", "charging") != "on":
+            await self.call("switch", "turn_on", "charging")
+        await self.until(lambda: self.state("sensor", "status") == "charging")
+        await self.until(lambda: self.connector.power_w > 3000)
+        await self.until(lambda: (self.number("sensor", "power") or 0) > 3000)
+        return car
 
 
 @pytest.fixture(autouse=True)
@@ -217,25 +265,8 @@ async def test_story(story: Story, account: Account) -> None:
         for plug in story.entities("binary_sensor", "plug")
     )
 
-    # A car is plugged in: one plug says so, and that is the charger of the story.
-    connector.plug_in(Car(soc=0.2, max_current=16.0, phases=3))
-
-    def plugged() -> list[str]:
-        return [
-            plug.device_id
-            for plug in story.entities("binary_sensor", "plug")
-            if story.home.states.get(plug.entity_id).state == "on"
-        ]
-
-    await story.until(lambda: len(plugged()) == 1)
-    (story.device_id,) = plugged()
-
-    # Charging is switched on: the car draws, and all readings agree.
-    if story.state("switch", "charging") != "on":
-        await story.call("switch", "turn_on", "charging")
-    await story.until(lambda: story.state("sensor", "status") == "charging")
-    await story.until(lambda: connector.power_w > 3000)
-    await story.until(lambda: (story.number("sensor", "power") or 0) > 3000)
+    # A car is plugged in and charging switched on: the car draws, all readings agree.
+    await story.charge()
     assert story.state("binary_sensor", "charging") == "on"
     assert story.state("switch", "charging") == "on"
     if story.entities("sensor", "current_phase_1"):
@@ -247,7 +278,7 @@ async def test_story(story: Story, account: Account) -> None:
     )
     await story.call("number", "set_value", account.limit, value=limit)
     await story.until(lambda: 1000 < connector.power_w <= watts + 1)
-    assert story.number("number", account.limit) == limit
+    assert float(story.state("number", account.limit)) == limit
     await story.until(
         lambda: 1000 < (story.number("sensor", "power") or 0) <= watts + 1
     )
@@ -299,21 +330,8 @@ async def test_what_is_asked_reaches_hardware_that_changed_behind_our_back(
 ) -> None:
     """Home Assistant shows what it last read; what is asked is sent all the same."""
     connector = story.connector
-    connector.plug_in(Car(soc=0.2, max_current=16.0, phases=3))
-
-    def plugged() -> list[str]:
-        return [
-            plug.device_id
-            for plug in story.entities("binary_sensor", "plug")
-            if story.home.states.get(plug.entity_id).state == "on"
-        ]
-
-    await story.until(lambda: len(plugged()) == 1)
-    (story.device_id,) = plugged()
-    if story.state("switch", "charging") != "on":
-        await story.call("switch", "turn_on", "charging")
-    await story.until(lambda: story.state("switch", "charging") == "on")
-    await story.until(lambda: connector.power_w > 3000)
+    await story.charge()
+    assert story.state("switch", "charging") == "on"
 
     # Somebody stops it: it is still shown as on, and turning it on starts it again.
     behind_our_back(cloud, connector, charging=False)
@@ -327,7 +345,7 @@ async def test_what_is_asked_reaches_hardware_that_changed_behind_our_back(
     # A limit that is shown already is set again.
     limit = 8 if account.limit == "charging_current" else 5
     await story.call("number", "set_value", account.limit, value=limit)
-    await story.until(lambda: story.number("number", account.limit) == limit)
+    await story.until(lambda: float(story.state("number", account.limit)) == limit)
     story.freezer.tick(15)
     before = len(cloud.requests)
     await story.call("number", "set_value", account.limit, value=limit)
@@ -386,3 +404,79 @@ async def test_offline(story: Story, account: Account) -> None:
         assert "off" in states
     station.set_online(True)
     await story.until(lambda: dead() == before, within=3600)
+
+
+@pytest.mark.parametrize("situation", ["suspended_ev", "full", "suspended_evse"])
+async def test_nothing_flows_though_it_may(
+    story: Story, account: Account, situation: str
+) -> None:
+    """The car, or the charger, holds back what is allowed from here."""
+    connector = story.connector
+    car = await story.charge()
+    match situation:
+        case "suspended_ev":
+            car.max_current = 0.0
+        case "full":
+            car.soc = 1.0
+        case "suspended_evse":
+            connector.set_limit("the site's own", 0)
+    status = {**STATUSES, **account.statuses}.get(situation, situation)
+    await story.until(lambda: story.state("sensor", "status") == status)
+    await story.until(lambda: story.number("sensor", "power") == 0)
+    assert story.state("binary_sensor", "plug") == "on"
+    assert story.state("binary_sensor", "charging") == "off"
+    assert story.state("switch", "charging") == "on"
+    if account.limit == "charging_current":
+        # Nobody has set one from here: what is offered is no limit.
+        assert story.state("number", account.limit) == STATE_UNKNOWN
+    if account.tells_fault:
+        assert story.state("binary_sensor", "problem") == "off"
+    if story.entities("sensor", "current_offered"):
+        offered = story.number("sensor", "current_offered") or 0.0
+        assert (offered < 6) is (situation == "suspended_evse")
+
+
+async def test_reserved(story: Story, account: Account) -> None:
+    """A charger that is kept for somebody says so, where the cloud has a word for it."""
+    if not account.reserves:
+        assert not any(
+            "reserved" in state.attributes.get("options", ())
+            and state.state == "reserved"
+            for state in story.home.states.async_all("sensor")
+        )
+        return
+    story.connector.reserve("user771", 60)
+
+    def reserved() -> list[str]:
+        return [
+            status.device_id
+            for status in story.entities("sensor", "status")
+            if story.home.states.get(status.entity_id).state == "reserved"
+        ]
+
+    await story.until(lambda: len(reserved()) == 1)
+    (story.device_id,) = reserved()
+    assert story.state("binary_sensor", "plug") == "off"
+    assert story.state("binary_sensor", "charging") == "off"
+    assert story.state("switch", "charging") == "off"
+    assert story.number("sensor", "power") in (0, None)
+    assert story.state("binary_sensor", "problem") == "off"
+
+
+async def test_removed(story: Story, account: Account, cloud: Cloud) -> None:
+    """A charger leaves when the cloud has lacked it for long enough, and no sooner."""
+    if account.alone:
+        # The account is the charger: it leaves with its entry.
+        return
+    await story.charge()
+    status = story.entity("sensor", "status")
+    cloud.remove(story.connector.station)
+    if account.pushed:
+        # Only a poll can tell.
+        await story.entry.runtime_data.async_refresh()
+    for _ in range(9):
+        await story.pass_time(60)
+        assert story.home.states.get(status) is not None
+    if account.pushed:
+        return
+    await story.until(lambda: story.home.states.get(status) is None, within=300)

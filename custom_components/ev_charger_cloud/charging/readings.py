@@ -44,16 +44,16 @@ class ChargingStatus(StrEnum):
     @property
     def plugged_in(self) -> bool | None:
         """Return whether a vehicle is connected, None where the status cannot tell."""
-        if self is ChargingStatus.DISCONNECTED:
+        if self in _UNPLUGGED:
             return False
         if self in _UNTOLD_PLUG:
             return None
         return True
 
 
-_UNTOLD_PLUG = frozenset(
-    {ChargingStatus.RESERVED, ChargingStatus.INOPERATIVE, ChargingStatus.FAULTED}
-)
+# OCPP reserves free connectors only: a plugged one answers Occupied.
+_UNPLUGGED = frozenset({ChargingStatus.DISCONNECTED, ChargingStatus.RESERVED})
+_UNTOLD_PLUG = frozenset({ChargingStatus.INOPERATIVE, ChargingStatus.FAULTED})
 
 
 @unique
