@@ -54,6 +54,12 @@ class ChargerCalendarDescription(ChargerEntityDescription, CalendarEntityDescrip
 class PlannedCalendarDescription(ChargerEntityDescription, CalendarEntityDescription):
     """Describe the calendar of what is planned."""
 
+    @cached_property
+    @override
+    def readings(self) -> frozenset[Reading] | None:
+        """Return what tells of a plan; the rest are controls."""
+        return frozenset({Reading.SCHEDULED_AT, Reading.RESERVED_UNTIL})
+
     @override
     def offered(self, device: Device) -> bool:
         """Return whether anything can be planned at a device."""

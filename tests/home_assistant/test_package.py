@@ -19,6 +19,11 @@ import yaml
 from custom_components.ev_charger_cloud.binary_sensor import BINARY_SENSORS
 from custom_components.ev_charger_cloud.button import BUTTONS
 from custom_components.ev_charger_cloud.calendar import CALENDARS, PLANNED
+from custom_components.ev_charger_cloud.charger_issues import (
+    SESSION_LINGERS,
+    START_CARD_MISSING,
+    VEHICLE_ASLEEP,
+)
 from custom_components.ev_charger_cloud.charging import (
     Command,
     Control,
@@ -680,6 +685,9 @@ class TestIssueTexts:
             ENTITIES_LEFT_OUT,
             NOT_IN_DASHBOARD,
             COUNTED_TWICE,
+            VEHICLE_ASLEEP,
+            SESSION_LINGERS,
+            START_CARD_MISSING,
         }
 
     def test_form(self) -> None:
