@@ -413,7 +413,7 @@ async def _export_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
             records = coordinator.ledger.sessions([part_id], start)
             lines[coordinator.config_entry.entry_id, part_id] = lines_of(
                 [record for record in records if record.end < end],
-                coordinator.name_of(part),
+                coordinator.title_of(part),
                 part.serial or charger.serial,
                 fields.get(ATTR_PRICE),
                 hass.config.currency,
