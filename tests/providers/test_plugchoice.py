@@ -488,7 +488,7 @@ async def test_reserved_and_locked(account: PlugchoiceAccount) -> None:
     connector.reserve(BLUE, 10)
     device = await device_of(provider)
     assert device.readings[Reading.STATUS] is ChargingStatus.RESERVED
-    assert device.readings[Reading.PLUG] is None
+    assert device.readings[Reading.PLUG] is False
     connector.cancel_reservation()
     connector.set_operative(False)
     device = await device_of(provider)
