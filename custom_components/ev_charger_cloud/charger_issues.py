@@ -127,7 +127,12 @@ class ChargerIssues:
 
             @callback
             def lasted(_: datetime) -> None:
-                self._raise(kind, device)
+                now = self._coordinator.data.get(device.id)
+                if now is None or now.stale or now.online is False:
+                    # Nobody knows; it begins anew when the charger is read again.
+                    del self._watched[kind, device.id]
+                else:
+                    self._raise(kind, now)
 
             self._watched[kind, device.id] = async_call_later(
                 self._hass, _LASTING, HassJob(lasted, cancel_on_shutdown=True)

@@ -233,6 +233,19 @@ class TestVehicleAsleep:
         await read({Reading.CHARGING: None}, online=False)
         assert raised(home) == ["vehicle_asleep"]
 
+    async def test_out_of_reach_in_time(
+        self, home: HomeAssistant, client: Browser, fake: type[FakeProvider], read: Read
+    ) -> None:
+        """Of a charger that cannot be seen nothing is concluded; it begins anew."""
+        await read({Reading.PLUG: False, Reading.CHARGING: False})
+        await read(_ASLEEP, minutes=5)
+        await read(online=False, minutes=11)
+        assert raised(home) == []
+        await read(online=True, minutes=14)
+        assert raised(home) == []
+        await read(minutes=2)
+        assert raised(home) == ["vehicle_asleep"]
+
     async def test_many_chargers(
         self,
         home: HomeAssistant,
