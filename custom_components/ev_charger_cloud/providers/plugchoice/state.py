@@ -17,6 +17,7 @@ from ...charging import (
     Reading,
     StartCharging,
     StopCharging,
+    StopReason,
     Value,
 )
 from ..access import Access
@@ -257,7 +258,19 @@ class ConnectorState:
         status = mappings.status(word)
         if status is ChargingStatus.SUSPENDED_EVSE and self.paused:
             return ChargingStatus.PAUSED
+        if status is ChargingStatus.FINISHING and self._was_stopped:
+            return ChargingStatus.PAUSED
         return status
+
+    @property
+    def _was_stopped(self) -> bool:
+        """Return whether the vehicle waits because someone stopped its session from afar."""
+        last = self.transactions[0] if self.transactions else None
+        return (
+            last is not None
+            and last.stopped_at is not None
+            and mappings.stop_reason(last.stop_reason) is StopReason.REMOTE
+        )
 
     def live(self) -> Mapping[Reading, float]:
         """Return what is measured now: during a session, by samples taken in it."""
