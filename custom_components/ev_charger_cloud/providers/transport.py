@@ -144,9 +144,7 @@ class _Answers:
                 essence, body = last
                 self._keep(key, essence, body)
                 return body
-        body = _decode(raw)
-        if last is not None:
-            body = _with_known(body, last[1])
+        body = _decode(raw, None if last is None else last[1])
         self._keep(key, essence, body)
         return body
 
@@ -397,8 +395,11 @@ async def _read_bounded(response: ClientResponse) -> bytes | None:
     return bytes(body)
 
 
-def _decode(raw: bytes | None) -> Any:
-    """Decode JSON; raise ValueError for what is none, too large or too deep."""
+def _decode(raw: bytes | None, known: Any = None) -> Any:
+    """Decode JSON; raise ValueError for what is none, too large or too deep.
+
+    What is equal to what was known is the same object.
+    """
     if raw is None:
         raise ValueError("the answer is too large")
     if not raw.strip():
@@ -415,32 +416,31 @@ def _decode(raw: bytes | None) -> Any:
             raise ValueError("the answer is nested too deeply") from err
         except ValueError as err:
             raise ValueError("the answer is not JSON") from err
-    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _deeper(body, _MAX_DEPTH):
-        raise ValueError("the answer is nested too deeply")
-    return body
+    return _with_known(body, known)
 
 
-def _with_known(body: Any, known: Any) -> Any:
+def _with_known(body: Any, known: Any, depth: int = _MAX_DEPTH) -> Any:
     """Put what was known in place of all that is equal to it.
 
     Of a list that is each item, wherever in an object the list is. JSON's `1` and `true`
-    count as equal here.
+    count as equal here. Raises ValueError for what is new and nested deeper than `depth`.
     """
     merged: Any
     if type(body) is list and type(known) is list:
         merged = [
-            old if new == old else new for new, old in zip(body, known, strict=False)
+            old if new == old else _bounded(new, depth - 1)
+            for new, old in zip(body, known, strict=False)
         ]
-        merged += body[len(known) :]
+        merged += _bounded(body[len(known) :], depth)
     elif type(body) is dict and type(known) is dict:
         merged = {
-            key: _with_known(value, known.get(key))
+            key: _with_known(value, known.get(key), depth - 1)
             if type(value) in _NESTING
             else value
             for key, value in body.items()
         }
     else:
-        return body
+        return _bounded(body, depth)
     return known if merged == known else merged
 
 
@@ -455,23 +455,25 @@ def decode_json(raw: bytes) -> Any:
         raise UnusableAnswerError(str(err), reason="not_json") from err
 
 
-def _deeper(body: Any, depth: int) -> bool:
-    """Return whether JSON is nested deeper than that.
+def _bounded(body: Any, depth: int) -> Any:
+    """Return JSON that is nested no deeper than that; raise ValueError otherwise.
 
-    This looks at all there is in an answer, so it goes by the type, which is quicker than
+    This looks at all there is, so it goes by the type, which is quicker than
     `isinstance`: a decoder makes no others.
     """
-    level = [body]
+    level = [body] if type(body) in _NESTING else []
     for _ in range(depth):
+        if not level:
+            return body
         level = [
             part
             for item in level
             for part in (item.values() if type(item) is dict else item)
             if type(part) in _NESTING
         ]
-        if not level:
-            return False
-    return True
+    if level:
+        raise ValueError("the answer is nested too deeply")
+    return body
 
 
 def message_of(body: Any, depth: int = 4) -> str:

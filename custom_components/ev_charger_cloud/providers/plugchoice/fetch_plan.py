@@ -41,7 +41,7 @@ _CARDS = timedelta(hours=6)
 
 _GRANTED_FOR = 60  # s
 _GRACE = 1.0  # s, for the jitter of polls
-_QUIET = 60.0  # s, for which a charger with nothing due is not looked at again
+_QUIET = 600.0  # s, for which a charger with nothing due is not looked at again
 _SLOW_SHARE = 4
 
 
