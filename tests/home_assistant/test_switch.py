@@ -45,7 +45,7 @@ async def call(home: HomeAssistant, action: str, key: str, **fields: object) -> 
         (Control.BOOST, "boost"),
         (Control.AVAILABILITY, "in_service"),
         (Control.PLUG_AND_CHARGE, "plug_charge"),
-        (Control.SMART_OPTIMISATION, "smart_optimisation"),
+        (Control.SMART_OPTIMISATION, "smart_optimization"),
         (Control.CHARGE_POLICY, "charge_policy"),
         (Control.OVER_CHARGE, "charging_past_the_maximum_target"),
     ],
