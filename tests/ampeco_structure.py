@@ -124,7 +124,10 @@ def _in_object(
 ) -> Iterator[str]:
     """Yield how an object differs; `strict` allows no other fields."""
     if "oneOf" in shape:
-        ways = [list(differences(value, way, where)) for way in shape["oneOf"]]
+        ways = [
+            list(differences(value, way, where, strict=strict))
+            for way in shape["oneOf"]
+        ]
         if all(ways):
             yield from ways[0]
         return

@@ -20,6 +20,7 @@ from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoP
 from custom_components.ev_charger_cloud.providers.ampeco.resources import KINDS
 from simulator.faults import Fault
 
+from ..ampeco_bodies import CREATED
 from .ampeco_tenant import Tenant, tenant_fixture  # noqa: F401
 
 # What each kind's first object is in the demo tenant, by its parent where it has one.
@@ -28,86 +29,6 @@ PARENTS = {
     "date_prices": "17",
     "charge_point_status_log": "4022",
     "evse_status_log": "9003",
-}
-
-# Enough to create one of each kind, and something to change about it.
-CREATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "locations": (
-        {
-            "name": [{"locale": "en", "translation": "South"}],
-            "address": [{"locale": "en", "translation": "Example street 2"}],
-            "geoposition": {"latitude": 59.9, "longitude": 10.7},
-            "country": "NO",
-            "city": "Oslo",
-            "timezone": "Europe/Oslo",
-        },
-        {"city": "Bergen"},
-    ),
-    "charge_points": (
-        {
-            "name": "New",
-            "type": "private",
-            "status": "enabled",
-            "locationId": 310,
-            "network": {"id": "CP-NEW"},
-        },
-        {"name": "Newer"},
-    ),
-    "evses": (
-        {
-            "chargePointId": 4022,
-            "physicalReference": "X-2",
-            "currentType": "ac",
-            "networkId": "2",
-            "status": "enabled",
-        },
-        {"label": "Right"},
-    ),
-    "users": ({"email": "new@example.org", "password": "x"}, {"externalId": "A-1"}),
-    "id_tags": (
-        {"idTagUid": "04FF", "type": "rfid", "status": "enabled"},
-        {"status": "disabled"},
-    ),
-    "tariffs": (
-        {"name": "Free", "type": "free"},
-        {"name": "Gratis", "type": "free"},
-    ),
-    "tariff_groups": ({"name": "Others"}, {"name": "Another"}),
-    "transactions": (
-        {"totalAmount": 1.5, "status": "pending"},
-        {"status": "finalized", "totalAmount": 1.5},
-    ),
-    "subscription_plans": (
-        {
-            "name": [{"locale": "en", "translation": "Home"}],
-            "description": [{"locale": "en", "translation": "x"}],
-            "renewalCycle": "monthly",
-            "type": "pre-paid",
-            "status": "enabled",
-        },
-        {"status": "disabled"},
-    ),
-    "partners": ({"name": "Others Ltd"}, {"name": "Others Inc"}),
-    "electricity_rates": (
-        {"name": "Flat", "defaultPrice": 0.3, "taxPercentage": 25},
-        {"defaultPrice": 0.4},
-    ),
-    "circuits": (
-        {"name": "Roof", "phases": "three_phase", "maxCurrent": 40},
-        {"name": "Deck"},
-    ),
-    "vendor_error_codes": (
-        {"vendorId": "com.example", "errorCode": "E99"},
-        {
-            "vendorId": "com.example",
-            "errorCode": "E99",
-            "errorCodeDescription": "Odd",
-        },
-    ),
-    "vouchers": (
-        {"amount": 5.0, "description": "Y"},
-        {"amount": 6.0},
-    ),
 }
 
 

@@ -5,6 +5,7 @@ simulated tenant and the provider are both held to it.
 """
 
 import re
+from typing import Any
 
 import pytest
 
@@ -37,11 +38,54 @@ from custom_components.ev_charger_cloud.charging import (
     Unlock,
 )
 
-from ..ampeco_structure import OPERATIONS, Judge
+from ..ampeco_structure import OPERATIONS, Exchange, Judge, mismatches
 from .ampeco_tenant import Tenant, tenant_fixture  # noqa: F401
 
 ONE = "cp4022"
 USER = "user771"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "found"),
+    [
+        ("PATCH", "partners/v2.0/12", {"name": "Others"}, []),
+        (
+            "PATCH",
+            "partners/v2.0/12",
+            {"fax": "1", "options": {"createUsers": "yes"}},
+            [
+                "sent: fax is not published",
+                "sent.options.createUsers: 'yes' is no boolean",
+            ],
+        ),
+        ("POST", "partners/v2.0", {"regNo": None}, ["sent: name is missing"]),
+        (
+            "PUT",
+            "electricity-rates/v2.0/17/price-periods/week-day/sun",
+            {"periods": [{"startsAt": "00:00", "price": "0.3"}]},
+            [
+                "sent.periods[0]: endsAt is missing",
+                "sent.periods[0].price: '0.3' is no number",
+            ],
+        ),
+        ("POST", "planets/v1.0", {}, ["is not published"]),
+    ],
+)
+def test_what_the_judge_finds(
+    method: str, path: str, sent: dict[str, Any], found: list[str]
+) -> None:
+    """Also in one of several shapes, and as deep as the document goes."""
+    said = mismatches(
+        Exchange(
+            method=method,
+            path=f"/resources/{path}",
+            query=(),
+            sent=sent,
+            status=201 if method == "POST" else 200,
+            answered=None,
+        )
+    )
+    assert list(said) == found
 
 
 async def test_what_polls_ask_and_get(tenant: Tenant, judge: Judge) -> None:

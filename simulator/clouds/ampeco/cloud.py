@@ -39,10 +39,21 @@ from .users import UserActions
 RESOURCES = "/public-api/resources"
 
 
-def _require(body: dict[str, Any], field: str) -> None:
-    """Refuse a body without a field."""
-    if body.get(field) in (None, ""):
-        raise Invalid(**{field: f"The {field} field is required."})
+CHARGE_POINT = ("name", "type", "status")
+EVSE = ("chargePointId", "physicalReference", "currentType", "networkId", "status")
+CIRCUIT = ("name", "phases", "maxCurrent")
+
+
+def _require(body: dict[str, Any], fields: Iterable[str]) -> None:
+    """Refuse a body in which one of these fields is missing or empty."""
+    for field in fields:
+        if body.get(field) in (None, ""):
+            raise Invalid(**{field: f"The {field} field is required."})
+
+
+def _require_of_change(body: dict[str, Any], fields: Iterable[str]) -> None:
+    """Refuse a change that empties one of these fields."""
+    _require(body, [field for field in fields if field in body])
 
 
 async def _sent(request: web.Request) -> Any:
@@ -516,6 +527,7 @@ class Ampeco(Cloud):
             self.lookup.charge_point(request, access),
             await read_body(request),
         )
+        _require_of_change(body, CHARGE_POINT)
         charge_point.changes.update({k: v for k, v in body.items() if k != "id"})
         self.tenant.touch(charge_point)
         return self.json({"data": show_charge_point(self.tenant, charge_point, set())})
@@ -525,8 +537,7 @@ class Ampeco(Cloud):
     ) -> web.Response:
         """Keep a record of a station that nobody has heard of yet."""
         body = await read_body(request)
-        for field in ("name", "type", "status", "locationId"):
-            _require(body, field)
+        _require(body, CHARGE_POINT)
         network = body.get("network")
         identity = network.get("id") if isinstance(network, dict) else None
         station = Station(
@@ -537,7 +548,8 @@ class Ampeco(Cloud):
         )
         if station.id in self.stations:
             raise Invalid(**{"network.id": "The network id has already been taken."})
-        self.add(station, location=body["locationId"], partner=None)
+        place = {"location": body["locationId"]} if body.get("locationId") else {}
+        self.add(station, partner=None, **place)
         charge_point = list(self.tenant.charge_points.values())[-1]
         charge_point.changes.update({k: v for k, v in body.items() if k != "network"})
         return self.json(
@@ -638,9 +650,8 @@ class Ampeco(Cloud):
     async def _create_evse(self, request: web.Request, access: Access) -> web.Response:
         """Keep a record of one more connector of a station."""
         body = await read_body(request)
-        for field in ("chargePointId", "physicalReference", "networkId", "status"):
-            _require(body, field)
-        if body.get("currentType") not in {"ac", "dc"}:
+        _require(body, EVSE)
+        if body["currentType"] not in {"ac", "dc"}:
             raise Invalid(currentType="The selected current type is invalid.")
         charge_point = self.tenant.charge_points.get(body["chargePointId"])
         if charge_point is None:
@@ -660,6 +671,7 @@ class Ampeco(Cloud):
 
     async def _change_evse(self, request: web.Request, access: Access) -> web.Response:
         evse, body = self.lookup.evse(request, access), await read_body(request)
+        _require_of_change(body, EVSE)
         evse.changes.update({k: v for k, v in body.items() if k != "id"})
         self.tenant.touch(evse)
         return self.json({"data": show_evse(self.tenant, evse, set())})
@@ -768,6 +780,7 @@ class Ampeco(Cloud):
         self, request: web.Request, access: Access
     ) -> web.Response:
         circuit, body = self.lookup.circuit(request), await read_body(request)
+        _require_of_change(body, CIRCUIT)
         if "maxCurrent" in body:
             if not isinstance(body["maxCurrent"], int | float):
                 raise Invalid(maxCurrent="The max current must be a number.")
@@ -780,8 +793,7 @@ class Ampeco(Cloud):
         self, request: web.Request, access: Access
     ) -> web.Response:
         body = await read_body(request)
-        for field in ("name", "phases", "maxCurrent"):
-            _require(body, field)
+        _require(body, CIRCUIT)
         key = max(self.tenant.circuits, default=0) + 1
         circuit = self.tenant.circuits[key] = Circuit(
             id=key,

@@ -92,7 +92,7 @@ class Records:
         async def answer(request: web.Request, access: Access) -> web.Response:
             key, body = _record(request, collection), await read_body(request)
             return web.json_response(
-                {"data": _shown(collection, collection.update(key, body), access)}
+                {"data": _shown(collection, collection.change(key, body), access)}
             )
 
         return answer

@@ -23,6 +23,8 @@ class Kind:
     update: str | None = "PATCH"
     create: bool = True
     delete: bool = True
+    whole: bool = False
+    """Whether a change needs what something new does."""
     old: bool = False
     """Whether it still knows numbered pages."""
     wrapped: bool = True
@@ -36,7 +38,7 @@ class Kind:
 KINDS = {
     "locations": Kind(
         path="locations/v2.0",
-        required=("name", "address", "geoposition", "country", "city", "timezone"),
+        required=("name", "address", "geoposition", "country"),
         enums={"status": ("enabled", "disabled")},
         filters=("country", "state", "region", "city", "externalId"),
         added={"roamingOperatorId": 1},
@@ -90,6 +92,7 @@ KINDS = {
             "currency": "EUR",
             "ref": "",
         },
+        whole=True,
         delete=False,
         wrapped=False,
         old=True,
@@ -120,13 +123,14 @@ KINDS = {
     ),
     "currencies": Kind(
         path="currencies/v2.0",
-        required=("name", "alphabeticCode"),
+        required=("alphabeticCode",),
         wrapped=False,
     ),
     "vouchers": Kind(
         path="vouchers/v2.1",
         older="vouchers/v2.0",
         required=("amount",),
+        whole=True,
         filters=("code",),
         added={
             "code": "GIFT-1",
@@ -148,7 +152,9 @@ KINDS = {
         added={"type": "admin_defined"},
     ),
     "vendor-error-codes": Kind(
-        path="vendor-error-codes/v2.0", required=("vendorId", "errorCode")
+        path="vendor-error-codes/v2.0",
+        required=("vendorId", "errorCode"),
+        whole=True,
     ),
 }
 
@@ -177,15 +183,20 @@ class Collection:
         sent = {name: value for name, value in values.items() if name != "id"}
         return self.add(self._next, **(dict(self.kind.added) | sent))
 
-    def update(self, key: int, values: Record) -> Record:
-        """Change a record, or replace it where the kind wants that."""
-        whole = self.kind.update == "PUT"
-        self._check(values, whole=whole)
-        record = self.items[key]
-        if whole:
+    def change(self, key: int, values: Record) -> Record:
+        """Change a record as was asked, or replace it where the kind wants that."""
+        replaced = self.kind.update == "PUT"
+        self._check(values, whole=replaced or self.kind.whole)
+        if replaced:
+            record = self.items[key]
             kept = {"id": key, "createdAt": record["createdAt"]}
             record.clear()
             record.update(kept)
+        return self.update(key, values)
+
+    def update(self, key: int, values: Record) -> Record:
+        """Write some fields of a record."""
+        record = self.items[key]
         record.update({k: v for k, v in values.items() if k != "id"})
         record["lastUpdatedAt"] = iso(self._now())
         return record

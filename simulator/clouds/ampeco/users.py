@@ -58,7 +58,7 @@ class UserActions:
     def _change_status(self, user: Record, body: dict[str, Any]) -> None:
         status = _text(body, "status")
         _text(body, "reason")
-        self._users.update(user["id"], {"status": status})
+        self._users.change(user["id"], {"status": status})
 
     # Subscriptions
 
