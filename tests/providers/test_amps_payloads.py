@@ -31,6 +31,7 @@ from custom_components.ev_charger_cloud.providers.amps.wire import (
 )
 from simulator.faults import Fault
 
+from ..fields import LeftOut, Place, changed, field_name, leaves, value_at
 from .amps_account import ONE, Account, open_account
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "amps"
@@ -86,31 +87,39 @@ def test_get_action_status() -> None:
     assert not action.put_off
 
 
-# What the seed tells of an action, and what else each field may hold.
-CHANGES = {
-    "id": "act_other",
+# What the fields of the seed's action may hold instead.
+OTHERS: dict[str, Any] = {
     "deviceId": "device_other",
     "type": "ev-charger:stop_charging",
     "state": "completed",
-    "result": {"success": True, "message": "Other words"},
-    "createdAt": "2025-01-24T10:30:00.000Z",
-    "updatedAt": "2025-01-24T10:30:00.000Z",
-    "deferredUntil": "2025-06-02T18:00:00Z",
-    "parameters": {"maxPower": 7},
-    "errorCode": "TIMEOUT",
-    "errorMessage": "Other words",
-    "acknowledgedAt": "2025-01-24T10:30:00.000Z",
-    "completedAt": "2025-01-24T10:30:00.000Z",
+    "result.success": False,
+    "parameters.maxPower": 7,
+    "source": "live",
+    "unit": "W",
 }
 
 
-@pytest.mark.parametrize("field", CHANGES)
+def other(place: Place, value: Any) -> Any:
+    """Return another value than the one published."""
+    name = field_name(place)
+    if name in OTHERS:
+        return OTHERS[name]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 2
+    if isinstance(value, str) and value[:3] == "202":
+        return value.replace("-0", "-1", 1)
+    return {} if isinstance(value, list) else f"{value} other"
+
+
+@pytest.mark.parametrize("place", leaves(fixture("action_status")), ids=field_name)
 @pytest.mark.parametrize("state", ["acknowledged", "failed"])
 async def test_every_field_of_an_action_counts(
-    account: Account, field: str, state: str
+    account: Account, place: Place, state: str
 ) -> None:
     """Each field of the published record changes what is answered or refused."""
-    if (field, state) == ("errorMessage", "acknowledged"):
+    if (place, state) == (("errorMessage",), "acknowledged"):
         return  # words of an error count where there is one
     await account.settle()
     sent = {**fixture("action_status"), "deviceId": ONE, "state": state}
@@ -123,10 +132,33 @@ async def test_every_field_of_an_action_counts(
             return err.reason
 
     before = await asked(sent)
-    after = await asked({**sent, field: CHANGES[field]})
+    after = await asked(changed(sent, place, other(place, value_at(sent, place))))
     assert after != before
-    if field == "deviceId":
+    if place == ("deviceId",):
         assert after == Refusal.UNKNOWN_ACTION
+
+
+CHARGER = fixture("charger")["data"]
+LEFT_OUT = LeftOut("amps")
+
+
+@pytest.mark.parametrize(
+    "place",
+    # A word of a list is left out, too.
+    [place for place in leaves(CHARGER) if value_at(CHARGER, place) != "windowed"],
+    ids=field_name,
+)
+def test_each_field_of_a_charger_is_shown_or_left_out_for_a_reason(
+    place: Place,
+) -> None:
+    """A reader of the reference finds every field of a charger again."""
+    value = other(place, value_at(CHARGER, place))
+    shows = shown(changed(CHARGER, place, value)) != shown(CHARGER)
+    assert shows is not LEFT_OUT.has(place)
+
+
+def test_nothing_is_left_out_that_is_nowhere() -> None:
+    assert LEFT_OUT.strange(CHARGER, fixture("action_status")) == {"windowed"}
 
 
 @pytest.mark.parametrize(

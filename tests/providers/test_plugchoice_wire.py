@@ -1,7 +1,6 @@
 """Plugchoice: payloads as published, and what else may come."""
 
 from collections.abc import AsyncGenerator, Iterator
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 import logging
 from typing import Any
@@ -35,6 +34,7 @@ from custom_components.ev_charger_cloud.providers.plugchoice.wire import (
     PowerUsage,
 )
 
+from ..fields import LeftOut, Place, changed, field_name, leaves, value_at
 from .plugchoice_account import (
     DRIVEWAY,
     PlugchoiceAccount,
@@ -378,20 +378,6 @@ def places(
                 yield (*path, key)
 
 
-def changed(body: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """Return a body with another value at one place, or with none."""
-    body = deepcopy(body)
-    *way, last = path
-    at = body
-    for key in way:
-        at = at[key]
-    if value is ...:
-        del at[last]
-    else:
-        at[last] = value
-    return body
-
-
 def drifting(name: str) -> list[Any]:
     return [
         pytest.param(name, path, id=f"{name}:{'.'.join(map(str, path))}")
@@ -427,24 +413,18 @@ async def test_drift_of_any_field(
             assert device.readings.get(reading) != 0
 
 
-# What of a charger is not shown, and why.
-LEFT_OUT = {
-    "uuid": "names the device itself",
-    "id": "an internal number",
-    "pincode": "a secret",
-    "firmware_version": "shown where there is no parsed one",
-    "status": "counts as Faulted or Unavailable only",
-    "error_info": "shown with an error",
-    "vendor_error_code": "shown with an error",
-    "updated_at": "moves with every heartbeat",
-    "model_id": "an internal number",
-    "connectors.id": "an internal number",
-    "connectors.charger_id": "an internal number",
-    "connectors.created_at": "the charger's is shown",
-    "connectors.updated_at": "moves with every message",
+LEFT_OUT = LeftOut("plugchoice")
+# Fields that show beside others only, and those others.
+BESIDE: dict[str, dict[Place, Any]] = {
+    "firmware_version": {("data", "parsed_firmware_version"): None},
+    "error_info": {("data", "error"): "OtherError"},
+    "vendor_error_code": {("data", "error"): "OtherError"},
+    "connectors.error_info": {("data", "connectors", 0, "error"): "OtherError"},
+    "connectors.vendor_error_code": {("data", "connectors", 0, "error"): "OtherError"},
 }
 OTHERS: dict[str, Any] = {
     "connection_status": "offline",
+    "status": "Faulted",
     "error": "ReaderFailure",
     "connectors.error": "ReaderFailure",
     "connectors.status": "SuspendedEV",
@@ -475,33 +455,28 @@ def shown_of(device: Device) -> object:
     }
 
 
-def value_at(body: Any, path: tuple[str | int, ...]) -> Any:
-    for key in path:
-        body = body[key]
-    return body
-
-
 @pytest.mark.parametrize(
-    "path",
-    [
-        path
-        for path in dict.fromkeys(places(payload("charger")))
-        # What rights do has tests of its own.
-        if "permissions" not in path
-        and not isinstance(value_at(payload("charger"), path), dict | list)
-    ],
-    ids=lambda path: ".".join(map(str, path)),
+    "place",
+    # What rights do has tests of its own.
+    [place for place in leaves(payload("charger")) if "permissions" not in place],
+    ids=field_name,
 )
 async def test_each_field_is_shown_or_left_out_for_a_reason(
-    account: PlugchoiceAccount, path: tuple[str | int, ...]
+    account: PlugchoiceAccount, place: Place
 ) -> None:
     """A reader of the reference finds every field of a charger again."""
-    name = ".".join(str(key) for key in path[1:] if not isinstance(key, int))
-    value = value_at(payload("charger"), path)
-    sound = await device_by(account)
-    body = changed(payload("charger"), path, other(name, value))
+    name = field_name(place[1:])
+    body = payload("charger")
+    for where, value in BESIDE.get(name, {}).items():
+        body = changed(body, where, value)
+    sound = await device_by(account, charger=body)
+    body = changed(body, place, other(name, value_at(body, place)))
     device = await device_by(account, charger=body)
-    assert (shown_of(device) != shown_of(sound)) is (name not in LEFT_OUT)
+    assert (shown_of(device) != shown_of(sound)) is not LEFT_OUT.has(place[1:])
+
+
+def test_nothing_is_left_out_that_no_charger_has() -> None:
+    assert LEFT_OUT.strange(payload("charger")["data"]) == set()
 
 
 @pytest.mark.parametrize("name", ["charger", "chargers", "power_usage", "transactions"])

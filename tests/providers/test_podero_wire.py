@@ -30,6 +30,7 @@ from custom_components.ev_charger_cloud.providers.podero.wire import (
     utc,
 )
 
+from ..fields import LeftOut, Place, changed, field_name, leaves, value_at
 from .podero_account import payload
 
 REVISION_A = payload("wallbox")
@@ -476,25 +477,29 @@ AFFECTED: dict[str, set[Any]] = {
     "lifecycle_error": {Reading.ERROR_DETAIL},
 }
 
-# Fields whose reason to show nothing is in the documents: secrets, the owner's data,
-# texts for the set-up at Podero, and the time that is shown as the age already.
-LEFT_OUT = {
-    "owner",
-    "embeddable_url",
-    "authorization_url",
-    "current_state_last_updated_at",
-}
+LEFT_OUT = LeftOut("podero")
+WHOLE = REVISION_A | REVISION_D
+# They remove a wallbox, or raise a repair: tests of their own.
+ELSEWHERE = {"deleted_at", "actions"}
 
 
-@pytest.mark.parametrize("field", REVISION_A)
-def test_every_field_shows_somewhere(field: str) -> None:
+@pytest.mark.parametrize(
+    "place",
+    [place for place in leaves(WHOLE) if field_name(place) not in ELSEWHERE],
+    ids=field_name,
+)
+def test_every_field_shows_or_is_left_out_for_a_reason(place: Place) -> None:
     """What changes in a wallbox, a user can see, or the documents say why not."""
-    before = parts_of(device(REVISION_A))
-    words = ("dancing", "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
-    others = (*words, 41, not REVISION_A[field], {})
-    after = [parts_of(device(REVISION_A | {field: other})) for other in others]
-    shows = field == "id" or any(before != other for other in after)
-    assert shows is (field not in LEFT_OUT)
+    before = parts_of(device(WHOLE))
+    words = ("dancing", "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "requested")
+    others = (*words, 41, not value_at(WHOLE, place))
+    after = [parts_of(device(changed(WHOLE, place, other))) for other in others]
+    shows = any(before != other for other in after)
+    assert shows is not LEFT_OUT.has(place)
+
+
+def test_nothing_is_left_out_that_no_wallbox_has() -> None:
+    assert LEFT_OUT.strange(WHOLE) == set()
 
 
 def test_comment_fits_into_a_state() -> None:
