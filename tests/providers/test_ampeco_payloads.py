@@ -24,6 +24,7 @@ from custom_components.ev_charger_cloud.providers.ampeco.mappings import STOP_RE
 from custom_components.ev_charger_cloud.providers.ampeco.provider import AmpecoProvider
 from simulator.faults import Fault
 
+from ..fields import LeftOut, Place, changed, field_name, leaves, value_at
 from .ampeco_tenant import Tenant, fixture, readings, tenant_fixture  # noqa: F401
 
 
@@ -397,73 +398,29 @@ def test_every_published_end_of_a_session_is_known(reason: str) -> None:
     assert reason in STOP_REASON
 
 
-# What of the published objects is not shown, and why.
-_ID = "names the object to the cloud"
-_DESK = "for operators: get_resource returns it"
-_PERSON = "tells who somebody is"
-_SESSION = "get_session tells it, or the session's other fields do"
-_STAMP = "moves without a change for users"
-
-
-def _left(reason: str, names: str) -> dict[str, str]:
-    """Return fields that are left out for the same reason."""
-    return dict.fromkeys(names.split(), reason)
-
-
-LEFT_OUT: dict[str, dict[str, str]] = {
-    "point": {
-        **_left(_ID, "chargingZoneId externalId modelId operatorId"),
-        **_left(_PERSON, "user"),
-        **_left(_STAMP, "createdAt firstContactAt lastUpdatedAt"),
-        **_left("its EVSEs tell it", "hardwareStatus vendorErrorCode"),
-        **_left(
-            _DESK,
-            "communicationMode managedByOperator network networkType security status"
-            " tags type",
-        ),
-    },
-    "evse": {
-        **_left(_ID, "externalId networkId physicalReference roamingOperatorId"),
-        **_left(_STAMP, "createdAt lastUpdatedAt"),
-        **_left("names an EVSE beside others", "label"),
-        **_left(
-            _DESK,
-            "bookingEnabled currentType midMeterCertificationEndYear roaming status",
-        ),
-    },
-    "session": {
-        **_left(
-            _ID,
-            "authorizationId chargePointId connectorId evsePhysicalReference"
-            " externalSessionId id operatorId paymentMethodId tariffSnapshotId",
-        ),
-        **_left(_PERSON, "idTag idTagLabel userId"),
-        **_left(_STAMP, "lastUpdatedAt"),
-        **_left(_SESSION, "amount energyConsumption powerKw reason stoppedAt tax"),
-        **_left(_DESK, "billingStatus electricityCost nonBillableEnergy paymentType"),
-    },
-    "location": {
-        **_left(_ID, "externalId"),
-        **_left(_PERSON, "address geoposition postCode"),
-        **_left(_STAMP, "lastUpdatedAt"),
-        **_left(_DESK, "city country status tags workingHours"),
-    },
-    "circuit": _left(_DESK, "electricalConfiguration maxVoltage phaseRotation"),
-    "user": {
-        **_left(_ID, "subscriptionId userGroupIds"),
-        **_left(_PERSON, "email firstName lastName"),
-        **_left(_STAMP, "createdAt lastUpdatedAt"),
-        **_left(_DESK, "options status"),
-    },
-    "subscription": {
-        **_left(_ID, "id"),
-        **_left(_STAMP, "lastUpdatedAt statusDate"),
-        **_left(
-            _DESK, "remainingFreeRenewalPeriods shouldUseExternalBilling startDate"
-        ),
-    },
+# The published objects, and what the documents call them.
+KINDS = {
+    "point": "charge points",
+    "evse": "EVSEs",
+    "session": "sessions",
+    "location": "locations",
+    "circuit": "circuits",
+    "user": "users",
+    "subscription": "subscriptions",
 }
 FIXTURES_OF = {"point": "charge_points"}
+ENDED = {"status": "finished", "stoppedAt": "2026-05-04T06:00:00Z"}
+# Fields that show beside others only, and those others.
+BESIDE: dict[str, dict[str, dict[str, Any]]] = {
+    "session.amount": {"session": {"totalAmount": None}},
+    "session.powerKw": {"session": {"power": None}},
+    "session.reason": {"session": {**ENDED, "reason": "local"}},
+    "session.stoppedAt": {"session": ENDED},
+    "point.vendorErrorCode": {
+        "point": {"hardwareStatus": "faulted"},
+        "evse": {"hardwareStatus": "faulted"},
+    },
+}
 
 
 def other(value: Any) -> Any:
@@ -477,25 +434,33 @@ def other(value: Any) -> Any:
             return value.replace("202", "203", 1)
         case str():
             return f"{value} two"
-        case dict():
-            return {key: other(inner) for key, inner in value.items()}
-        case list() if value:
-            return [other(inner) for inner in value]
         case list():
             return ["new"]
     return 7
 
 
 @pytest.mark.drifts
-@pytest.mark.parametrize("kind", LEFT_OUT)
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        pytest.param(kind, place, id=f"{kind}.{field_name(place)}")
+        for kind in KINDS
+        for item in [published(FIXTURES_OF.get(kind, kind))]
+        for place in leaves(item)
+        # A word of a list is left out, too.
+        if value_at(item, place) != "meter_values"
+    ],
+)
 async def test_each_field_is_shown_or_left_out_for_a_reason(
-    tenant: Tenant, kind: str
+    tenant: Tenant, kind: str, place: Place
 ) -> None:
     """A reader of the published objects finds every field of them again."""
-    objects = {each: published(FIXTURES_OF.get(each, each)) for each in LEFT_OUT}
+    objects = {each: published(FIXTURES_OF.get(each, each)) for each in KINDS}
+    for each, fields in BESIDE.get(f"{kind}.{field_name(place)}", {}).items():
+        objects[each] |= fields
 
-    async def shown(**changes: Any) -> object:
-        fleet = await poll(tenant, tenant.provider(users=True), **(objects | changes))
+    async def shown() -> object:
+        fleet = await poll(tenant, tenant.provider(users=True), **objects)
         return [
             (
                 *(device.id, device.name, device.area, device.parent, device.online),
@@ -506,9 +471,15 @@ async def test_each_field_is_shown_or_left_out_for_a_reason(
         ]
 
     before = await shown()
-    hidden = set()
-    for name, value in objects[kind].items():
-        changed = objects[kind] | {name: other(value)}
-        if await shown(**{kind: changed}) == before:
-            hidden.add(name)
-    assert sorted(hidden) == sorted(LEFT_OUT[kind])
+    item = objects[kind]
+    objects[kind] = changed(item, place, other(value_at(item, place)))
+    shows = await shown() != before
+    assert shows is not LeftOut("ampeco", KINDS[kind]).has(place)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_left_out_that_no_object_has(kind: str) -> None:
+    strange = LeftOut("ampeco", KINDS[kind]).strange(
+        published(FIXTURES_OF.get(kind, kind))
+    )
+    assert strange == ({"meter_values"} if kind == "point" else set())
