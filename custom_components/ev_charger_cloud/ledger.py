@@ -70,7 +70,8 @@ class SessionRecord:
     @property
     def estimated(self) -> bool:
         """Return whether the energy of any hour is an estimate."""
-        return self.observed or any(hour.estimated for hour in self.hours)
+        unmetered = self.observed and self.source is not HourSource.REGISTER
+        return unmetered or any(hour.estimated for hour in self.hours)
 
     @property
     def hour_costs(self) -> Iterator[tuple[datetime, float]]:

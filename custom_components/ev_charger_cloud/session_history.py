@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 import logging
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
@@ -36,6 +36,7 @@ from .charging import (
     SessionStatus,
     energy_hours,
 )
+from .charging.energy_hours import LONGEST_GAP, EnergyPoint, hour_of, segments_of
 from .coordinator import ChargingCoordinator, Observed
 from .ledger import KEPT, Ledger, SessionRecord, is_sound
 from .prices import async_prices, price_of
@@ -62,52 +63,138 @@ _CORRECTED_WITHIN = timedelta(days=35)
 # How long a vehicle that tells no plug may pause within one session.
 _LONGEST_PAUSE = timedelta(minutes=15)
 
+# Readings of a meter between these are not kept.
+_METER_PACE = timedelta(minutes=5)
+
 # So many devices are looked at between two looks at the clock.
 _SEVERAL = 16
 
 # What no later attempt changes.
 _FINAL = (NotFoundError, NotSupportedError, PermissionDeniedError)
 
+# What tells that energy flows, and how much.
+_METERS = (
+    (Reading.LIFETIME_ENERGY, HourSource.REGISTER),
+    (Reading.SESSION_ENERGY, HourSource.POINTS),
+)
+_FLOW = {Reading.POWER, *(reading for reading, _ in _METERS)}
+
 # Sources that say the same whenever they are asked.
 _MEASURED = (HourSource.REGISTER, HourSource.CLOUD, HourSource.POINTS)
 
 
 @dataclass(slots=True, kw_only=True)
-class Observation:
-    """What is being seen at a device; `since` is the start of a session that runs."""
+class Meter:
+    """What a meter showed in a session that runs, by the time (s) of the reading.
 
-    energy: ObservedEnergy = field(default_factory=ObservedEnergy)
+    It is a register, or counts the session's energy from zero.
+    """
+
+    source: HourSource
+    points: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, at: datetime, energy: float) -> None:
+        """Take a reading; the first, the last and some in between are kept."""
+        last = self.points[-1][1] if self.points else None
+        if last == energy:
+            return
+        if self.source is HourSource.POINTS and last is not None and energy < last:
+            # That was the session before.
+            self.points.clear()
+        seconds = at.timestamp()
+        if (
+            len(self.points) > 1
+            and seconds - self.points[-2][0] < _METER_PACE.total_seconds()
+            and energy >= self.points[-1][1] >= self.points[-2][1]
+        ):
+            self.points.pop()
+        self.points.append((seconds, energy))
+
+    @property
+    def curve(self) -> EnergyCurve:
+        """Return its readings to divide a session by."""
+        return EnergyCurve(
+            source=self.source,
+            points=[
+                EnergyPoint(at=datetime.fromtimestamp(at, UTC), energy=energy)
+                for at, energy in self.points
+            ],
+        )
+
+    @property
+    def energy(self) -> float:
+        """Return what flowed (Wh)."""
+        if self.source is HourSource.POINTS:
+            return self.points[-1][1] if self.points else 0.0
+        return sum(
+            segment[-1].energy - segment[0].energy
+            for segment in segments_of(self.curve.points)
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Observation:
+    """What is being seen at a device; `since` is the start of a session that runs.
+
+    `watched` says that this run has seen it, and not only an earlier one.
+    """
+
+    power: ObservedEnergy = field(default_factory=ObservedEnergy)
+    meter: Meter | None = None
     since: datetime | None = None
     charged_at: datetime | None = None
+    watched: bool = False
+
+    @property
+    def energy(self) -> float:
+        """Return what flowed in the session (Wh): the meter knows better than we do."""
+        return (self.meter.energy if self.meter else 0.0) or self.power.energy
 
     def to_json(self) -> dict[str, Any]:
         """Return this as it is stored."""
+        last = self.power.last
         return {
             "hours": [
                 [hour.timestamp(), round(energy, 1), round(seconds)]
-                for hour, (energy, seconds) in self.energy.hours.items()
+                for hour, (energy, seconds) in self.power.hours.items()
             ],
+            "last": last and [last[0].timestamp(), last[1]],
+            "meter": self.meter and [self.meter.source, self.meter.points],
             "since": self.since and self.since.timestamp(),
             "charged_at": self.charged_at and self.charged_at.timestamp(),
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Return what was stored; what flowed meanwhile is not known."""
+        """Return what was stored; a short time in which nobody looked is bridged."""
 
         def moment(value: float | None) -> datetime | None:
             return None if value is None else datetime.fromtimestamp(value, UTC)
 
+        last, meter = stored.get("last"), stored.get("meter")
         return cls(
-            energy=ObservedEnergy(
+            power=ObservedEnergy(
                 hours={
                     datetime.fromtimestamp(hour, UTC): (energy, seconds)
                     for hour, energy, seconds in stored["hours"]
-                }
+                },
+                last=last and (datetime.fromtimestamp(last[0], UTC), last[1]),
+            ),
+            meter=meter
+            and Meter(
+                source=HourSource(meter[0]),
+                points=[(at, energy) for at, energy in meter[1]],
             ),
             since=moment(stored["since"]),
             charged_at=moment(stored["charged_at"]),
         )
+
+
+class Rest(NamedTuple):
+    """When a device was last seen at rest, and what its register showed then."""
+
+    at: datetime
+    register: float | None
 
 
 class SessionHistory:
@@ -129,6 +216,7 @@ class SessionHistory:
             device_id: Observation.from_json(stored)
             for device_id, stored in ledger.observations.items()
         }
+        self._at_rest: dict[str, Rest] = {}
         self._timers: set[CALLBACK_TYPE] = set()
         coordinator.async_add_observation_listener(self._observe_all)
         coordinator.async_add_event_listener(None, self._happened)
@@ -217,7 +305,7 @@ class SessionHistory:
         observation = self._observations.get(device.id)
         if observation is None or observation.since is None:
             return None
-        return observation.since, observation.energy.energy
+        return observation.since, observation.energy
 
     async def _observe_all(self, observed: Observed) -> None:
         """Take a sample of the devices that charge or have changed."""
@@ -226,64 +314,133 @@ class SessionHistory:
             for device_id in part:
                 if (device := self._coordinator.data.get(device_id)) is not None:
                     self._observe(device)
+        if self._coordinator.provider.tells_when_measured:
+            # A new look at a device that rests is a change.
+            return
+        now = dt_util.utcnow()
+        for device_id in self._at_rest.keys() & observed.seen:
+            self._at_rest[device_id] = self._at_rest[device_id]._replace(at=now)
+
+    def _measured_at(self, device: Device, now: datetime) -> datetime:
+        """Return when what is seen of a device was measured.
+
+        A clock that cannot be right tells nothing.
+        """
+        told = device.readings.get(Reading.LAST_UPDATE)
+        if (
+            self._coordinator.provider.tells_when_measured
+            and isinstance(told, datetime)
+            and now - LONGEST_GAP <= told <= now
+        ):
+            return told
+        return now
 
     def _observe(self, device: Device) -> None:
         """Take a sample of a device."""
+        now = dt_util.utcnow()
+        at = self._measured_at(device, now)
+        live = not (device.stale or device.online is False)
+        rest = self._at_rest.pop(device.id, None)
+        if live and device.readings.get(Reading.CHARGING) is False:
+            register = device.readings.get(Reading.LIFETIME_ENERGY)
+            self._at_rest[device.id] = Rest(
+                at, float(register) if isinstance(register, int | float) else None
+            )
         observation = self._observations.get(device.id)
         if observation is None:
-            if not device.charging or Reading.POWER not in device.readings:
+            if not device.charging or device.readings.keys().isdisjoint(_FLOW):
                 return
             observation = self._observations[device.id] = Observation()
-        now = dt_util.utcnow()
+        last = observation.power.last
+        if not device.charging and last is not None and at <= last[0]:
+            # It stopped since, though nobody says that it was looked at again.
+            at = now
+        began = at
         power = device.readings.get(Reading.POWER)
-        live = not (device.stale or device.online is False)
-        observation.energy.add(
-            now, power if live and isinstance(power, float | int) else None
-        )
+        power = float(power) if live and isinstance(power, float | int) else None
+        if device.charging and power and rest and rest.at < at <= rest.at + LONGEST_GAP:
+            # It began in between: half of that is the best that can be said.
+            began = rest.at + (at - rest.at) / 2
+            observation.power.last = began, power
+        observation.power.add(at, power)
         if not device.charging:
-            # What flows from now on is another session's.
-            observation.energy.last = None
+            # Nothing flows until it is seen to.
+            observation.power.last = None
         if self._keeps_sessions:
             self._forget_old_hours(observation, now)
-        else:
-            self._follow(device, observation, now)
+        elif live:
+            self._follow(device, observation, now, began, rest)
 
     @callback
     def _forget_old_hours(self, observation: Observation, now: datetime) -> None:
         """Keep the hours of sessions that may still have to be divided."""
-        hours = observation.energy.hours
+        hours = observation.power.hours
         oldest = now - _CORRECTED_WITHIN
         while hours and (first := next(iter(hours))) < oldest:
             del hours[first]
 
     @callback
-    def _follow(self, device: Device, observation: Observation, now: datetime) -> None:
+    def _follow(
+        self,
+        device: Device,
+        observation: Observation,
+        now: datetime,
+        began: datetime,
+        rest: Rest | None,
+    ) -> None:
         """Begin or end a session by what is seen."""
-        if device.stale or device.online is False:
-            return
+        if device.charging and observation.since is None:
+            observation.since = began
+            if rest is not None and rest.register is not None:
+                observation.meter = Meter(source=HourSource.REGISTER)
+                observation.meter.add(began, rest.register)
+        self._read_meter(device, observation, now)
         if device.charging:
-            if observation.since is None:
-                observation.since = now
+            last = observation.charged_at
+            observation.charged_at = now
+            observation.watched = True
+            if last is None or hour_of(last) != hour_of(now):
+                # An hour is the most that is lost with the power.
                 self.ledger.observations[device.id] = observation.to_json()
                 self.ledger.save()
-            observation.charged_at = now
             return
         plugged = device.readings.get(Reading.PLUG)
         last = observation.charged_at
         if last is None or plugged is True:
+            observation.watched = True
             return
         if plugged is False or now - last > _LONGEST_PAUSE:
-            self._end(device.id, observation, now if plugged is False else last)
+            # Who was unplugged while nobody looked was so at some time since.
+            seen = plugged is False and observation.watched
+            self._end(device.id, observation, now if seen else last)
+
+    @staticmethod
+    def _read_meter(device: Device, observation: Observation, at: datetime) -> None:
+        """Note what the meter shows."""
+        for reading, source in _METERS:
+            energy = device.readings.get(reading)
+            if isinstance(energy, int | float):
+                meter = observation.meter = observation.meter or Meter(source=source)
+                if meter.source is source:
+                    meter.add(at, float(energy))
+                return
 
     @callback
     def _end(self, device_id: str, observation: Observation, end: datetime) -> None:
         """Keep a session that was seen to end."""
         del self._observations[device_id]
         self.ledger.observations.pop(device_id, None)
-        since, energy = observation.since, observation.energy.energy
+        since, energy = observation.since, observation.energy
         if since is None:
             return
-        hours = energy_hours(since, end, energy, observed=observation.energy)
+        end = max(end, since)
+        hours = energy_hours(
+            since,
+            end,
+            energy,
+            curve=observation.meter.curve if observation.meter else None,
+            observed=observation.power,
+        )
         record = SessionRecord(
             id=f"observed-{since.timestamp():.0f}",
             device_id=device_id,
@@ -291,8 +448,9 @@ class SessionHistory:
             end=end,
             energy=float(hours.energy),
             hours=hours.hours,
-            source=HourSource.POWER,
+            source=hours.source,
             observed=True,
+            sound=is_sound(since, end, dt_util.utcnow()),
         )
         # Kept at once, for nobody else knows of it; its price may take a moment.
         self.ledger.record(record, dt_util.utcnow())
@@ -405,7 +563,7 @@ class SessionHistory:
                 end,
                 session.energy,
                 intervals=session.hours,
-                observed=observation.energy if observation else None,
+                observed=observation.power if observation else None,
             )
             hours = divide()
             # Of what the cloud divided itself nothing more need be asked.

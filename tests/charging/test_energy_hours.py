@@ -256,7 +256,7 @@ def test_trapezoids() -> None:
 
 def test_pauses_stay_empty() -> None:
     """Long pauses, unknown power and samples out of order add nothing."""
-    assert observe((0, 4000), (16, 4000)).energy == 0
+    assert observe((0, 4000), (21, 4000)).energy == 0
     assert observe((0, 4000), (5, None), (10, 4000)).energy == 0
     assert observe((10, 4000), (10, 9000), (5, 4000)).energy == 0
     assert observe((0, -500), (10, -500)).energy == 0

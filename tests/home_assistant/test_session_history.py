@@ -312,7 +312,127 @@ async def test_observed_without_a_plug(
     await tick(60)
     (record,) = kept(entry)
     assert record.energy == pytest.approx(3000, rel=0.1)
-    assert record.end - record.start == timedelta(minutes=30)
+    # It was seen to charge a minute after it was not.
+    assert record.end - record.start == timedelta(minutes=30, seconds=30)
+
+
+async def test_observed_by_a_register(
+    home: HomeAssistant, cloud: type[FakeProvider], set_up: SetUp, tick: Tick
+) -> None:
+    """Nothing is lost where there is one, however seldom somebody looks."""
+    cloud.keeps_sessions = False
+    cloud.set_reading("c1", Reading.POWER, None)
+    cloud.set_reading("c1", Reading.LIFETIME_ENERGY, 50_000.0)
+    entry = await set_up()
+    await tick(60, 3)
+    cloud.set_reading("c1", Reading.PLUG, True)
+    cloud.set_reading("c1", Reading.CHARGING, True)
+    register = 50_090.0
+    for minute in range(90):
+        cloud.set_reading("c1", Reading.LIFETIME_ENERGY, register)
+        await tick(60)
+        register += 100
+        if minute == 40:
+            await home.config_entries.async_reload(entry.entry_id)
+    cloud.set_reading("c1", Reading.CHARGING, False)
+    cloud.set_reading("c1", Reading.PLUG, False)
+    cloud.set_reading("c1", Reading.LIFETIME_ENERGY, 59_123.0)
+    await tick(60)
+    (record,) = kept(entry)
+    assert record.energy == 9123.0
+    assert record.source is HourSource.REGISTER
+    assert record.observed
+    assert not record.estimated
+    by_hour = {hour.start: hour.energy for hour in record.hours}
+    assert sum(by_hour.values()) == 9123
+    assert by_hour[NOW] == pytest.approx(5_700, abs=30)
+    # Every five minutes a reading is enough.
+    (row,) = ledger_of(entry)._rows["c1"]
+    assert len(str(row)) < 400
+
+
+async def test_observed_meter_is_replaced(
+    cloud: type[FakeProvider], set_up: SetUp, tick: Tick
+) -> None:
+    """What both meters counted is the session's."""
+    cloud.keeps_sessions = False
+    cloud.set_reading("c1", Reading.LIFETIME_ENERGY, 50_000.0)
+    entry = await set_up()
+    await tick(60)
+    cloud.set_reading("c1", Reading.CHARGING, True)
+    cloud.set_reading("c1", Reading.PLUG, True)
+    for register in (50_100.0, 51_000.0, 52_000.0, 0.0, 300.0, 1_000.0):
+        cloud.set_reading("c1", Reading.LIFETIME_ENERGY, register)
+        await tick(600)
+    cloud.set_reading("c1", Reading.CHARGING, False)
+    cloud.set_reading("c1", Reading.PLUG, False)
+    await tick(60)
+    (record,) = kept(entry)
+    assert record.energy == 3000.0
+
+
+async def test_observed_by_the_energy_of_a_session(
+    cloud: type[FakeProvider], set_up: SetUp, tick: Tick
+) -> None:
+    """It counts from zero, though it may still show the session before at first."""
+    cloud.keeps_sessions = False
+    cloud.set_reading("c1", Reading.SESSION_ENERGY, 20_000.0)
+    entry = await set_up()
+    await tick(60)
+    cloud.set_reading("c1", Reading.CHARGING, True)
+    cloud.set_reading("c1", Reading.PLUG, True)
+    for energy in (20_000.0, 80.0, 1_000.0, 2_000.0, 3_000.0):
+        cloud.set_reading("c1", Reading.SESSION_ENERGY, energy)
+        await tick(600)
+    cloud.set_reading("c1", Reading.CHARGING, False)
+    cloud.set_reading("c1", Reading.PLUG, False)
+    cloud.set_reading("c1", Reading.SESSION_ENERGY, 3_456.0)
+    await tick(60)
+    (record,) = kept(entry)
+    assert record.energy == 3456.0
+    assert record.source is HourSource.POINTS
+
+
+async def test_observed_over_a_restart(
+    home: HomeAssistant, cloud: type[FakeProvider], set_up: SetUp, tick: Tick
+) -> None:
+    """A short time without Home Assistant is bridged; of a long one nothing is said."""
+    cloud.keeps_sessions = False
+    entry = await set_up()
+    await tick(60)
+    cloud.set_reading("c1", Reading.PLUG, True)
+    cloud.set_reading("c1", Reading.CHARGING, True)
+    cloud.set_reading("c1", Reading.POWER, 6000.0)
+    await tick(60, 30)
+    assert await home.config_entries.async_unload(entry.entry_id)
+    await tick(60, 5)
+    await home.config_entries.async_setup(entry.entry_id)
+    await tick(60, 25)
+    last = datetime.now(UTC)
+    assert await home.config_entries.async_unload(entry.entry_id)
+    await tick(86_400, 3)
+    cloud.set_reading("c1", Reading.PLUG, False)
+    cloud.set_reading("c1", Reading.CHARGING, False)
+    cloud.set_reading("c1", Reading.POWER, 0.0)
+    await home.config_entries.async_setup(entry.entry_id)
+    await tick(60)
+    (record,) = kept(entry)
+    assert record.energy == pytest.approx(6000 * 59.5 / 60, rel=0.001)
+    assert record.end == last
+
+
+async def test_observed_until_the_power_failed(
+    cloud: type[FakeProvider], set_up: SetUp, tick: Tick, hass_storage: dict[str, Any]
+) -> None:
+    """Each hour it is written what was seen until then."""
+    cloud.keeps_sessions = False
+    entry = await set_up()
+    cloud.set_reading("c1", Reading.CHARGING, True)
+    cloud.set_reading("c1", Reading.POWER, 6000.0)
+    await tick(60, 62)
+    stored = hass_storage[f"ev_charger_cloud.{entry.entry_id}.ledger"]["data"]
+    (observation,) = stored["observations"].values()
+    assert sum(energy for _, energy, _ in observation["hours"]) > 5_800
 
 
 async def test_removed(

@@ -23,6 +23,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.ev_charger_cloud import statistics
+from custom_components.ev_charger_cloud.charging import Reading
 from custom_components.ev_charger_cloud.charging.energy_hours import HOUR, hour_of
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.ledger import Ledger
@@ -38,8 +39,10 @@ from homeassistant.helpers import device_registry as dr
 from simulator.car import Car
 from simulator.cloud import Cloud
 from simulator.clouds.ampeco import Ampeco
+from simulator.clouds.amps import Amps
 from simulator.clouds.clemap import Clemap
 from simulator.clouds.plugchoice import Plugchoice
+from simulator.clouds.podero import Podero
 from simulator.connector import Connector, Session
 from simulator.server import Simulator
 
@@ -335,13 +338,34 @@ async def test_imported_twice(
         assert float(total["Cost"]) == pytest.approx(costs, abs=0.001)
 
 
+# How long (s) nobody looks at most: before a session is seen to begin, and to end.
+@pytest.mark.parametrize(
+    ("kind", "quirks", "unseen"),
+    [
+        pytest.param(Clemap, {}, (40.0, 20.0), id="clemap"),
+        pytest.param(Podero, {}, (70.0, 70.0), id="podero"),
+        pytest.param(Amps, {"rate_limit": None}, (1020.0, 1020.0), id="amps"),
+    ],
+)
+@pytest.mark.parametrize("offset", [0, 20, 400])
 async def test_observed_from_here(
-    recorder_mock: Recorder, home: HomeAssistant, freezer: FrozenDateTimeFactory
+    recorder_mock: Recorder,
+    home: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[Cloud],
+    quirks: dict[str, Any],
+    unseen: tuple[float, float],
+    offset: int,
 ) -> None:
-    """At a cloud without sessions it begins when it is noticed, within a minute."""
+    """At a cloud without sessions it is known to half the time between two looks."""
     freezer.move_to(AUTUMN)
-    async with Simulator([Clemap], seed=False) as simulator:
-        cloud = simulator["clemap"]
+    monkeypatch.setattr(
+        transport, "AsyncLimiter", lambda rate, period: AsyncLimiter(1000, 1)
+    )
+    async with Simulator([kind], seed=False) as simulator:
+        cloud = simulator[kind.name]
+        cloud.quirks.update(quirks)
         cloud.populate(1)
         house = House(home, freezer, cloud)
         (station,) = cloud.stations.values()
@@ -349,21 +373,36 @@ async def test_observed_from_here(
         assert await home.config_entries.async_setup(house.entry.entry_id)
         await home.async_block_till_done(wait_background_tasks=True)
         (connector,) = station.connectors
-        for length in (500, 20):
-            if length == 500:
-                connector.plug_in(Car(capacity_wh=80_000, soc=0.1))
-            else:
-                connector.unplug()
-            for _ in range(length):
+
+        async def pass_time(seconds: float) -> None:
+            for _ in range(int(seconds // 10)):
                 freezer.tick(10)
                 async_fire_time_changed(home)
                 await home.async_block_till_done(wait_background_tasks=True)
+
+        await pass_time(1000 + offset)
+        connector.plug_in(Car(capacity_wh=80_000, soc=0.1))
+        if connector.session is None:
+            connector.start()
+        await pass_time(5000)
+        power = connector.power_w
+        (device,) = house.entry.runtime_data.data.values()
+        told = device.readings[Reading.POWER]
+        assert told == pytest.approx(power, rel=0.02)
+        connector.unplug()
+        await pass_time(1200)
         (device_id,) = house.ledger.device_ids
         (record,) = house.ledger.sessions([device_id])
         assert record.observed
         assert record.estimated
-        missed = house.physical[0].energy_wh - (record.energy or 0)
-        assert -0.005 < missed / house.physical[0].energy_wh < 90 / 5000
+        (physical,) = house.physical
+        # No more can be known than how much the cloud says of what flows.
+        missed = physical.energy_wh * told / power - (record.energy or 0)
+        assert abs(missed) <= told * sum(unseen) / 2 / 3600
+        assert physical.stopped_at
+        assert abs((record.start - physical.started_at).total_seconds()) <= (
+            unseen[0] / 2
+        )
         await house.tick(3)
         await async_wait_recording_done(home)
         (energy,) = (await house.rows()).values()

@@ -21,7 +21,8 @@ _EXACT = 0.01
 
 # How far apart two readings may be to tell what flowed in between, and two samples.
 _LONGEST_SPAN = timedelta(minutes=65)
-_LONGEST_PAUSE = timedelta(minutes=15)
+# A cloud may ask a charger each quarter of an hour, and be late.
+LONGEST_GAP = timedelta(minutes=20)
 
 # What no connector delivers (W); a meter that says so has sent a bad sample.
 _IMPOSSIBLE = 500_000.0
@@ -109,7 +110,7 @@ class ObservedEnergy:
             since, before = self.last
             if at <= since:
                 return
-            if at - since <= _LONGEST_PAUSE:
+            if at - since <= LONGEST_GAP:
                 self._fill(since, at, max(before, 0.0), max(power, 0.0))
         self.last = at, power
 

@@ -206,10 +206,12 @@ class Provider(ABC):
 
     Every method may raise a ChargingError, and nothing else. `start` is called before
     the first poll and `close` when the account is unloaded: a task that a provider
-    runs ends there. `keeps_sessions` says that `sessions` lists all there were.
+    runs ends there. `keeps_sessions` says that `sessions` lists all there were,
+    `tells_when_measured` that `LAST_UPDATE` is when everything else was measured.
     """
 
     keeps_sessions: ClassVar[bool] = False
+    tells_when_measured: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:
         """Keep the context; no request is made before a method is called."""

@@ -1,7 +1,7 @@
 """An AMPS key, translated into the vocabulary of `charging`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, override
+from typing import Any, ClassVar, override
 
 from ...charging import Command, CommandResult, Fleet, NotSupportedError, Outcome
 from ..access import Access
@@ -33,6 +33,8 @@ from .wire import Charger
 
 class AmpsProvider(Provider):
     """An AMPS key and the chargers it reaches."""
+
+    tells_when_measured: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         """Prepare; nothing is sent yet."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, override
+from typing import Any, ClassVar, override
 
 from ...charging import (
     AuthenticationError,
@@ -40,6 +40,8 @@ _SHORTEST = 10.0
 
 class ClemapProvider(Provider):
     """One charging station of a CLEMAP load management."""
+
+    tells_when_measured: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         """Prepare the station's client and the limit that is held for it."""
