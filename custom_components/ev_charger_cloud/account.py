@@ -1,5 +1,6 @@
 """What runs for one account."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Self, override
 
@@ -7,7 +8,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
 from .charger_issues import ChargerIssues
-from .charging import Device
+from .charging import Device, Event
 from .command_queue import CommandQueue
 from .const import DOMAIN
 from .coordinator import ChargingCoordinator
@@ -49,6 +50,12 @@ class AccountCoordinator(ChargingCoordinator):
         """Return an account with what earlier runs have kept of it."""
         store = await AccountStore.load(hass, entry)
         return cls(hass, entry, store, await Ledger.load(hass, entry))
+
+    @override
+    @callback
+    def report_events(self, events: Iterable[Event]) -> None:
+        """Tell what happened, a session's end with its cost by the user's price."""
+        super().report_events(map(self.history.priced, events))
 
     @override
     async def async_close(self) -> None:

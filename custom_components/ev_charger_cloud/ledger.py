@@ -8,6 +8,7 @@ written before. Rows older than five years are dropped, but for their sums.
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Self
 
 from homeassistant.config_entries import ConfigEntry
@@ -15,7 +16,8 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .charging.energy_hours import HOUR, EnergyHour, HourSource
+from .charging import Money
+from .charging.energy_hours import HOUR, EnergyHour, HourSource, hour_of
 from .const import DOMAIN
 
 _VERSION = 1
@@ -74,12 +76,21 @@ class SessionRecord:
         return unmetered or any(hour.estimated for hour in self.hours)
 
     @property
+    def paid(self) -> Money | None:
+        """Return what it cost, where that is known."""
+        return None if self.cost is None else Money(self.cost, self.currency)
+
+    @property
     def hour_costs(self) -> Iterator[tuple[datetime, float]]:
         """Yield what each hour cost; what the session cost goes by its energy.
 
         The cloud's costs by hour are used when they add up to the session's.
         """
         if self.cost is None or self.currency is None:
+            return
+        if not self.hours and self.cost:
+            # A fee, and no energy.
+            yield hour_of(self.start), self.cost
             return
         total = sum(hour.energy for hour in self.hours)
         told = sum(hour.cost or 0.0 for hour in self.hours)
@@ -336,16 +347,18 @@ class Ledger:
         self._index.setdefault(record.device_id, {})[record.id] = len(rows) - 1
         self._last.pop(record.device_id, None)
         touched = [
-            hour.start
+            hour
             for each in (known, record)
             if each is not None and each.sound
-            for hour in each.hours
+            for hour in chain(
+                (hour.start for hour in each.hours),
+                (hour for hour, _ in each.hour_costs),
+            )
         ]
         if touched:
             self.mark(record.device_id, min(touched))
         self.save()
-        for listener in list(self._listeners):
-            listener(record.device_id)
+        self.tell(record.device_id)
         return True
 
     def with_best_hours(self, record: SessionRecord) -> SessionRecord:
@@ -459,6 +472,12 @@ class Ledger:
             base_energy=sums.get("energy", 0.0),
             base_costs=dict(sums.get("costs", {})),
         )
+
+    @callback
+    def tell(self, device_id: str) -> None:
+        """Have those look again who follow a device's sessions."""
+        for listener in list(self._listeners):
+            listener(device_id)
 
     @callback
     def async_add_listener(self, listener: LedgerListener) -> CALLBACK_TYPE:

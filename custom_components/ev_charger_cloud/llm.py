@@ -8,6 +8,12 @@ import probatio
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components.homeassistant import async_should_expose
 from homeassistant.components.llm import LLMTools
+from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.const import (
+    ATTR_UNIT_OF_MEASUREMENT,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -21,8 +27,8 @@ from homeassistant.helpers.llm import (
 )
 from homeassistant.util import dt as dt_util
 
-from .account import ChargerConfigEntry
-from .charging import Control, Device, DeviceKind, Money, Reading, why_not_charging
+from .account import AccountCoordinator, ChargerConfigEntry
+from .charging import Control, Device, DeviceKind, Reading, why_not_charging
 from .const import DOMAIN
 from .services import async_target
 
@@ -50,9 +56,8 @@ _TOLD = (
     Reading.ERROR_CODE,
     Reading.STATE_OF_CHARGE,
     Reading.SESSION_START,
-    Reading.SESSION_COST,
-    Reading.LAST_SESSION_COST,
 )
+_COSTS = (Reading.SESSION_COST, Reading.LAST_SESSION_COST)
 _ENERGIES = (Reading.SESSION_ENERGY, Reading.LAST_SESSION_ENERGY)
 
 
@@ -122,10 +127,10 @@ class GetCharger(_ChargerTool):
         asked: dict[str, Any],
         llm_context: LLMContext,
     ) -> dict[str, Any]:
-        _, device = await async_target(
+        coordinator, device = await async_target(
             hass, llm_context.context or Context(), registry_id, POLICY_READ
         )
-        return _described(device)
+        return _described(device) | _costs(hass, coordinator, device)
 
 
 class GetSessions(_ChargerTool):
@@ -258,10 +263,26 @@ def _described(device: Device) -> dict[str, Any]:
     return {key: value for key, value in told.items() if value is not None}
 
 
+def _costs(
+    hass: HomeAssistant, coordinator: AccountCoordinator, device: Device
+) -> dict[str, Any]:
+    """Tell what sessions cost as the sensors show it."""
+    registry = er.async_get(hass)
+    unique_id = coordinator.devices.unique_id(device.id)
+    told = {}
+    for cost in _COSTS:
+        entity_id = registry.async_get_entity_id(
+            SENSOR_DOMAIN, DOMAIN, f"{unique_id}_{cost}"
+        )
+        state = hass.states.get(entity_id) if entity_id else None
+        if state is not None and state.state not in (STATE_UNKNOWN, STATE_UNAVAILABLE):
+            unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT, "")
+            told[str(cost)] = f"{state.state} {unit}".strip()
+    return told
+
+
 def _plain(value: object) -> object:
     """Return a value as JSON has it."""
-    if isinstance(value, Money):
-        return f"{value.amount} {value.currency or ''}".strip()
     if value is None or isinstance(value, bool | int | float):
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -22,7 +22,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import ChargerConfigEntry
-from .charging import Device, Money, Reading, Unit
+from .charging import Device, Money, Reading, Unit, Value
 from .entity import async_add_offered
 from .prices import price_of, states_price
 from .session_sensor import (
@@ -32,6 +32,7 @@ from .session_sensor import (
     ChargerSensorEntity,
     ChargerSensorEntityDescription,
     EstimatedEnergySensor,
+    LedgerSensorEntity,
     MonthSensor,
     SessionCostSensor,
 )
@@ -203,7 +204,6 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
     _sensor(Reading.TIME_REMAINING),
     _lasting(Reading.STOP_REASON, diagnostic=True),
     _lasting(Reading.LAST_SESSION_ENERGY),
-    _sensor(Reading.LAST_SESSION_COST),
     _lasting(Reading.PAYMENT_STATUS, enabled=False),
     _lasting(Reading.RESERVATION),
     _sensor(Reading.RESERVED_UNTIL, diagnostic=True),
@@ -263,6 +263,9 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
 )
 
 
+LAST_SESSION_COST = (_sensor(Reading.LAST_SESSION_COST),)
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: ChargerConfigEntry,
@@ -270,6 +273,9 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors of an account."""
     await async_add_offered(entry, async_add_entities, SENSORS, ChargerSensor)
+    await async_add_offered(
+        entry, async_add_entities, LAST_SESSION_COST, LastSessionCostSensor
+    )
     await async_add_offered(
         entry, async_add_entities, ESTIMATED_ENERGY, EstimatedEnergySensor
     )
@@ -309,7 +315,7 @@ class ChargerSensor(ChargerSensorEntity):
     def show(self, device: Device) -> object:
         """Show the reading."""
         description = self.entity_description
-        value = device.readings.get(description.reading)
+        value = self._value(device)
         if isinstance(value, Money):
             if description.unit_of:
                 self._attr_native_unit_of_measurement = description.unit_of(
@@ -321,3 +327,16 @@ class ChargerSensor(ChargerSensorEntity):
             since = device.readings.get(description.reset_by)
             self._attr_last_reset = since if isinstance(since, datetime) else None
         return value, self._attr_last_reset, self.native_unit_of_measurement
+
+    def _value(self, device: Device) -> Value:
+        """Return what there is to show."""
+        return device.readings.get(self.entity_description.reading)
+
+
+class LastSessionCostSensor(LedgerSensorEntity, ChargerSensor):
+    """What the last finished session cost, as the ledger has it."""
+
+    @override
+    def _value(self, device: Device) -> Value:
+        """Return what it cost by the user's price, or as the cloud says."""
+        return self.coordinator.history.last_cost(device)

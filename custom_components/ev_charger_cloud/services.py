@@ -116,6 +116,7 @@ from .session_export import (
     totals_of,
     write,
 )
+from .session_history import SessionHistory
 
 _HISTORY = timedelta(days=30)
 
@@ -255,12 +256,11 @@ def async_setup_services(hass: HomeAssistant) -> None:
         coordinator, device = await async_target(
             hass, call.context, call.data[ATTR_DEVICE_ID], POLICY_READ
         )
-        return _session(
-            await coordinator.ask(
-                device,
-                coordinator.provider.session(device.id, call.data[ATTR_SESSION_ID]),
-            )
+        session = await coordinator.ask(
+            device,
+            coordinator.provider.session(device.id, call.data[ATTR_SESSION_ID]),
         )
+        return _session(session, history=coordinator.history)
 
     async def get_charging_profiles(call: ServiceCall) -> ServiceResponse:
         """Return the charging profiles of a charger."""
@@ -378,7 +378,9 @@ async def _get_sessions(hass: HomeAssistant, call: ServiceCall) -> ServiceRespon
         sessions = await coordinator.ask(device, ask())
         if sessions is not None:
             return {
-                "sessions": [_session(session) for session in sessions],
+                "sessions": [
+                    _session(session, history=history) for session in sessions
+                ],
                 "source": "cloud",
                 "as_of": _iso(dt_util.utcnow()),
             }
@@ -568,15 +570,16 @@ def _command(result: CommandResult) -> dict[str, Any]:
     }
 
 
-def _session(session: Session) -> dict[str, Any]:
+def _session(session: Session, *, history: SessionHistory) -> dict[str, Any]:
     """Tell of a session; energy in kWh as the Energy dashboard has it."""
+    cost = history.cost_of(session)
     return {
         "id": session.id,
         "start": _iso(session.started_at),
         "end": _iso(session.ended_at),
         "energy_kwh": _kwh(session.energy),
-        "cost": None if session.cost is None else session.cost.amount,
-        "currency": None if session.cost is None else session.cost.currency,
+        "cost": cost and cost.amount,
+        "currency": cost and cost.currency,
         "duration_minutes": _minutes(session.started_at, session.ended_at),
         "status": session.status,
         "stop_reason": session.stop_reason,

@@ -60,14 +60,16 @@ def lines_of(
 ) -> list[Line]:
     """Return a line for each session of a device.
 
-    The energy is the sum of its hours, as in the statistics.
+    The energy is the sum of its hours, as in the statistics. It costs what the ledger
+    says, by the price of each hour; or all of it a `price` that is asked for here.
     """
     lines: list[Line] = []
     for record in records:
         energy = kilo(sum(hour.energy for hour in record.hours))
-        if not record.hours:
+        if not record.hours and not (record.sound and record.energy):
             energy = kilo(record.energy)
-        cost, paid_in, rate = record.cost, record.currency, record.price
+        cost = None if record.cost is None else round(record.cost, 4)
+        paid_in, rate = record.currency, record.price
         if price is not None:
             rate, paid_in = price, currency
             cost = None if energy is None else round(energy * price, 4)
@@ -194,7 +196,7 @@ def _folder(hass: HomeAssistant) -> Path | None:
 def file_name(name: str, kind: str) -> str:
     """Return a name that is one of a file and of nothing else."""
     stem = name.removesuffix(f".{kind}")
-    return f"{slugify(stem)}.{kind}"
+    return f"{slugify(stem) or DOMAIN}.{kind}"
 
 
 def write(hass: HomeAssistant, name: str, content: str) -> Path | None:

@@ -26,6 +26,7 @@ from .charging import (
     Event,
     EventKind,
     HourSource,
+    Money,
     NotFoundError,
     NotSupportedError,
     ObservedEnergy,
@@ -37,9 +38,10 @@ from .charging import (
     energy_hours,
 )
 from .charging.energy_hours import LONGEST_GAP, EnergyPoint, hour_of, segments_of
+from .const import CONF_PRICE_SENSOR
 from .coordinator import ChargingCoordinator, Observed
 from .ledger import KEPT, Ledger, SessionRecord, is_sound
-from .prices import async_prices, price_of
+from .prices import StatedPrice, async_prices, price_now, price_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -221,8 +223,8 @@ class SessionHistory:
         coordinator.async_add_observation_listener(self._observe_all)
         coordinator.async_add_event_listener(None, self._happened)
         self._steps = self._catch_up()
-        # Where a session has ended that was not read yet.
-        self._unsettled: set[str] = set()
+        # Where a session has ended that was not read yet, and which was the last before.
+        self._unsettled: dict[str, str | None] = {}
         self._closed = False
 
     @property
@@ -277,7 +279,7 @@ class SessionHistory:
             return None
         if checked < end.timestamp():
             parts = {*self._coordinator.parts_of(device), charger_id}
-            if parts & self._unsettled or any(
+            if parts & self._unsettled.keys() or any(
                 self._in_session(self._coordinator.data[part]) for part in parts
             ):
                 return None
@@ -290,6 +292,61 @@ class SessionHistory:
         """Return whether a session runs on a device."""
         status = device.readings.get(Reading.SESSION_STATUS)
         return device.charging or status is SessionStatus.ACTIVE
+
+    # What it cost, the same wherever it is told: by the user's price as in the ledger,
+    # else as the cloud says.
+
+    def cost_of(self, session: Session) -> Money | None:
+        """Return what a session cost."""
+        stated = self._price_of(session.device_id)
+        record = self.ledger.find(session.device_id, session.id)
+        if record is not None and (stated or record.price is not None):
+            return record.paid
+        if session.cost is None or stated:
+            return None
+        return Money(session.cost.amount, self._currency_of(session))
+
+    def last_cost(self, device: Device) -> Money | None:
+        """Return what the last finished session of a device cost."""
+        record = self.ledger.last(device.id)
+        if self._price_of(device.id):
+            if record is None or record.id == self._unsettled.get(device.id):
+                return None
+            return record.paid
+        if (
+            record is not None
+            and record.price is not None
+            and record.energy == device.readings.get(Reading.LAST_SESSION_ENERGY)
+        ):
+            # It was of another opinion at that time.
+            return record.paid
+        return self._told(device, Reading.LAST_SESSION_COST)
+
+    def _told(self, device: Device, reading: Reading) -> Money | None:
+        """Return a cost that the cloud tells."""
+        cost = device.readings.get(reading)
+        if not isinstance(cost, Money):
+            return None
+        return Money(cost.amount, cost.currency or self._hass.config.currency)
+
+    def priced(self, event: Event) -> Event:
+        """Return what happened with the cost that will be in the ledger, if any is known.
+
+        A sensor's mean of the hours is not known yet.
+        """
+        if event.kind is not EventKind.SESSION_FINISHED or not (
+            stated := self._price_of(event.device_id)
+        ):
+            return event
+        price = None if CONF_PRICE_SENSOR in stated else price_now(self._hass, stated)
+        if price is None or event.energy is None:
+            return replace(event, cost=None)
+        amount = round(round(event.energy) / 1000 * price[0], 4)
+        return replace(event, cost=Money(amount, price[1]))
+
+    def _price_of(self, device_id: str) -> StatedPrice:
+        """Return the price that the user stated for a device."""
+        return price_of(self._entry.options, device_id)
 
     # What is seen here.
 
@@ -468,13 +525,16 @@ class SessionHistory:
         if event.kind is not EventKind.SESSION_FINISHED or not self._keeps_sessions:
             return
         device_id = event.device_id
-        self._unsettled.add(device_id)
+        last = self.ledger.last(device_id)
+        self._unsettled[device_id] = last.id if last else None
 
         async def read() -> None:
             if device_id in self._coordinator.data:
                 async for _ in self._read_since(device_id, _RECENT):
                     pass
-                self._unsettled.discard(device_id)
+                if self._unsettled.pop(device_id, None) is not None:
+                    # The session was there before: that is known now.
+                    self.ledger.tell(device_id)
 
         for seconds in _AFTER_A_SESSION:
             self._later(seconds, read)
@@ -541,10 +601,7 @@ class SessionHistory:
             end=end,
             energy=session.energy,
             cost=None if session.cost is None else session.cost.amount,
-            # A cloud that names none means the house's.
-            currency=session.cost.currency or self._hass.config.currency
-            if session.cost
-            else None,
+            currency=None if session.cost is None else self._currency_of(session),
             id_token=session.id_token,
             user_id=session.user_id,
             stop_reason=session.stop_reason,
@@ -574,6 +631,17 @@ class SessionHistory:
         self.ledger.record(await self._priced(record), now)
         return asked
 
+    def _currency_of(self, session: Session) -> str:
+        """Return what a session was paid in: a cloud that names none means the house's.
+
+        That is the one of the time when the session was first read.
+        """
+        if session.cost is not None and session.cost.currency is not None:
+            return session.cost.currency
+        known = self.ledger.find(session.device_id, session.id)
+        before = known.currency if known is not None else None
+        return before or self._hass.config.currency
+
     def _measured(self, record: SessionRecord) -> bool:
         """Return whether it is known what the meter showed during a session."""
         known = self.ledger.find(record.device_id, record.id)
@@ -600,7 +668,7 @@ class SessionHistory:
             }
         elif known is not None and known.cost is not None:
             return record
-        stated = price_of(self._entry.options, record.device_id)
+        stated = self._price_of(record.device_id)
         new = [hour.start for hour in record.hours if hour.start not in used]
         found = await async_prices(self._hass, stated, new)
         prices, currency = found or ({}, None)
@@ -619,7 +687,7 @@ class SessionHistory:
         The price was stated later, or its sensor did not know it.
         """
         for device_id in self.ledger.device_ids:
-            stated = price_of(self._entry.options, device_id)
+            stated = self._price_of(device_id)
             records = [
                 record
                 for record in (self.ledger.sessions([device_id]) if stated else ())
@@ -716,7 +784,8 @@ def _with_cost(
     return replace(
         record,
         hours=hours,
-        cost=round(cost, 6),
+        # A hundredth of a cent, as it is exported.
+        cost=round(cost, 4),
         currency=currency,
         price=round(cost / energy, 6),
     )

@@ -170,6 +170,22 @@ class ChargerSensorEntity(ChargerEntity, SensorEntity):
         }
 
 
+class LedgerSensorEntity(ChargerSensorEntity):
+    """A sensor that shows something anew when the ledger has a session of its device."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the ledger."""
+        await super().async_added_to_hass()
+
+        @callback
+        def kept(device_id: str) -> None:
+            if device_id == self.device_id:
+                self._handle_coordinator_update()
+
+        self.async_on_remove(self.coordinator.ledger.async_add_listener(kept))
+
+
 class EstimatedEnergySensor(ChargerSensorEntity, RestoreSensor):
     """Energy by power over time: an estimate, for it is seen at each poll only.
 
@@ -219,7 +235,7 @@ class EstimatedEnergySensor(ChargerSensorEntity, RestoreSensor):
         return self._attr_native_value
 
 
-class SessionCostSensor(ChargerSensorEntity, RestoreEntity):
+class SessionCostSensor(LedgerSensorEntity, RestoreEntity):
     """What the session that runs costs, or what the last one came to.
 
     By the user's price what flowed since the last look costs what energy costs now. When
@@ -248,16 +264,8 @@ class SessionCostSensor(ChargerSensorEntity, RestoreEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Go on where an earlier run stopped, and follow the ledger."""
+        """Go on where an earlier run stopped."""
         await super().async_added_to_hass()
-
-        @callback
-        def kept(device_id: str) -> None:
-            if device_id == self.device_id:
-                self._handle_coordinator_update()
-
-        ledger = self.coordinator.ledger
-        self.async_on_remove(ledger.async_add_listener(kept))
         stored = await self.async_get_last_extra_data()
         last = {} if stored is None else stored.as_dict()
         since = self._attr_last_reset
@@ -279,6 +287,7 @@ class SessionCostSensor(ChargerSensorEntity, RestoreEntity):
             self._cost = self._currency = None
             if isinstance(cost, Money):
                 self._cost, self._currency = cost.amount, cost.currency
+        self._ask_ledger(device, stated=bool(stated))
         self._attr_native_value = None if self._cost is None else round(self._cost, 4)
         self._attr_native_unit_of_measurement = (
             self._currency or self.coordinator.hass.config.currency
@@ -302,6 +311,12 @@ class SessionCostSensor(ChargerSensorEntity, RestoreEntity):
                 self._cost = (self._cost or 0.0) + flowed * price[0] / 1000
                 self._currency = price[1]
                 self._energy += flowed
+
+    def _ask_ledger(self, device: Device, *, stated: bool) -> None:
+        """Take what is in the ledger of a session that is over.
+
+        What the user never priced, the cloud knows better.
+        """
         record = self.coordinator.ledger.last(device.id)
         begin = self._attr_last_reset
         if (
@@ -309,6 +324,7 @@ class SessionCostSensor(ChargerSensorEntity, RestoreEntity):
             and record.cost is not None
             and begin is not None
             and record.start >= begin - _ROUNDING
+            and (stated or record.price is not None)
         ):
             self._cost, self._currency = record.cost, record.currency
 

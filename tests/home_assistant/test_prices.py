@@ -15,21 +15,27 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.ev_charger_cloud.charging import (
+    ChargingStatus,
     Device,
     DeviceKind,
     Money,
     Reading,
     Session,
+    SessionStatus,
 )
 from custom_components.ev_charger_cloud.charging.energy_hours import HOUR
+from custom_components.ev_charger_cloud.const import DOMAIN, EVENT_CHARGING
 from custom_components.ev_charger_cloud.ledger import SessionRecord
+from custom_components.ev_charger_cloud.llm import async_get_tools
 from custom_components.ev_charger_cloud.prices import currency_of
 from custom_components.ev_charger_cloud.session_history import PAUSE
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.components.recorder.models import StatisticMeanType
 from homeassistant.components.recorder.statistics import async_import_statistics
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers.llm import LLM_API_ASSIST, LLMContext, ToolInput
 
-from .devices import SetUp
+from .devices import SetUp, device_entry
 from .fake_provider import FakeProvider
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -118,6 +124,180 @@ async def test_fixed_price(
         entry.runtime_data.ledger.progress.clear()
         await home.config_entries.async_reload(entry.entry_id)
         assert await read(home, freezer, entry) == records
+
+
+@pytest.mark.parametrize("by_sensor", [False, True])
+async def test_the_same_wherever_it_is_told(
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    by_sensor: bool,
+) -> None:
+    """By the user's price a session costs what is in the ledger, whatever the cloud says."""
+    home.config.currency = "EUR"
+    home.states.async_set(PRICE, "0.5", {"unit_of_measurement": "EUR/kWh"})
+    price = {"price_sensor": PRICE} if by_sensor else {"price": 0.5}
+    choose(home, fake_entry, **price)
+    cloud.change(
+        "c1",
+        readings={
+            **cloud.fleet["c1"].readings,
+            Reading.STATUS: ChargingStatus.CHARGING,
+            Reading.CHARGING: True,
+            Reading.SESSION_STATUS: SessionStatus.ACTIVE,
+            Reading.SESSION_START: NOW - 2 * HOUR,
+            Reading.SESSION_ENERGY: 2000.0,
+            Reading.SESSION_COST: Money(9.0, "CHF"),
+            Reading.LAST_SESSION_ENERGY: None,
+            Reading.LAST_SESSION_COST: None,
+        },
+    )
+    told: list[dict[str, Any]] = []
+    home.bus.async_listen(EVENT_CHARGING, lambda event: told.append(event.data))
+    entry = await set_up()
+    finished = session(1, NOW - 2 * HOUR, Money(9.0, "CHF"))
+    cloud.past = [finished]
+
+    async def asked(self: FakeProvider, device_id: str, session_id: str) -> Session:
+        return finished
+
+    monkeypatch.setattr(FakeProvider, "session", asked)
+    for reading, value in {
+        Reading.CHARGING: False,
+        Reading.STATUS: ChargingStatus.DISCONNECTED,
+        Reading.SESSION_STATUS: SessionStatus.FINISHED,
+        Reading.LAST_SESSION_ENERGY: 2000.0,
+        Reading.LAST_SESSION_COST: Money(9.0, "CHF"),
+    }.items():
+        cloud.set_reading("c1", reading, value)
+
+    async def answers(action: str, **fields: Any) -> Any:
+        return await home.services.async_call(
+            DOMAIN,
+            action,
+            {"device_id": device_entry(home, "c1").id, **fields},
+            blocking=True,
+            return_response=True,
+        )
+
+    def paid(entity: str) -> tuple[str, str | None]:
+        state = home.states.get(f"sensor.wallbox_{entity}")
+        assert state is not None
+        return state.state, state.attributes.get("unit_of_measurement")
+
+    freezer.tick(61)
+    async_fire_time_changed(home)
+    await home.async_block_till_done()
+    (event,) = [each for each in told if each["type"] == "session_finished"]
+    cost = None if by_sensor else 1.0
+    assert (event.get("cost"), event.get("currency")) == (cost, cost and "EUR")
+    # It was not read since.
+    assert paid("last_session_cost")[0] == "unknown"
+    (record,) = await read(home, freezer, entry, 6)
+    assert (record.cost, record.currency) == (1.0, "EUR")
+    assert paid("last_session_cost") == ("1.0", "EUR")
+    assert paid("session_cost") == ("1.0", "EUR")
+    span = {"start": (NOW - DAY).isoformat(), "end": (NOW + DAY).isoformat()}
+    (listed,) = (await answers("get_sessions", **span))["sessions"]
+    found = await answers("get_session", session_id="1")
+    exported = await answers("export_sessions", **span)
+    for line in (listed, found, *exported["sessions"]):
+        assert (line["cost"], line["currency"]) == (1.0, "EUR")
+    assert exported["sessions"][0]["price"] == 0.5
+    assert exported["totals"]["costs"] == {"EUR": 1.0}
+    exported = await answers("export_sessions", **span, price=2)
+    assert exported["totals"]["costs"] == {"EUR": 4.0}
+    async_expose_entity(
+        home, "conversation", "sensor.wallbox_status", should_expose=True
+    )
+    context = LLMContext(
+        platform="test",
+        context=Context(),
+        language="en",
+        assistant="conversation",
+        device_id=None,
+    )
+    tools = async_get_tools(home, context, LLM_API_ASSIST)
+    assert tools
+    for tool in tools.tools:
+        name = tool.name.removeprefix(f"{DOMAIN}__")
+        if not name.startswith("get"):
+            continue
+        result = await tool.async_call(
+            home, ToolInput(tool.name, {"charger": "Wallbox"}), context
+        )
+        if name == "get_charger":
+            assert result.data["session_cost"] == "1.0 EUR"
+            assert result.data["last_session_cost"] == "1.0 EUR"
+        else:
+            (line,) = result.data["sessions"]
+            assert (line["cost"], line["currency"]) == (1.0, "EUR")
+    # Another opinion later changes nothing of it.
+    choose(home, entry)
+    await home.config_entries.async_reload(entry.entry_id)
+    await home.async_block_till_done()
+    assert paid("last_session_cost") == ("1.0", "EUR")
+    assert paid("session_cost") == ("1.0", "EUR")
+
+
+async def test_house_gets_another_currency(
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """What was paid in the one before still was, where the cloud names none."""
+    home.config.currency = "EUR"
+    cloud.past = [session(1, NOW - 2 * DAY, Money(0.6))]
+    entry = await set_up()
+    await read(home, freezer, entry, 30)
+    home.config.currency = "CHF"
+    cloud.past = [
+        session(1, NOW - 2 * DAY, Money(0.7)),
+        session(2, NOW - DAY, Money(0.8)),
+    ]
+    records = await read(home, freezer, entry, 2, 86_400)
+    assert [(each.cost, each.currency) for each in records] == [
+        (0.7, "EUR"),
+        (0.8, "CHF"),
+    ]
+
+
+async def test_sensor_that_was_away(
+    recorder_mock: None,
+    home: HomeAssistant,
+    cloud: type[FakeProvider],
+    fake_entry: MockConfigEntry,
+    set_up: SetUp,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """A session has its cost when the price of all of its hours is known at last."""
+    choose(home, fake_entry, price_sensor=PRICE)
+    home.states.async_set(PRICE, "unavailable", {})
+    cloud.past = [session(1, NOW - 3 * HOUR)]
+    entry = await set_up()
+    (record,) = await read(home, freezer, entry)
+    assert record.cost is None
+    metadata: Any = {
+        "mean_type": StatisticMeanType.ARITHMETIC,
+        "has_sum": False,
+        "name": None,
+        "source": "recorder",
+        "statistic_id": PRICE,
+        "unit_class": None,
+        "unit_of_measurement": "EUR/kWh",
+    }
+    for hour in range(2):
+        start = NOW + (hour - 3) * HOUR
+        row: Any = {"start": start, "mean": 0.3, "min": 0.3, "max": 0.3}
+        async_import_statistics(home, metadata, [row])
+        await async_wait_recording_done(home)
+        home.states.async_set(PRICE, "0.9", {"unit_of_measurement": "EUR/kWh"})
+        (record,) = await read(home, freezer, entry, 1, 86_400)
+        assert record.cost == (None if hour == 0 else pytest.approx(0.6))
 
 
 async def test_cost_of_the_cloud(
