@@ -21,6 +21,7 @@ from homeassistant.components.recorder.statistics import (
     async_add_external_statistics,
     get_last_statistics,
     get_metadata,
+    statistics_during_period,
 )
 from homeassistant.const import UnitOfEnergy
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
@@ -267,7 +268,26 @@ class SessionStatistics:
             )
             for currency, costs in sorted(totals.costs.items())
         ]
-        return [each for each in series if each.hours]
+        return [await self._after_what_there_was(each) for each in series if each.hours]
+
+    async def _after_what_there_was(self, series: _Series) -> _Series:
+        """Return a statistic that goes on after the rows from before the ledger.
+
+        They are of an account that was removed and added again, or are dropped here.
+        """
+        first = min(series.hours)
+        found = await get_instance(self._hass).async_add_executor_job(
+            statistics_during_period,
+            self._hass,
+            datetime.fromtimestamp(0, UTC),
+            first,
+            {series.id},
+            "hour",
+            None,
+            {"sum"},
+        )
+        sums = [row.get("sum") for row in found.get(series.id, ())]
+        return series if not sums else series._replace(base=sums[-1] or 0.0)
 
 
 def energy_statistic_id(unique_id: str) -> str:

@@ -186,6 +186,76 @@ class TestWithRecorder:
         await pass_time(home, freezer)
         assert len(await rows(home)) == 4
 
+    async def test_removed_and_added_again(
+        self, home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+    ) -> None:
+        """The ledger begins anew, and the statistics go on where they were."""
+        entry = await set_up()
+        ledger_of(entry).record(session(1, 9), NOW)
+        ledger_of(entry).record(session(2, 5), NOW)
+        await pass_time(home, freezer)
+        before = await rows(home)
+        data, options = dict(entry.data), dict(entry.options)
+        await home.config_entries.async_remove(entry.entry_id)
+        again = MockConfigEntry(
+            domain=DOMAIN, unique_id=entry.unique_id, data=data, options=options
+        )
+        again.add_to_hass(home)
+        assert await home.config_entries.async_setup(again.entry_id)
+        await home.async_block_till_done()
+        ledger_of(again).record(session(3, 2), NOW)
+        await pass_time(home, freezer)
+        # What the cloud still has is read again later, the newest first.
+        ledger_of(again).record(session(2, 5), NOW)
+        await pass_time(home, freezer)
+        await home.config_entries.async_reload(again.entry_id)
+        await pass_time(home, freezer)
+        energy = await rows(home)
+        assert energy[: len(before)] == before
+        assert [row["sum"] for row in energy] == [
+            *(1, 3, 5, 6, 7, 9, 11, 12),
+            *(13, 15, 17, 18),
+        ]
+        assert ledger_of(again).pending == {}
+
+    async def test_less_than_before(
+        self, home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+    ) -> None:
+        """A correction may lower energy, or find that there was no session at all."""
+        entry = await set_up()
+        ledger = ledger_of(entry)
+        ledger.record(session(1, 3), NOW)
+        # Two at one time, as of a cloud that lists a session for each driver.
+        ledger.record(session(2, 2), NOW)
+        ledger.record(session(3, 2 - 1 / 24), NOW)
+        await pass_time(home, freezer)
+        assert (await rows(home))[-1]["sum"] == 18
+        ledger.record(session(1, 3, energy=1200.0), NOW)
+        ledger.record(session(3, 2 - 1 / 24, hours=(), sound=False), NOW)
+        await pass_time(home, freezer)
+        energy = await rows(home)
+        assert [row["state"] for row in energy] == [
+            *(0.2, 0.4, 0.4, 0.2),
+            *(1, 2, 2, 1, 0),
+        ]
+        assert energy[-1]["sum"] == pytest.approx(7.2)
+        assert (await rows(home, "cost_eur"))[-1]["sum"] == pytest.approx(3.6)
+
+    async def test_fee_without_energy(
+        self, home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
+    ) -> None:
+        """It is in the cost alone, and leaves it when it is taken back."""
+        entry = await set_up()
+        ledger_of(entry).record(session(1, 2, energy=0.0, cost=3.0), NOW)
+        await pass_time(home, freezer)
+        assert await rows(home) == []
+        (cost,) = await rows(home, "cost_eur")
+        assert (cost["state"], cost["sum"]) == (3.0, 3.0)
+        ledger_of(entry).record(session(1, 2, energy=0.0, cost=0.0), NOW)
+        await pass_time(home, freezer)
+        (cost,) = await rows(home, "cost_eur")
+        assert (cost["state"], cost["sum"]) == (0.0, 0.0)
+
     async def test_currencies_are_never_mixed(
         self, home: HomeAssistant, set_up: SetUp, freezer: FrozenDateTimeFactory
     ) -> None:
