@@ -21,7 +21,7 @@ from homeassistant.const import (
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .account import ChargerConfigEntry
+from .account import AccountCoordinator, ChargerConfigEntry
 from .charging import Device, Money, Reading, Unit, Value
 from .entity import async_add_offered
 from .prices import price_of, states_price
@@ -204,6 +204,7 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
     _sensor(Reading.TIME_REMAINING),
     _lasting(Reading.STOP_REASON, diagnostic=True),
     _lasting(Reading.LAST_SESSION_ENERGY),
+    _sensor(Reading.LAST_SESSION_COST),
     _lasting(Reading.PAYMENT_STATUS, enabled=False),
     _lasting(Reading.RESERVATION),
     _sensor(Reading.RESERVED_UNTIL, diagnostic=True),
@@ -263,19 +264,13 @@ SENSORS: tuple[ChargerSensorDescription, ...] = (
 )
 
 
-LAST_SESSION_COST = (_sensor(Reading.LAST_SESSION_COST),)
-
-
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: ChargerConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the sensors of an account."""
-    await async_add_offered(entry, async_add_entities, SENSORS, ChargerSensor)
-    await async_add_offered(
-        entry, async_add_entities, LAST_SESSION_COST, LastSessionCostSensor
-    )
+    await async_add_offered(entry, async_add_entities, SENSORS, _sensor_of)
     await async_add_offered(
         entry, async_add_entities, ESTIMATED_ENERGY, EstimatedEnergySensor
     )
@@ -340,3 +335,14 @@ class LastSessionCostSensor(LedgerSensorEntity, ChargerSensor):
     def _value(self, device: Device) -> Value:
         """Return what it cost by the user's price, or as the cloud says."""
         return self.coordinator.history.last_cost(device)
+
+
+def _sensor_of(
+    coordinator: AccountCoordinator,
+    device: Device,
+    description: ChargerSensorDescription,
+) -> ChargerSensor:
+    """Return the sensor of a reading."""
+    last_cost = description.reading is Reading.LAST_SESSION_COST
+    kind = LastSessionCostSensor if last_cost else ChargerSensor
+    return kind(coordinator, device, description)

@@ -5,6 +5,7 @@ import csv
 from datetime import datetime, timedelta
 from http import HTTPStatus
 import io
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from homeassistant.util import dt as dt_util, slugify
 
 from .const import DOMAIN
 from .ledger import SessionRecord
+
+_LOGGER = logging.getLogger(__name__)
 
 URL = f"/api/{DOMAIN}/exports/{{name}}"
 _VALID = timedelta(days=1)
@@ -200,15 +203,22 @@ def file_name(name: str, kind: str) -> str:
 
 
 def write(hass: HomeAssistant, name: str, content: str) -> Path | None:
-    """Write a file, whole or not at all; None where there is no folder for it."""
+    """Write a file, whole or not at all; None where there is no folder for it.
+
+    One that cannot be written to is none.
+    """
     folder = _folder(hass)
     if folder is None:
         return None
-    folder.mkdir(exist_ok=True)
     path = folder / name
     unfinished = path.with_suffix(".part")
-    unfinished.write_text(content, encoding="utf-8-sig", newline="")
-    unfinished.replace(path)
+    try:
+        folder.mkdir(exist_ok=True)
+        unfinished.write_text(content, encoding="utf-8-sig", newline="")
+        unfinished.replace(path)
+    except OSError as err:
+        _LOGGER.warning("The export could not be written: %s", err)
+        return None
     return path
 
 

@@ -199,6 +199,65 @@ async def test_what_cannot_be(
     assert "file" not in answer
 
 
+async def test_folders(
+    home: HomeAssistant,
+    ledger: Ledger,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Without a media folder it is www; whatever the name, it is a file in there."""
+    home.config.media_dirs = {}
+    monkeypatch.setattr(home.config, "config_dir", str(tmp_path / "house"))
+    www = tmp_path / "house" / "www"
+    www.mkdir(parents=True)
+    for name, stem in (
+        ("../../x", "x"),
+        ("/etc/passwd", "etc_passwd"),
+        ("..", "unknown"),
+        (".csv", DOMAIN),
+    ):
+        answer = await export(home, file_name=name)
+        assert Path(answer["file"]) == www / DOMAIN / f"{stem}.csv"
+    assert {each.suffix for each in (www / DOMAIN).iterdir()} == {".csv"}
+    # A folder that is none.
+    for each in (www / DOMAIN).iterdir():
+        each.unlink()
+    (www / DOMAIN).rmdir()
+    (www / DOMAIN).write_text("")
+    with pytest.raises(ServiceValidationError) as caught:
+        await export(home, file_name="x")
+    assert caught.value.translation_key == "no_export_folder"
+    assert "could not be written" in caplog.text
+
+
+async def test_sum_of_the_lines(home: HomeAssistant, ledger: Ledger) -> None:
+    """Totals are those of what is shown, and what counts is what statistics have."""
+    for number in range(20, 50):
+        start = datetime(2026, 11, 5, tzinfo=UTC) + timedelta(hours=number)
+        ledger.record(session(number, start, cost=0.100049), NOW)
+    # An energy that cannot be, and is in no hour.
+    odd = datetime(2026, 11, 6, tzinfo=UTC)
+    ledger.record(session(50, odd, energy=-4.0, hours=(), cost=None), NOW)
+    answer = await export(home)
+    lines = [line for line in answer["sessions"] if line["counted"]]
+    for currency, total in answer["totals"]["costs"].items():
+        shown = [
+            round(line["cost"], 4) for line in lines if line["currency"] == currency
+        ]
+        assert total == round(sum(shown), 4)
+    energies = [
+        energy
+        for device_id in ("c1", "c1-1")
+        for hour, energy in ledger.totals(device_id).energies.items()
+        if hour >= datetime(2026, 11, 1, tzinfo=UTC)
+    ]
+    assert answer["totals"]["energy_kwh"] == sum(energies) / 1000
+    assert sum(line["energy_kwh"] for line in lines) == pytest.approx(
+        sum(energies) / 1000
+    )
+
+
 async def test_links_to_nothing(
     home: HomeAssistant,
     ledger: Ledger,
