@@ -51,6 +51,7 @@ def test_hmac(signature: str) -> None:
         ("tok-sim-0001", BODY, ""),
         ("tok-sim-0001", BODY, "nonsense"),
         ("tok-sim-0001", BODY, "ünsinn"),
+        ("tok-sim-0001", BODY, "\udcff"),
         ("tok-sim-0001", BODY, HEX[:-2]),
         ("tok-sim-0001", BODY + b" ", HEX),
         ("tok-sim-0002", BODY, HEX),
@@ -155,6 +156,11 @@ def test_hmac_by_a_foreign_judge(secret: str) -> None:
         ({"svix-timestamp": ""}, SECRET, NOW),
         ({"svix-signature": ""}, SECRET, NOW),
         ({"svix-signature": "v1,ü"}, SECRET, NOW),
+        ({"svix-id": "\udcff"}, SECRET, NOW),
+        ({"svix-signature": "v1,\udcff"}, SECRET, NOW),
+        ({"svix-timestamp": "\udcff"}, SECRET, NOW),
+        ({"svix-timestamp": "9" * 400}, SECRET, NOW),
+        ({"svix-timestamp": "9" * 5000}, SECRET, NOW),
         ({"svix-signature": SVIX["svix-signature"][3:]}, SECRET, NOW),
     ],
 )
@@ -162,6 +168,14 @@ def test_svix_forged(changes: dict[str, str], secret: str, now: float) -> None:
     """Nothing else is a proof, nor an old one."""
     with pytest.raises(AuthenticationError):
         verify_svix(secret, SVIX_BODY, {**SVIX, **changes}, now)
+
+
+@pytest.mark.parametrize("seconds", [301, -301])
+def test_svix_of_another_time(seconds: int) -> None:
+    """A clock that is wrong is told from a secret that is."""
+    with pytest.raises(AuthenticationError) as raised:
+        verify_svix(SECRET, SVIX_BODY, SVIX, NOW + seconds)
+    assert raised.value.reason == "wrong_time"
 
 
 def test_seen_before() -> None:

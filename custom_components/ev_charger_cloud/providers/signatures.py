@@ -41,22 +41,30 @@ def verify_svix(
     """
     message_id = headers.get("svix-id", "")
     timestamp = headers.get("svix-timestamp", "")
-    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    # A header may hold bytes that are no text.
+    signed = b".".join((*map(_bytes, (message_id, timestamp)), body))
     try:
         key = _base64(secret.strip().removeprefix("whsec_"))
         fresh = abs(now - int(timestamp)) <= _TOLERANCE
-    except ValueError:
+    except ValueError, OverflowError:
         raise AuthenticationError(reason="bad_signature") from None
     expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
     # Two signatures where the secret was replaced lately.
     proven = any(
-        hmac.compare_digest(expected, given.removeprefix("v1,").encode())
+        hmac.compare_digest(expected, _bytes(given.removeprefix("v1,")))
         for given in headers.get("svix-signature", "").split()
         if given.startswith("v1,")
     )
-    if not (key and message_id and fresh and proven):
+    if not (key and message_id and proven):
         raise AuthenticationError(reason="bad_signature")
+    if not fresh:
+        raise AuthenticationError(reason="wrong_time")
     return message_id
+
+
+def _bytes(header: str) -> bytes:
+    """Return the bytes of a header as they came."""
+    return header.encode(errors="surrogateescape")
 
 
 def _base64(text: str) -> bytes:
