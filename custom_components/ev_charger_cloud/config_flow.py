@@ -579,7 +579,10 @@ class ChargerOptionsFlow(OptionsFlowWithReload):
                 self.hass, connectors.values()
             )
         schema |= _schema(
-            description.options, user_input, entry.options, keep_secrets=True
+            description.options,
+            user_input,
+            {**_automatic(entry), **entry.options},
+            keep_secrets=True,
         ).schema
         return self.async_show_form(
             step_id="init",
@@ -669,6 +672,13 @@ def _wrong_price(hass: HomeAssistant, stated: Mapping[str, Any]) -> dict[str, st
     if currency_of(hass, unit) is None:
         return {CONF_PRICE_SENSOR: "not_a_price"}
     return {}
+
+
+def _automatic(entry: ChargerConfigEntry) -> Mapping[str, Any]:
+    """Return what options are that were never set, where that depends on the account."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return {}
+    return entry.runtime_data.provider.automatic_settings
 
 
 def _push_text(hass: HomeAssistant, entry: ChargerConfigEntry) -> str:

@@ -20,6 +20,7 @@ from aiohttp.web import Request, Response
 
 from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
@@ -50,7 +51,7 @@ _CHUNK = 64 * 1024
 _PATIENCE = 10.0  # s, for a body
 # What changed within this time (s) is read together.
 _GATHER = 0.5
-_RENEWAL = timedelta(days=1)
+_RENEWAL = timedelta(hours=1)
 _RETRY = 900.0  # s
 
 
@@ -116,6 +117,8 @@ class PushReceiver:
         """Answer no more."""
         if self._webhook_id is not None:
             webhook.async_unregister(self._hass, self._webhook_id)
+            # One may be under way.
+            self._webhook_id = None
         if self._gathering is not None:
             self._gathering()
         for task in (self._subscribing, self._refreshing, self._reading):
@@ -141,14 +144,21 @@ class PushReceiver:
                 cloud.async_listen_connection_change(self._hass, renew)
             )
         self._entry.async_on_unload(
+            self._hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, renew)
+        )
+        self._entry.async_on_unload(
             async_track_time_interval(self._hass, renew, _RENEWAL)
         )
         renew()
         if self.accepted:
             # What was told during the first poll may be newer than what it found.
-            self._refreshing = self._entry.async_create_background_task(
-                self._hass, self._coordinator.async_refresh(), f"{DOMAIN} refresh"
-            )
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Poll now."""
+        self._refreshing = self._entry.async_create_background_task(
+            self._hass, self._coordinator.async_refresh(), f"{DOMAIN} refresh"
+        )
 
     async def _subscribe(self, webhook_id: str) -> None:
         """Tell the cloud where to call, until it is told."""
@@ -156,8 +166,13 @@ class PushReceiver:
         while True:
             self.address = await _address(self._hass, self._entry, webhook_id)
             if self.address is None:
+                self._coordinator.provider.suspend_callbacks()
+                if self.state is PushState.ACTIVE:
+                    # What would have been told must be found.
+                    self._refresh()
                 self.state = PushState.NO_ADDRESS
                 return
+            back = self.state is PushState.NO_ADDRESS
             if store.content.get(_ADDRESS) != self.address:
                 store.content[_ADDRESS] = self.address
                 store.save()
@@ -174,6 +189,8 @@ class PushReceiver:
                 await asyncio.sleep(_RETRY)
             else:
                 self.state = PushState.ACTIVE if active else PushState.OFF
+                if back:
+                    self._refresh()
                 return
 
     async def _handle(
@@ -193,7 +210,7 @@ class PushReceiver:
         try:
             async with asyncio.timeout(_PATIENCE):
                 body = await _read_bounded(request)
-        except TimeoutError:
+        except Exception:  # noqa: BLE001  (broken off, garbled: what a sender may do)
             return self._refuse("incomplete", HTTPStatus.BAD_REQUEST)
         if body is None:
             return self._refuse("too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -203,8 +220,8 @@ class PushReceiver:
             received = self._coordinator.provider.receive(
                 Callback(headers=headers, body=body)
             )
-        except AuthenticationError:
-            return self._refuse("bad_signature", HTTPStatus.UNAUTHORIZED)
+        except AuthenticationError as err:
+            return self._refuse(err.reason or "unproved", HTTPStatus.UNAUTHORIZED)
         except ChargingError:
             return self._refuse("unreadable", HTTPStatus.BAD_REQUEST)
         self._count(self.accepted, received.kind)
@@ -226,6 +243,8 @@ class PushReceiver:
 
     def _read_soon(self, device_ids: Iterable[str]) -> None:
         """Have devices read again, once for all that is told of them in a moment."""
+        if self._webhook_id is None:
+            return
         fleet = self._coordinator.data or {}
         self._due |= {
             self._coordinator.charger_id(device)
@@ -270,26 +289,34 @@ async def async_end_push(
     address = store.content.get(_ADDRESS)
     if webhook_id is None:
         return
+    if address is not None:
+        await _unsubscribe(hass, entry, store, address)
+    if (cloud := _cloud(hass)) is not None:
+        try:
+            await cloud.async_delete_cloudhook(hass, webhook_id)
+        except ValueError, HomeAssistantError:
+            _LOGGER.debug("There was no cloud hook to delete")
+
+
+async def _unsubscribe(
+    hass: HomeAssistant, entry: ConfigEntry, store: AccountStore, address: str
+) -> None:
+    """End what an account subscribed, if its cloud can be asked."""
     session = async_create_clientsession(
         hass, auto_cleanup=False, cookie_jar=DummyCookieJar()
     )
     try:
-        if address is not None:
-            description = await async_import_provider(hass, entry.data[CONF_PROVIDER])
-            provider = description.factory(
-                Context(
-                    session=session,
-                    settings={**entry.data, **entry.options},
-                    memory=store.content,
-                )
+        description = await async_import_provider(hass, entry.data[CONF_PROVIDER])
+        provider = description.factory(
+            Context(
+                session=session,
+                settings={**entry.data, **entry.options},
+                memory=store.content,
             )
-            await provider.unsubscribe(address)
-        if (cloud := _cloud(hass)) is not None:
-            await cloud.async_delete_cloudhook(hass, webhook_id)
+        )
+        await provider.unsubscribe(address)
     except ChargingError as err:
         _LOGGER.debug("The subscription cannot be ended: %s", err.reason)
-    except ValueError, HomeAssistantError:
-        _LOGGER.debug("There was no cloud hook to delete")
     finally:
         session.detach()
 

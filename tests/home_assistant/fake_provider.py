@@ -81,6 +81,8 @@ class FakeProvider(Provider):
     unsubscribed: list[str]
     subscription: bool | ChargingError
     received: Received | Exception
+    suspended: int
+    automatic: Mapping[str, Any]
     # What its cloud keeps of the past, None for one session of any time.
     past: Sequence[Session] | None
     curves: Mapping[str, EnergyCurve]
@@ -117,6 +119,8 @@ class FakeProvider(Provider):
         cls.unsubscribed = []
         cls.subscription = True
         cls.received = Received(kind="nothing")
+        cls.suspended = 0
+        cls.automatic = {}
         cls.keeps_sessions = False
         cls.past = None
         cls.curves = {}
@@ -347,6 +351,16 @@ class FakeProvider(Provider):
         self.unsubscribed.append(address)
         if isinstance(self.subscription, ChargingError):
             raise self.subscription
+
+    @override
+    def suspend_callbacks(self) -> None:
+        super().suspend_callbacks()
+        type(self).suspended += 1
+
+    @property
+    @override
+    def automatic_settings(self) -> Mapping[str, Any]:
+        return {**super().automatic_settings, **self.automatic}
 
     @override
     def receive(self, callback: Callback) -> Received:

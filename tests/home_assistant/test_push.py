@@ -14,6 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
+    get_system_health_info,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -30,11 +31,12 @@ from custom_components.ev_charger_cloud.charging import (
 )
 from custom_components.ev_charger_cloud.const import DOMAIN
 from custom_components.ev_charger_cloud.providers import PROVIDERS
-from custom_components.ev_charger_cloud.providers.base import Received
+from custom_components.ev_charger_cloud.providers.base import Field, FieldKind, Received
 from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 from homeassistant.util.aiohttp import MockRequest
 
 from .devices import SetUp, charger, tick
@@ -258,6 +260,42 @@ class TestReceiving:
         assert answer.status == 400
         assert loaded.runtime_data.push.refused == {"incomplete": 1}
 
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+            b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"Content-Length: 9\r\n\r\nhalf",
+        ],
+        ids=["not compressed", "not chunked", "broken off"],
+    )
+    async def test_garbled_on_the_way(
+        self,
+        home: HomeAssistant,
+        loaded: MockConfigEntry,
+        hass_client_no_auth: ClientSessionGenerator,
+        request_: bytes,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """What a sender garbles or breaks off is no fault of ours, nor told as one."""
+        client = await hass_client_no_auth()
+        reader, writer = await asyncio.open_connection(client.host, client.port)
+        path = f"/api/webhook/{webhook_id_of(loaded)}"
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: home\r\n".encode() + request_)
+        await writer.drain()
+        if request_.endswith(b"half"):
+            await asyncio.sleep(0.05)
+        else:
+            assert b" 400 " in await reader.readline()
+        writer.close()
+        await asyncio.sleep(0.05)
+        await home.async_block_till_done()
+        push = loaded.runtime_data.push
+        assert not push.accepted
+        assert set(push.refused) <= {"incomplete"}
+        ours = [each for each in caplog.records if "custom_components" in each.name]
+        assert not [each for each in ours if each.exc_info]
+
     async def test_fault_of_ours(
         self,
         fake: type[FakeProvider],
@@ -288,6 +326,9 @@ class TestReceiving:
         assert told["refused"] == {"bad_signature": 1}
         assert told["last_accepted"] is not None
         assert told["last_refused"] is not None
+        assert await async_setup_component(home, "system_health", {})
+        info = await get_system_health_info(home, DOMAIN)
+        assert info["1_fake"].endswith("callbacks active (1 accepted, 1 refused)")
 
 
 class TestSubscription:
@@ -404,6 +445,30 @@ class TestSubscription:
         assert told
         assert ("/api/webhook/" in told) is (state in ("active", "off"))
 
+    async def test_form_shows_what_is(
+        self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
+    ) -> None:
+        """Where a large account has none unless asked for, saving does not ask."""
+        PROVIDERS["fake"] = replace(
+            PROVIDERS["fake"],
+            options=(
+                Field(key="push", kind=FieldKind.BOOLEAN, required=False, default=True),
+            ),
+        )
+        entry = await set_up()
+        for automatic, stored, shown in (
+            ({}, {}, True),
+            ({"push": False}, {}, False),
+            ({"push": False}, {"push": True}, True),
+        ):
+            fake.automatic = automatic
+            home.config_entries.async_update_entry(entry, options=stored)
+            result = await home.config_entries.options.async_init(entry.entry_id)
+            [default] = [
+                key.default() for key in result["data_schema"].schema if key == "push"
+            ]
+            assert default is shown
+
     async def test_tried_again(
         self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
     ) -> None:
@@ -416,7 +481,7 @@ class TestSubscription:
         assert entry.runtime_data.push.state == "active"
         assert len(fake.subscribed) > 1
 
-    async def test_renewed_each_day(
+    async def test_renewed_each_hour(
         self,
         home: HomeAssistant,
         fake: type[FakeProvider],
@@ -424,9 +489,40 @@ class TestSubscription:
         freezer: FrozenDateTimeFactory,
     ) -> None:
         """Who deleted the subscription meanwhile does not end it for ever."""
-        await tick(home, freezer, 24 * 3600 + 1)
+        await tick(home, freezer, 3600 + 1)
         await home.async_block_till_done(wait_background_tasks=True)
         assert len(fake.subscribed) == 2
+
+    async def test_right_that_is_given_later(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """What is forbidden is asked for again, as all that is forbidden."""
+        fake.subscription = PermissionDeniedError()
+        entry = await set_up()
+        assert entry.runtime_data.push.state == "not_permitted"
+        fake.subscription = True
+        await tick(home, freezer, 3600 + 1)
+        await home.async_block_till_done(wait_background_tasks=True)
+        assert entry.runtime_data.push.state == "active"
+
+    async def test_another_address_of_home_assistant(
+        self, home: HomeAssistant, fake: type[FakeProvider], loaded: MockConfigEntry
+    ) -> None:
+        """Who changes it in the settings need not restart anything."""
+        await home.config.async_update(external_url="https://new.example")
+        await home.async_block_till_done(wait_background_tasks=True)
+        assert fake.subscribed[-1].startswith("https://new.example/api/webhook/")
+        await home.config.async_update(external_url=None)
+        await home.async_block_till_done(wait_background_tasks=True)
+        assert loaded.runtime_data.push.state == "no_address"
+        assert fake.suspended == 1
+        await home.config_entries.async_remove(loaded.entry_id)
+        assert len(fake.unsubscribed) == 1
+        assert fake.unsubscribed[0].startswith("https://new.example/api/webhook/")
 
     async def test_cloud_that_cannot_call(
         self, home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
@@ -478,6 +574,45 @@ class TestSubscription:
         await webhook.async_handle_webhook(home, webhook_id, request)
         assert not push.accepted
         assert fake.unsubscribed == []
+
+    async def test_under_way_while_unloaded(
+        self, home: HomeAssistant, fake: type[FakeProvider], loaded: MockConfigEntry
+    ) -> None:
+        """What is being taken in when the account is unloaded has nothing read."""
+        fake.received = Received(kind="changed", reread=frozenset({"c1"}))
+        coordinator = loaded.runtime_data
+        apply = coordinator.apply_callback
+
+        async def unload_first(*args: Any) -> None:
+            await home.config_entries.async_unload(loaded.entry_id)
+            await apply(*args)
+
+        request = MockRequest(
+            content=b"{}", mock_source="cloud", method="POST", headers=SIGNED
+        )
+        webhook_id = webhook_id_of(loaded)
+        with (
+            patch.object(coordinator, "apply_callback", unload_first),
+            patch("custom_components.ev_charger_cloud.push._GATHER", 0),
+        ):
+            answer = await webhook.async_handle_webhook(home, webhook_id, request)
+            assert answer.status == 202
+            await asyncio.sleep(0.05)
+            await home.async_block_till_done(wait_background_tasks=True)
+        assert fake.reads == []
+
+    async def test_after_removal(
+        self, home: HomeAssistant, loaded: MockConfigEntry
+    ) -> None:
+        """Nobody listens any more."""
+        webhook_id, push = webhook_id_of(loaded), loaded.runtime_data.push
+        await home.config_entries.async_remove(loaded.entry_id)
+        request = MockRequest(
+            content=b"{}", mock_source="cloud", method="POST", headers=SIGNED
+        )
+        await webhook.async_handle_webhook(home, webhook_id, request)
+        assert not push.accepted
+        assert not push.refused
 
     @pytest.mark.parametrize("answer", [True, UnreachableError()])
     async def test_removed(
@@ -563,6 +698,41 @@ class TestHomeAssistantCloud:
         assert fake.unsubscribed == [address]
         assert len(cloud.deleted) == 1
         assert cloud.listeners == []
+
+    async def test_removed_while_the_chargers_cloud_is_out_of_reach(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        cloud: FakeCloud,
+        set_up: SetUp,
+    ) -> None:
+        """The address goes all the same: then nobody can call it."""
+        entry = await set_up()
+        fake.subscription = UnreachableError()
+        await home.config_entries.async_remove(entry.entry_id)
+        assert len(cloud.deleted) == 1
+
+    async def test_disconnected_for_a_while(
+        self,
+        home: HomeAssistant,
+        fake: type[FakeProvider],
+        cloud: FakeCloud,
+        set_up: SetUp,
+    ) -> None:
+        """Nothing is waited for that cannot come, and what was missed is polled."""
+        entry = await set_up()
+        for connected, state, suspended in (
+            (False, "no_address", 1),
+            (True, "active", 1),
+        ):
+            polls = fake.polls
+            cloud.connected = connected
+            for listener in list(cloud.listeners):
+                listener("changed")
+            await home.async_block_till_done(wait_background_tasks=True)
+            assert entry.runtime_data.push.state == state
+            assert fake.suspended == suspended
+            assert fake.polls == polls + 1
 
     async def test_connected_later(
         self,

@@ -336,7 +336,7 @@ class Provider(ABC):
         """Have the cloud call back at an address, if the settings want it to.
 
         Returns whether it will; makes sure that it does not when it is not wanted.
-        Called after the first poll, whenever the address changes, and once a day. What
+        Called after the first poll, whenever the address may have changed, and each hour. What
         an earlier run of this entry subscribed is replaced where it no longer fits; what
         others subscribed is left alone.
         """
@@ -344,6 +344,14 @@ class Provider(ABC):
 
     async def unsubscribe(self, address: str) -> None:  # noqa: B027  (few must)
         """End what `subscribe` began at an address, or one of the same last segment."""
+
+    @property
+    def automatic_settings(self) -> Mapping[str, Any]:
+        """Return what settings that nobody chose amount to, where that varies."""
+        return {}
+
+    def suspend_callbacks(self) -> None:  # noqa: B027  (few must)
+        """Note that no callback reaches us until `subscribe` is called again."""
 
     def receive(self, callback: Callback) -> Received:
         """Understand a callback; makes no request.
