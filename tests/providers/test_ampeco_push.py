@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 import hashlib
 import hmac
 import json
@@ -17,9 +18,11 @@ from custom_components.ev_charger_cloud.charging import (
     ChargingStatus,
     CommandRefusedError,
     EventKind,
+    Name,
     NoticeKind,
     PermissionDeniedError,
     Reading,
+    ServerFaultError,
     SessionStatus,
     UnusableAnswerError,
 )
@@ -30,12 +33,14 @@ from custom_components.ev_charger_cloud.providers.base import (
     Received,
     Selection,
 )
+from simulator.clouds.ampeco.notifications import Subscription
 from simulator.faults import Fault
 from simulator.world import Car
 
 from .ampeco_tenant import FULL, Tenant, tenant_fixture  # noqa: F401
 
 ONE = "cp4022"
+SESSION = "120046"  # the first one that begins
 
 
 @dataclass(kw_only=True)
@@ -79,6 +84,8 @@ async def provider(tenant: Tenant, home: Home) -> AmpecoProvider:
     provider = tenant.provider()
     await provider.poll()
     assert await provider.subscribe(home.address)
+    # What happens from now on is newer than what was read, by everybody's clock.
+    tenant.step(60)
     return provider
 
 
@@ -134,13 +141,136 @@ class TestSubscription:
         self, tenant: Tenant, home: Home, provider: AmpecoProvider
     ) -> None:
         """An older address of ours is taken away; those of others are left alone."""
-        tenant.cloud.notifications.subscriptions[9] = type(
-            next(iter(tenant.cloud.notifications.subscriptions.values()))
-        )(id=9, kinds=["BootNotification"], url="https://other.example/x", token=FULL)
+        tenant.cloud.notifications.subscriptions[9] = Subscription(
+            id=9, kinds=["BootNotification"], url="https://other.example/x", token=FULL
+        )
         moved = home.address.replace("127.0.0.1", "localhost")
         assert await provider.subscribe(moved)
         urls = {each.url for each in tenant.cloud.notifications.subscriptions.values()}
         assert urls == {moved, "https://other.example/x"}
+
+    async def test_moved_to_home_assistant_cloud(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """An address there has nothing in common with the one before, nor its end."""
+        notifications = tenant.cloud.notifications
+        hook = home.address.replace("ours", "gAAAAABhook")
+        restarted = tenant.provider()
+        await restarted.poll()
+        assert await restarted.subscribe(hook)
+        assert [each.url for each in notifications.subscriptions.values()] == [hook]
+        await restarted._subscription.ensure(home.address)
+        assert [each.url for each in notifications.subscriptions.values()] == [
+            home.address
+        ]
+
+    async def test_addresses_are_written_down_before_they_are_told(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """A kill between the two leaves nothing that is nobody's."""
+        tenant.cloud.faults.add(Fault(method="POST", status=500, body={}))
+        hook = home.address.replace("ours", "gAAAAABhook")
+        with pytest.raises(ServerFaultError):
+            await provider.subscribe(hook)
+        assert tenant.memory["notifications"]["addresses"] == [home.address, hook]
+        assert not provider._subscription.active
+        tenant.cloud.faults.clear()
+        # It was made after all.
+        notifications = tenant.cloud.notifications
+        notifications.subscriptions[9] = Subscription(
+            id=9, kinds=["BootNotification"], url=hook, token=FULL
+        )
+        await tenant.provider().unsubscribe(home.address)
+        assert not notifications.subscriptions
+
+    async def test_two_homes(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """Two Home Assistants of one tenant leave each other's subscription alone."""
+        theirs = home.address.replace("ours", "theirs")
+        remembered, tenant.memory = tenant.memory, {}
+        other = tenant.provider()
+        await other.poll()
+        for _ in range(2):
+            assert await other.subscribe(theirs)
+            assert await provider.subscribe(home.address)
+        notifications = tenant.cloud.notifications
+        assert sorted(notifications.subscriptions) == [501, 502]
+        await other.unsubscribe(theirs)
+        tenant.memory = remembered
+        [left] = notifications.subscriptions.values()
+        assert left.url == home.address
+
+    async def test_many_pages(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """Ours is found wherever it stands in the list, and is not made again."""
+        notifications = tenant.cloud.notifications
+        [ours] = notifications.subscriptions.values()
+        notifications.subscriptions = {
+            number: Subscription(
+                id=number,
+                kinds=["BootNotification"],
+                url=f"https://other.example/{number}",
+                token=FULL,
+            )
+            for number in range(250)
+        } | {ours.id: ours}
+        assert await provider.subscribe(home.address)
+        assert len(notifications.subscriptions) == 251
+        await provider.unsubscribe(home.address)
+        assert len(notifications.subscriptions) == 250
+
+    @pytest.mark.parametrize("body", [{}, [], {"data": None}, {"data": {"id": 1}}])
+    async def test_list_that_is_none(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider, body: Any
+    ) -> None:
+        """Of what cannot be read nobody concludes that ours is gone."""
+        tenant.cloud.faults.add(Fault(method="GET", status=200, body=body))
+        with pytest.raises(UnusableAnswerError):
+            await provider.subscribe(home.address)
+        assert list(tenant.cloud.notifications.subscriptions) == [501]
+
+    async def test_crooked_list(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """What cannot be read in a list is nobody's."""
+        items = [None, {}, {"id": 7}, {"id": 8, "webhook": "x"}, {"webhook": {}}]
+        ours = {"id": 9, "webhook": {"callbackUrl": home.address}}
+        tenant.cloud.faults.add(
+            Fault(method="GET", status=200, body={"data": [*items, ours]})
+        )
+        assert await provider.subscribe(home.address)
+        assert list(tenant.cloud.notifications.subscriptions) == [501]
+
+    async def test_other_kinds(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """One with other kinds than are wanted, as of an earlier version, is replaced."""
+        [made] = tenant.cloud.notifications.subscriptions.values()
+        made.kinds = made.kinds[:-1]
+        assert await provider.subscribe(home.address)
+        [made] = tenant.cloud.notifications.subscriptions.values()
+        assert tuple(made.kinds) == subscription.KINDS
+
+    async def test_doubled(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """Of two of ours one is left."""
+        notifications = tenant.cloud.notifications
+        [made] = notifications.subscriptions.values()
+        notifications.subscriptions[9] = Subscription(
+            id=9, kinds=made.kinds, url=made.url, token=FULL
+        )
+        assert await provider.subscribe(home.address)
+        assert len(notifications.subscriptions) == 1
+
+    async def test_at_once(self, tenant: Tenant, home: Home) -> None:
+        """Who subscribes twice at the same time does it once."""
+        provider = tenant.provider()
+        await provider.poll()
+        await asyncio.gather(*(provider.subscribe(home.address) for _ in range(3)))
+        assert list(tenant.cloud.notifications.subscriptions) == [501]
 
     async def test_another_token(
         self, tenant: Tenant, home: Home, provider: AmpecoProvider
@@ -211,6 +341,17 @@ class TestSubscription:
             await provider.subscribe(home.address)
         poll = await provider.poll()
         assert poll.interval.total_seconds() == 60
+        [notice] = poll.notices
+        assert notice.kind is NoticeKind.PERMISSION_MISSING
+        assert notice.subject == Name(key="notifications")
+        # Who does not want them misses nothing.
+        off = tenant.provider(push=False)
+        await off.poll()
+        assert not await off.subscribe(home.address)
+        assert not (await off.poll()).notices
+        tenant.cloud.accesses[FULL].rights.add("notifications")
+        assert await provider.subscribe(home.address)
+        assert not (await provider.poll()).notices
 
     async def test_not_wanted(
         self, tenant: Tenant, home: Home, provider: AmpecoProvider
@@ -232,6 +373,7 @@ class TestSubscription:
             provider = tenant.provider(selection=selection, **settings)
             await provider.poll()
             assert await provider.subscribe(home.address) is wanted
+            assert provider.automatic_settings == {"push": wanted}
 
     async def test_removed(
         self, tenant: Tenant, home: Home, provider: AmpecoProvider
@@ -419,6 +561,129 @@ class TestDoubt:
         await provider.poll()
         assert len(tenant.cloud.notifications.subscriptions) == 1
 
+    async def test_subscription_that_was_disabled(
+        self, tenant: Tenant, home: Home, now: Callable[[float], None]
+    ) -> None:
+        """Nothing tells so but that nothing is sent again: it is made anew."""
+        tenant.monotonic = self.clock
+        provider = tenant.provider()
+        await provider.poll()
+        await provider.subscribe(home.address)
+        [made] = tenant.cloud.notifications.subscriptions.values()
+        made.disabled = True
+        tenant.connector().plug_in()
+        await provider.poll()
+        now(50)
+        await provider.poll()
+        [renewed] = tenant.cloud.notifications.subscriptions.values()
+        assert renewed.id != made.id
+        tenant.connector().unplug()
+        assert await home.wait()
+
+    async def test_mended_in_vain(
+        self, tenant: Tenant, home: Home, now: Callable[[float], None]
+    ) -> None:
+        """Where that did not help either, it is made anew."""
+        tenant.monotonic = self.clock
+        provider = tenant.provider()
+        await provider.poll()
+        await provider.subscribe(home.address)
+        tenant.cloud.quirks["push_dead"] = True
+        tenant.connector().plug_in()
+        await provider.poll()
+        for seconds, expected in ((50, [501]), (800, [501]), (101, [502])):
+            now(seconds)
+            await provider.poll()
+            assert list(tenant.cloud.notifications.subscriptions) == expected
+
+    async def test_all_that_may_be_lost_is_asked_for(
+        self, tenant: Tenant, home: Home, now: Callable[[float], None]
+    ) -> None:
+        """Also where other callbacks came since."""
+        tenant.monotonic = self.clock
+        provider = tenant.provider()
+        await provider.poll()
+        await provider.subscribe(home.address)
+        await provider.poll()
+        tenant.step(60)
+        now(60)
+        tenant.cloud.quirks["push_dead"] = True
+        tenant.connector().plug_in()
+        await home_is_quiet(home)
+        tenant.cloud.quirks["push_dead"] = False
+        tenant.step(200)
+        now(200)
+        await provider.poll()
+        provider.receive(signed({"notification": "evse.changed", "evseId": 1}))
+        now(50)
+        tenant.step(50)
+        provider.context.now = lambda: tenant.world.now
+        await provider.poll()
+        came = await home.wait()
+        assert of(came, "HardwareStatusNotification")
+
+    async def test_out_of_reach_for_a_while(
+        self, tenant: Tenant, home: Home, provider: AmpecoProvider
+    ) -> None:
+        """While the tenant cannot reach us polls quicken; then it is asked what was."""
+        assert (await provider.poll()).interval.total_seconds() == 300
+        provider.suspend_callbacks()
+        assert (await provider.poll()).interval.total_seconds() == 60
+        tenant.asked()
+        assert await provider.subscribe(home.address)
+        assert any("resend" in path for path in tenant.asked())
+        assert await provider.subscribe(home.address)
+        assert not any("resend" in path for path in tenant.asked())
+        assert (await provider.poll()).interval.total_seconds() == 300
+
+    async def test_no_right_any_more(
+        self, tenant: Tenant, home: Home, now: Callable[[float], None]
+    ) -> None:
+        """A right that is taken away meanwhile ends callbacks, and nothing else."""
+        tenant.monotonic = self.clock
+        provider = tenant.provider()
+        await provider.poll()
+        await provider.subscribe(home.address)
+        tenant.cloud.quirks["push_dead"] = True
+        tenant.cloud.accesses[FULL].rights.discard("notifications")
+        tenant.connector().plug_in()
+        await provider.poll()
+        now(50)
+        poll = await provider.poll()
+        assert poll.interval.total_seconds() == 60
+        assert [each.subject for each in poll.notices] == [Name(key="notifications")]
+
+    async def test_hints_and_commands_raise_no_doubt(
+        self, tenant: Tenant, home: Home, now: Callable[[float], None]
+    ) -> None:
+        """What a read found that there was a reason for was not lost."""
+        tenant.monotonic = self.clock
+        provider = tenant.provider()
+        await provider.poll()
+        await provider.subscribe(home.address)
+        tenant.cloud.quirks["push_dead"] = True
+        tenant.connector().plug_in()
+        said = receive(
+            provider,
+            {
+                "notification": "HardwareStatusNotification",
+                "chargePointId": 4022,
+                "hardwareStatus": "preparing",
+            },
+        )
+        assert said.reread == {ONE}
+        await provider.read(ONE)
+        for _ in range(3):
+            now(50)
+            poll = await provider.poll()
+        assert poll.interval.total_seconds() == 300
+
+
+async def home_is_quiet(home: Home) -> None:
+    """Assert that nothing comes."""
+    await asyncio.sleep(0.05)
+    assert home.came == []
+
 
 # Bodies as they may come, and what becomes of them.
 
@@ -435,6 +700,33 @@ async def test_late(provider: AmpecoProvider) -> None:
     received = provider.receive(hardware("available", timestamp="2026-01-01T00:00:00Z"))
     assert received.kind == "late"
     assert received.fleet == {}
+
+
+async def test_older_than_what_was_read(provider: AmpecoProvider) -> None:
+    """What may be older than what a poll found, or is replayed, is read again."""
+    await provider.poll()
+    known = provider._fleet[ONE]
+    before = (provider.context.now() - timedelta(minutes=2)).isoformat()
+    received = provider.receive(hardware("charging", timestamp=before))
+    assert (received.fleet, received.reread) == ({}, {ONE})
+    lost = {
+        "notification": "NetworkStatusNotification",
+        "chargePointId": 4022,
+        "timestamp": before,
+        "networkStatus": "temporarily unavailable",
+    }
+    received = receive(provider, lost)
+    assert (received.fleet, received.reread) == ({}, {ONE})
+    assert (await provider.poll()).fleet[ONE] == known
+
+
+async def test_quick_changes_need_no_reads(provider: AmpecoProvider) -> None:
+    """What is told of within moments of something else is applied all the same."""
+    now = provider.context.now() + timedelta(seconds=1)
+    for number, word in enumerate(("charging", "available", "charging", "available")):
+        at = now + timedelta(microseconds=number)
+        received = provider.receive(hardware(word, timestamp=at.isoformat()))
+        assert ONE in received.fleet
 
 
 async def test_time_beyond_measure(provider: AmpecoProvider) -> None:
@@ -632,7 +924,7 @@ async def test_card(provider: AmpecoProvider) -> None:
         "status": "accepted",
         "chargePointId": 4022,
         "idTag": "04A1B2C3D4",
-        "lastUpdatedAt": "2026-05-04T06:20:00Z",
+        "lastUpdatedAt": provider.context.now().isoformat(),
     }
     [event] = receive(provider, body).events
     assert event.kind is EventKind.AUTHORIZED
@@ -642,6 +934,19 @@ async def test_card(provider: AmpecoProvider) -> None:
     [remote] = receive(provider, {**body, "idTag": "*0120045"}).events
     assert remote.id_token is None
     assert receive(provider, {**body, "status": "rejected"}).events == ()
+
+
+async def test_card_of_the_past(provider: AmpecoProvider) -> None:
+    """What was sent before we listened opens no door now: it may be a replay."""
+    body = {
+        "notification": "authorization.changed",
+        "authorizationId": 98001,
+        "action": "created",
+        "status": "accepted",
+        "chargePointId": 4022,
+        "lastUpdatedAt": (provider.context.now() - timedelta(minutes=5)).isoformat(),
+    }
+    assert receive(provider, body).kind == "late"
 
 
 async def test_circuit(provider: AmpecoProvider) -> None:
@@ -694,7 +999,7 @@ def meter(*values: tuple[str, Any, str | None], at: str) -> dict[str, Any]:
         "notification": "SessionMeterValuesNotification",
         "chargePointId": 4022,
         "evseId": 9003,
-        "sessionId": 1,
+        "sessionId": SESSION,
         "meterValues": [
             {"timestamp": at, "measurand": name, "value": value, "unit": unit}
             for name, value, unit in values
@@ -708,6 +1013,7 @@ async def charging(tenant: Tenant, provider: AmpecoProvider) -> AmpecoProvider:
     tenant.connector().plug_in(Car(phases=3, max_current=16))
     tenant.connector().start()
     await provider.poll()
+    assert provider._sync.sessions.running("9003").id == SESSION
     return provider
 
 
@@ -779,6 +1085,33 @@ class TestMeterValues:
         body = meter(("Energy Consumed", -5, "Wh"), at="2026-05-04T06:20:00Z")
         read = receive(charging, body).fleet[ONE].readings
         assert read[Reading.SESSION_ENERGY] == before
+
+    async def test_of_a_session_that_ended(
+        self, tenant: Tenant, charging: AmpecoProvider
+    ) -> None:
+        """What comes after its end shows no current for minutes."""
+        tenant.connector().stop("Local")
+        await charging.poll()
+        at = (charging.context.now() + timedelta(seconds=1)).isoformat()
+        late = receive(charging, meter(("Current Offered", 16, "A"), at=at))
+        assert (late.kind, late.fleet) == ("late", {})
+
+    async def test_of_a_session_that_nobody_told_of(
+        self, provider: AmpecoProvider
+    ) -> None:
+        """It is looked for."""
+        body = meter(("Current Offered", 16, "A"), at="2026-05-04T06:20:00Z")
+        body["sessionId"] = 999_999
+        received = receive(provider, body)
+        assert (received.fleet, received.reread) == ({}, {ONE})
+
+    async def test_without_the_right_to_sessions(self, tenant: Tenant) -> None:
+        """Where nobody knows the sessions it may be any of them."""
+        tenant.cloud.accesses[FULL].rights.discard("sessions")
+        provider = tenant.provider()
+        await provider.poll()
+        body = meter(("Current Offered", 16, "A"), at="2026-05-04T06:20:00Z")
+        assert receive(provider, body).fleet
 
     async def test_aged(self, tenant: Tenant, home: Home) -> None:
         """What is not told any more is not shown for ever."""

@@ -117,12 +117,15 @@ class Ampeco(Cloud):
         "clock_aligned": True,
         "consumption_stats": True,
         # How callbacks are signed ("hex", "base64", "prefix" or "bad"), how late (s),
-        # whether doubled, whether they get lost, and whether the tenant knows the
-        # older names of kinds alone.
+        # whether doubled, whether out of order, whether they get lost, whether one that
+        # is given up disables its subscription, and whether the tenant knows the older
+        # names of kinds alone.
         "push_signature": "hex",
         "push_delay": 0.0,
         "push_twice": False,
+        "push_shuffled": False,
         "push_dead": False,
+        "push_disables": False,
         "older_kinds": False,
         # Words and fields that no documentation mentions.
         "unknown_words": False,
@@ -280,10 +283,14 @@ class Ampeco(Cloud):
 
     @override
     def handle_control(self, operation: dict[str, Any]) -> dict[str, Any] | None:
-        """Grant or deny a token a right, or show what callbacks were delivered.
+        """Grant or deny a token a right, send callbacks, or show what was delivered.
 
-        {"token", "right", "granted"}, or {"deliveries": true}.
+        {"token", "right", "granted"}, {"callback", "times"}, or {"deliveries": true}.
         """
+        if "callback" in operation:
+            times = int(operation.get("times", 1))
+            self.notifications.send_as_is(operation["callback"], times)
+            return {"sent": times}
         if "deliveries" in operation:
             return {"deliveries": self.notifications.delivered()}
         if "right" not in operation:

@@ -58,6 +58,22 @@ NEW_NAMES = {
     "user.subscription.changed": "user.subscriptionChanged",
 }
 _TENANT = "tenant-1"
+_LATER = 5.0  # s
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Sent:
+    """A callback; without a `delivery` it got lost on the way."""
+
+    kind: str
+    raw: bytes
+    at: datetime
+    delivery: Delivery | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Return whether it is open to be sent again."""
+        return self.delivery is None or self.delivery.given_up
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -69,8 +85,7 @@ class Subscription:
     url: str
     token: str
     disabled: bool = False
-    sent: list[tuple[str, Delivery]] = field(default_factory=list)
-    lost: list[tuple[str, bytes]] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
     resent: float = float("-inf")
 
     def show(self) -> dict[str, Any]:
@@ -121,8 +136,14 @@ class Notifications:
         yield "POST", RESEND, "notifications", self._resend
 
     async def _list(self, request: web.Request, access: Access) -> web.Response:
+        size = min(max(int(request.query.get("per_page", 100)), 1), 100)
+        page = int(request.query.get("page", 1))
         shown = [each.show() for each in self.subscriptions.values()]
-        return web.json_response({"data": shown, "links": {}, "meta": {}})
+        part = shown[(page - 1) * size : page * size]
+        more = page * size < len(shown)
+        following = f"https://tenant.example{PATH}?per_page={size}&page={page + 1}"
+        links = {"next": following if more else None}
+        return web.json_response({"data": part, "links": links, "meta": {}})
 
     async def _create(self, request: web.Request, access: Access) -> web.Response:
         body = await read_body(request)
@@ -157,14 +178,18 @@ class Notifications:
         if subscription.disabled or now - subscription.resent < 900:
             return web.json_response({"message": "Conflict"}, status=409)
         subscription.resent = now
-        failed = [each for each in subscription.sent if each[1].given_up]
-        again = [(kind, delivery.body) for kind, delivery in failed]
-        again += subscription.lost
-        subscription.sent = [each for each in subscription.sent if each not in failed]
-        subscription.lost = []
-        for kind, raw in again:
-            if kind in kinds:
-                self._send(subscription, kind, raw)
+        start, end = (_moment(body.get(key)) for key in ("startTime", "endTime"))
+        again = [
+            each
+            for each in subscription.sent
+            if each.failed
+            and each.kind in kinds
+            and (start is None or start <= each.at)
+            and (end is None or each.at <= end)
+        ]
+        subscription.sent = [each for each in subscription.sent if each not in again]
+        for each in again:
+            self._send(subscription, each.kind, each.raw)
         return web.json_response({}, status=202)
 
     def _find(self, request: web.Request) -> Subscription:
@@ -324,10 +349,24 @@ class Notifications:
     # Delivery
 
     def _send(self, subscription: Subscription, kind: str, raw: bytes) -> None:
-        """Send a body; what is lost on the way is open to be sent again."""
-        if self._quirks["push_dead"]:
-            subscription.lost.append((kind, raw))
+        """Send a body; what is lost on the way is open to be sent again.
+
+        Of two each other one is late where they are to come out of order. What is
+        given up disables its subscription where a tenant does that.
+        """
+        if self._quirks["push_disables"]:
+            subscription.disabled |= any(
+                each.delivery and each.delivery.given_up for each in subscription.sent
+            )
+        if subscription.disabled:
             return
+        now = self._tenant.world.now
+        if self._quirks["push_dead"]:
+            subscription.sent.append(Sent(kind=kind, raw=raw, at=now))
+            return
+        after = self._quirks["push_delay"]
+        if self._quirks["push_shuffled"] and len(subscription.sent) % 2 == 0:
+            after += _LATER
 
         def headers() -> dict[str, str]:
             return {
@@ -337,18 +376,26 @@ class Notifications:
             }
 
         for _ in range(2 if self._quirks["push_twice"] else 1):
-            delivery = self.deliveries.send(
-                subscription.url, raw, headers, after=self._quirks["push_delay"]
+            delivery = self.deliveries.send(subscription.url, raw, headers, after=after)
+            subscription.sent.append(
+                Sent(kind=kind, raw=raw, at=now, delivery=delivery)
             )
-            subscription.sent.append((kind, delivery))
 
     def delivered(self) -> list[list[Any]]:
         """Return what was sent, kind by kind, and what it was answered."""
         return [
-            [kind, delivery.status]
+            [each.kind, each.delivery and each.delivery.status]
             for subscription in self.subscriptions.values()
-            for kind, delivery in subscription.sent
+            for each in subscription.sent
         ]
+
+    def send_as_is(self, body: Any, times: int) -> None:
+        """Send whatever it is to everybody: text as it stands, all else as JSON."""
+        raw = (body if isinstance(body, str) else json.dumps(body)).encode()
+        kind = str(body.get("notification")) if isinstance(body, dict) else ""
+        for subscription in list(self.subscriptions.values()):
+            for _ in range(times):
+                self._send(subscription, kind, raw)
 
     def _sign(self, token: str, raw: bytes) -> str:
         """Sign a body; how it is written is not documented."""
@@ -364,6 +411,11 @@ class Notifications:
 
     def _now(self) -> str:
         return _iso(self._tenant.world.now)
+
+
+def _moment(word: Any) -> datetime | None:
+    """Read a time of a request."""
+    return datetime.fromisoformat(word) if isinstance(word, str) else None
 
 
 def _iso(when: datetime) -> str:

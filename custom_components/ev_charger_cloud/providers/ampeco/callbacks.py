@@ -25,6 +25,8 @@ _AHEAD = timedelta(days=1)
 # How long (s) after a poll found a change its callback may still come.
 _LATE = 45.0
 _MOST_KEPT = 20_000
+# How old (s) a card that is told of may be: afterwards it opens nothing any more.
+_CARD_LASTS = 3600.0
 _ENDED = {"stop": "finished", "start": "active"}
 
 
@@ -64,9 +66,13 @@ class Callbacks:
         self._meters = sync.meters
         self._seen = SeenBefore(context.monotonic)
         self._newest: dict[tuple[str, str], datetime] = {}
+        # When (monotonic) each EVSE and charge point last took what a callback said.
+        self._applied_at: dict[str, float] = {}
+        self._began = context.now()
         self._unannounced: dict[str, float] = {}
         self.doubtful_since: float | None = None
-        self.last_received = context.monotonic()
+        # Until when (monotonic) nothing is known to be lost.
+        self.complete_until = context.monotonic()
         self._handlers: dict[str, _Handler] = {
             "boot": self._station_hint,
             "hardwarestatus": self._hardware_status,
@@ -98,7 +104,6 @@ class Callbacks:
         said = decode_json(body)
         if not isinstance(said, Mapping):
             raise UnusableAnswerError("no object", reason="unexpected_shape")
-        self.last_received = self._context.monotonic()
         station = text(said.get("chargePointId"))
         if station is not None and station not in self._sync.points.items:
             # A large tenant sends mostly these: they cost nothing, nor push others out
@@ -124,6 +129,9 @@ class Callbacks:
         now = self._context.monotonic()
         for evse in changed:
             self._unannounced.setdefault(evse, now)
+        if not self._unannounced and self.doubtful_since is None:
+            # What changed while this poll was under way may have been told meanwhile.
+            self.complete_until = now - _LATE
         late = [key for key, at in self._unannounced.items() if now - at > _LATE]
         for key in late:
             del self._unannounced[key]
@@ -144,14 +152,20 @@ class Callbacks:
         if station is None:
             return
         if evse is None or status is None or evse not in self._sync.evses.items:
+            for each in self._sync.evses_of(station):
+                self._announced(each)
             said.reread.add(station)
             return
         self._announced(evse)
         if self._is_old("status", evse, body):
             said.kind = "late"
             return
+        if self._was_read_since(self._sync.evses.sent_at, evse, body):
+            said.reread.add(station)
+            return
         before = self._sync.evses.items[evse].hardware_status
         self._sync.apply_evse(evse, {"hardwareStatus": status})
+        self._applied_at[evse] = self._sync.evses.sent_at[evse]
         said.stations.add(station)
         if "charging" in (before, status) or status in ("faulted", "reserved"):
             said.reread.add(station)
@@ -164,9 +178,12 @@ class Callbacks:
         if self._is_old("network", station, body):
             said.kind = "late"
             return
-        self._sync.apply_station(station, {"networkStatus": status})
-        said.stations.add(station)
         said.reread.add(station)
+        if self._was_read_since(self._sync.points.sent_at, station, body):
+            return
+        self._sync.apply_station(station, {"networkStatus": status})
+        self._applied_at[station] = self._sync.points.sent_at[station]
+        said.stations.add(station)
 
     def _start_stop(self, body: _Body, said: Understood) -> None:
         """Take the beginning or end of a session; it does not tell all of it."""
@@ -223,6 +240,13 @@ class Callbacks:
         known = self._sync.evses.items.get(evse or "")
         if evse is None or known is None:
             return
+        session = text(body.get("sessionId"))
+        if session and not self._sync.sessions.may_run(evse, session):
+            if session in self._sync.sessions.raw:
+                said.kind = "late"
+            else:
+                said.reread.add(station)
+            return
         power = known.power_options.max_power if known.power_options else None
         if self._meters.take(evse, values, power):
             self._sync.touch(station)
@@ -264,12 +288,16 @@ class Callbacks:
         station = self._station(body, said)
         if station is None or text(body.get("status")) != "accepted":
             return
+        at = _time_of(body)
+        if at is not None and self._is_bygone(at):
+            said.kind = "late"
+            return
         tag = text(body.get("idTag"))
         said.events.append(
             Event(
                 kind=EventKind.AUTHORIZED,
                 device_id=self._sync.authorized_device_id(station),
-                at=_time_of(body),
+                at=at,
                 key=text(body.get("authorizationId")),
                 id_token=None if tag and tag.startswith("*") else mask(tag),
             )
@@ -331,6 +359,29 @@ class Callbacks:
         if len(self._newest) > _MOST_KEPT:
             del self._newest[next(iter(self._newest))]
         return False
+
+    def _is_bygone(self, at: datetime) -> bool:
+        """Return whether something is from before anybody listened, or long over.
+
+        What a body was heard before is known for an hour, and not beyond a restart.
+        """
+        return at < max(
+            self._began, self._context.now() - timedelta(seconds=_CARD_LASTS)
+        )
+
+    def _was_read_since(
+        self, sent_at: Mapping[str, float], key: str, body: _Body
+    ) -> bool:
+        """Return whether something was read after what a callback tells of it.
+
+        By the cloud's clock and ours, neither of which need be right: so it proves
+        nothing, and is a reason to read again.
+        """
+        at, read_at = _time_of(body), sent_at[key]
+        if at is None or read_at == self._applied_at.get(key):
+            return False
+        context = self._context
+        return at < context.now() - timedelta(seconds=context.monotonic() - read_at)
 
 
 def _time_of(body: _Body) -> datetime | None:

@@ -259,10 +259,22 @@ class Client:
 
     # Callbacks
 
-    async def notifications(self) -> Any:
-        """GET notifications/v2.0: who is called back."""
-        self.requests += 1
-        return await self._transport.get(_NOTIFICATIONS, params={"per_page": PAGE})
+    async def notifications(self) -> AsyncIterator[Page]:
+        """GET notifications/v2.0: who is called back.
+
+        Only `per_page` is documented: the first page is asked for by nothing more.
+        """
+        place: tuple[str, str] | None = None
+        seen: set[tuple[str, str] | None] = set()
+        while place not in seen and len(seen) < MOST:
+            seen.add(place)
+            self.requests += 1
+            params = dict([("per_page", str(PAGE)), *([place] if place else ())])
+            body = await self._transport.get(_NOTIFICATIONS, params=params)
+            if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
+                raise UnusableAnswerError("no list", reason="unexpected_shape")
+            yield body["data"]
+            place = self._next(body)
 
     async def create_notification(self, kinds: Sequence[str], address: str) -> str:
         """POST notifications/v2.0; returns the subscription's id."""
@@ -284,13 +296,13 @@ class Client:
         await self._transport.request("DELETE", f"{_NOTIFICATIONS}/{segment(key)}")
 
     async def resend_notifications(
-        self, key: str, kinds: Sequence[str], start: str, end: str
+        self, key: str, kinds: Sequence[str], start: str
     ) -> None:
         """POST actions/notifications/v1.0/{notification}/resend: once in 15 minutes."""
         self.requests += 1
         await self._transport.post(
             f"/actions/notifications/v1.0/{segment(key)}/resend",
-            {"notifications": list(kinds), "startTime": start, "endTime": end},
+            {"notifications": list(kinds), "startTime": start},
         )
 
     # Resources of every kind, as `resources` describes them

@@ -26,6 +26,7 @@ class Feature(StrEnum):
     TARIFF_GROUPS = "tariff_groups"
     PARTNERS = "partners"
     SUBSCRIPTION_PLANS = "subscription_plans"
+    NOTIFICATIONS = "notifications"
 
     START = "start"
     STOP = "stop"

@@ -1,6 +1,7 @@
 """AMPECO: an operator's charge points, translated into the vocabulary of charging."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -24,6 +25,7 @@ from ...charging import (
     NotFoundError,
     Notice,
     NoticeKind,
+    PermissionDeniedError,
     RateLimitedError,
     Refusal,
     Resource,
@@ -194,15 +196,36 @@ class AmpecoProvider(Provider):
         A token brings the callbacks of its whole tenant: where that is many more than
         the charge points wanted, the user must ask for it.
         """
-        wanted = self.context.settings.get("push")
-        if wanted is None:
-            chosen = not self.context.selection.everything
-            wanted = chosen or len(self._sync.points.items) <= _MANY
-        if not wanted:
-            await self._subscription.end(address)
+        if not self._wants_callbacks:
+            # Who may not subscribe has nothing to end.
+            with suppress(PermissionDeniedError):
+                await self._subscription.end(address)
+            self._access.open(Feature.NOTIFICATIONS)
             return False
-        await self._subscription.ensure(address)
+        with self._access.track(Feature.NOTIFICATIONS):
+            await self._subscription.ensure(address)
+            await self._subscription.resume()
         return True
+
+    @property
+    def _wants_callbacks(self) -> bool:
+        """Return whether the tenant shall call back."""
+        wanted = self.context.settings.get("push")
+        if wanted is not None:
+            return bool(wanted)
+        chosen = not self.context.selection.everything
+        return chosen or len(self._sync.points.items) <= _MANY
+
+    @property
+    @override
+    def automatic_settings(self) -> Mapping[str, Any]:
+        """Return whether the tenant calls back, which depends on its size."""
+        return {"push": self._wants_callbacks}
+
+    @override
+    def suspend_callbacks(self) -> None:
+        """Poll as without callbacks."""
+        self._subscription.suspend()
 
     @override
     async def unsubscribe(self, address: str) -> None:
@@ -238,9 +261,13 @@ class AmpecoProvider(Provider):
         now = self.context.monotonic()
         if self._callbacks.doubtful_since is None or now - self._mended_at < _MENDING:
             return
+        again = self._mended_at >= self._callbacks.doubtful_since
         self._mended_at = now
         try:
-            await self._subscription.mend(now - self._callbacks.last_received)
+            with self._access.track(Feature.NOTIFICATIONS):
+                await self._subscription.mend(
+                    now - self._callbacks.complete_until, again=again
+                )
         except ChargingError as err:
             if isinstance(err, AuthenticationError | RateLimitedError):
                 raise

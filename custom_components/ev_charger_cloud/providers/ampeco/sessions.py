@@ -64,6 +64,14 @@ class Sessions:
         attempt = self._records.items.get(self._attempts.get(evse, ""))
         return attempt if attempt and _later(attempt, self.finished(evse)) else None
 
+    def may_run(self, evse: str, session_id: str) -> bool:
+        """Return whether a session is the one that runs on an EVSE.
+
+        It may be where nobody knows the sessions.
+        """
+        running = self.running(evse)
+        return not self.known if running is None else running.id == session_id
+
     @property
     def raw(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the sessions as they came."""

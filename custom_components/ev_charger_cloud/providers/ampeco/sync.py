@@ -71,7 +71,7 @@ class ChargePointSync:
         self._stale: set[str] = set()
         self._sessions_known = True
         self._dirty: set[str] = set()
-        # EVSEs whose status changed, for whoever empties it.
+        # EVSEs whose status polls found changed, for whoever empties it.
         self.moved: set[str] = set()
         self.meters = MeterValues(context.monotonic)
         self.sweep_cost: int | None = None
@@ -242,6 +242,8 @@ class ChargePointSync:
         """Read one charge point at once, with all that belongs to it."""
         await self._read_station(station)
         self._index()
+        # There was a reason to read it: what it shows is no surprise.
+        self.moved.difference_update(self._evses_of.get(station, ()))
         await self._read_details(station)
 
     async def _read_details(self, station: str | None = None) -> None:
