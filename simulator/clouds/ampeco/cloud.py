@@ -147,7 +147,7 @@ class Ampeco(Cloud):
         self._configurations = Configurations(self.tenant, self.lookup, self.quirks)
         self._user_actions = UserActions(self.resources, world)
         self.prices: Prices = {}
-        self.notifications = Notifications(self.tenant, self.quirks)
+        self.notifications = Notifications(self.tenant, self.resources, self.quirks)
         self._records = Records(self.resources, self.prices, self.page)
         self._known: list[tuple[str, re.Pattern[str]]] = []
         # What was sent with each request that changes something, None for nothing.
@@ -323,7 +323,10 @@ class Ampeco(Cloud):
         if self.quirks["users_version"] == "v1.0" and "/users/v1.1" in request.path:
             return self.json({"message": "The route could not be found."}, 404)
         request["access"], request["token"] = access, token
-        return await handler(request)
+        response = await handler(request)
+        if request.method != "GET":
+            self.notifications.look()
+        return response
 
     @override
     async def not_found(self, request: web.Request) -> web.StreamResponse:

@@ -23,7 +23,9 @@ from .access import Access
 from .actions import Answer
 from .lookup import Missing, read_body
 from .model import ChargePoint, Evse, Session
+from .news import News
 from .query import Invalid
+from .resources import Collection
 from .serializers import show_session
 from .tenant import Tenant
 
@@ -101,9 +103,15 @@ class Subscription:
 class Notifications:
     """The subscriptions of a tenant, and the callbacks that they bring."""
 
-    def __init__(self, tenant: Tenant, quirks: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        tenant: Tenant,
+        resources: Mapping[str, Collection],
+        quirks: Mapping[str, Any],
+    ) -> None:
         """Begin without subscriptions."""
         self._tenant = tenant
+        self._news = News(tenant, resources)
         self._quirks = quirks
         self._ids = count(501)
         self.deliveries = Deliveries(tenant.world)
@@ -159,6 +167,9 @@ class Notifications:
         subscription = Subscription(
             id=next(self._ids), kinds=kinds, url=url, token=request["token"]
         )
+        if not self.subscriptions:
+            # What was before is nobody's news.
+            self._note()
         self.subscriptions[subscription.id] = subscription
         return web.json_response({"data": subscription.show()}, status=201)
 
@@ -204,7 +215,6 @@ class Notifications:
     def _hear(self, kind: str, subject: Connector | Station) -> None:
         """Tell what an event of the world changed in the tenant's records."""
         if not self.subscriptions:
-            self._note()
             return
         charge_points = [
             charge_point
@@ -213,15 +223,27 @@ class Notifications:
             or any(subject is evse.connector for evse in charge_point.evses)
         ]
         for charge_point in charge_points:
+            if kind == "boot":
+                self.tell(*self._news.boot(charge_point))
             self._tell_network(charge_point)
             for evse in charge_point.evses:
                 self._tell_hardware(evse)
                 self._tell_sessions(evse)
                 if kind == "meter" and subject is evse.connector:
                     self._tell_meter(evse)
+                    for said in self._news.consumption(charge_point):
+                        self.tell(*said)
+        if kind.startswith("reservation"):
+            self.look()
+
+    def look(self) -> None:
+        """Tell what somebody changed in the tenant's records."""
+        for said in self._news.look():
+            self.tell(*said)
 
     def _note(self) -> None:
         """Take everything as it is for known."""
+        list(self._news.look())
         for charge_point in self._tenant.charge_points.values():
             self._online[charge_point.id] = charge_point.station.online
         for evse in self._tenant.evses.values():
@@ -269,6 +291,8 @@ class Notifications:
             if session.evse is not evse or before == session.status:
                 continue
             self._sessions[session.id] = session.status
+            if session.status == "active" and session.token:
+                self.tell(*self._news.card(session))
             if session.status in {"active", "finished"}:
                 self._tell_start_stop(session)
             self._tell_update(session)
