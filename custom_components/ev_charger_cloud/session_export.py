@@ -162,7 +162,7 @@ def as_csv(
                 text = f"{value:.4f}".rstrip("0").rstrip(".")
                 return text.replace(".", ",") if comma else text
             case datetime():
-                return dt_util.as_local(value).strftime(_TIMES[date_style])
+                return _local_time(value, _TIMES[date_style])
             case str() if value[:1] in ("=", "+", "-", "@", "\t", "\r"):
                 # A spreadsheet would take it for a formula.
                 return f"'{value}"
@@ -183,6 +183,13 @@ def as_csv(
         }
         writer.writerow([cell(total.get(column)) for column in COLUMNS])
     return out.getvalue()
+
+
+def _local_time(when: datetime, style: str) -> str:
+    """Return a time as people write it; one that a night has twice names its zone."""
+    local = dt_util.as_local(when)
+    offsets = {local.replace(fold=fold).utcoffset() for fold in (0, 1)}
+    return local.strftime(style if len(offsets) == 1 else f"{style} %Z")
 
 
 def _folder(hass: HomeAssistant) -> Path | None:

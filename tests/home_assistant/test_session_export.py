@@ -231,6 +231,22 @@ async def test_folders(
     assert "could not be written" in caplog.text
 
 
+async def test_night_of_the_clock_change(home: HomeAssistant, ledger: Ledger) -> None:
+    """A session does not end before it begins, though the hour comes twice."""
+    start = datetime(2026, 10, 25, 0, 50, tzinfo=UTC)
+    end = start + timedelta(minutes=30)
+    ledger.record(session(9, start, end=end), NOW)
+    span = {"start": "2026-10-25 00:00:00", "end": "2026-10-26 00:00:00"}
+    answer = await export(home, file_name="night", **span)
+    (line,) = answer["sessions"]
+    assert (line["start"], line["end"]) == (
+        "2026-10-25T02:50:00+02:00",
+        "2026-10-25T02:20:00+01:00",
+    )
+    text = Path(answer["file"]).read_text(encoding="utf-8-sig")
+    assert ",2026-10-25 02:50:00 CEST,2026-10-25 02:20:00 CET," in text
+
+
 async def test_sum_of_the_lines(home: HomeAssistant, ledger: Ledger) -> None:
     """Totals are those of what is shown, and what counts is what statistics have."""
     for number in range(20, 50):
