@@ -203,6 +203,8 @@ class EstimatedEnergySensor(ChargerSensorEntity, RestoreSensor):
         """Begin at zero; what there was is added when it is restored."""
         self._energy = 0.0
         self._last: tuple[datetime, float] | None = None
+        # When it was seen at rest, and nothing else since.
+        self._rested: datetime | None = None
         super().__init__(coordinator, device, description)
 
     @override
@@ -225,12 +227,19 @@ class EstimatedEnergySensor(ChargerSensorEntity, RestoreSensor):
         else:
             power = max(float(power), 0.0)
             pace = self.coordinator.update_interval
+            running = self.coordinator.history.running(device)
+            if device.charging and self._rested and running:
+                # A session that has begun since did so between two looks.
+                since = running[0]
+                self._last = (since, power) if since > self._rested else None
             if self._last is not None and pace is not None:
                 since, before = self._last
                 if now - since <= 2 * pace:
                     hours = (now - since).total_seconds() / 3600
                     self._energy += (before + power) / 2 * hours
             self._last = (now, power) if device.charging else None
+        resting = live and device.readings.get(Reading.CHARGING) is False
+        self._rested = now if resting else None
         self._attr_native_value = round(self._energy, 1)
         return self._attr_native_value
 
