@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partialmethod
+from importlib import import_module
 from unittest.mock import patch
 
 import pytest
@@ -17,6 +18,11 @@ from homeassistant.setup import async_setup_component
 
 from ..ampeco_structure import judge_fixture  # noqa: F401
 from .fake_provider import DESCRIPTION, PERSONAL, FakeProvider
+
+# Loaded while the clock is frozen, they would be built for the frozen clock's own
+# times, and read those of the clouds unchecked.
+for _name in PROVIDERS:
+    import_module(f"custom_components.ev_charger_cloud.providers.{_name}.provider")
 
 
 @pytest.fixture(autouse=True)

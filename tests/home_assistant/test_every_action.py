@@ -693,7 +693,7 @@ ACTIONS: Mapping[str, Action] = {
                 edge=({"days": 30},),
                 bad=("a while", -5, TOO_LONG),
                 seen=lambda stage, value: limited(stage, 10),
-                over=(3700, lambda stage, value: stage.connector.limit > 10),
+                over=(3720, lambda stage, value: stage.connector.limit > 10),
             ),
         },
     ),
@@ -1616,8 +1616,8 @@ class Trial:
         """Look whether what was for a while is over then."""
         assert about.over is not None
         seconds, gone = about.over
-        for _ in range(int(seconds / 60)):
-            await self.stage.story.pass_time(60)
+        for _ in range(int(seconds / 120)):
+            await self.stage.story.pass_time(120)
         if not gone(self.stage, value):
             self.wrong.append(f"{name}={value} does not end")
 
