@@ -382,6 +382,7 @@ class TestSubscription:
         [
             (None, None),
             (None, "http://192.168.1.5:8123"),
+            (None, "https://homeassistant.local:8123"),
             ("http://home.example", None),
         ],
     )
@@ -398,6 +399,9 @@ class TestSubscription:
         entry = await set_up()
         assert fake.subscribed == []
         assert entry.runtime_data.push.state == "no_address"
+        result = await home.config_entries.options.async_init(entry.entry_id)
+        told = result["description_placeholders"]["push"]
+        assert told.startswith("Callbacks are off: the cloud cannot reach")
 
     async def test_cloud_in_the_house(
         self,
@@ -442,7 +446,7 @@ class TestSubscription:
         assert entry.runtime_data.push.state == state
         result = await home.config_entries.options.async_init(entry.entry_id)
         told = result["description_placeholders"]["push"]
-        assert told
+        assert told.startswith("Callbacks are off") is (state != "active")
         assert ("/api/webhook/" in told) is (state in ("active", "off"))
 
     async def test_form_shows_what_is(

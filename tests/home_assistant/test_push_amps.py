@@ -117,6 +117,30 @@ async def test_end_of_another_clients_command_is_an_event(account: Account) -> N
     ]
 
 
+async def test_polls_are_as_frequent_as_without(account: Account) -> None:
+    """The state of chargers never comes by callback."""
+    coordinator = account.entry.runtime_data
+    await coordinator.async_refresh()
+    told = coordinator.update_interval
+    account.home.config_entries.async_update_entry(
+        account.entry, options={"all_chargers": True}
+    )
+    await account.home.config_entries.async_reload(account.entry.entry_id)
+    await account.home.async_block_till_done(wait_background_tasks=True)
+    coordinator = account.entry.runtime_data
+    assert coordinator.push.state is PushState.OFF
+    await coordinator.async_refresh()
+    assert coordinator.update_interval == told
+
+
+async def test_wrong_clock_is_told_from_a_wrong_secret(account: Account) -> None:
+    account.cloud.quirks["callback_trouble"] = "old"
+    account.cloud.webhooks.link_changed("device.disconnected", ONE)
+    await account.called()
+    assert account.entry.runtime_data.push.refused == {"wrong_time": 1}
+    assert account.relink is None
+
+
 async def test_forged(account: Account) -> None:
     account.cloud.quirks["callback_trouble"] = "badly_signed"
     account.cloud.webhooks.link_changed("device.disconnected", ONE)
