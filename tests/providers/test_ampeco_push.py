@@ -1071,6 +1071,35 @@ class TestMeterValues:
         read = receive(charging, body).fleet[ONE].readings
         assert read[Reading.POWER] == before
 
+    @pytest.mark.parametrize(
+        ("name", "value", "reading"),
+        [
+            ("State Of Charge", 101, Reading.STATE_OF_CHARGE),
+            ("State Of Charge", -1, Reading.STATE_OF_CHARGE),
+            ("Power Offered", 9e6, Reading.POWER_OFFERED),
+            ("Energy Consumed", 12_345_678, Reading.SESSION_ENERGY),
+            ("Energy Active Import Register", 5, Reading.LIFETIME_ENERGY),
+        ],
+    )
+    async def test_what_cannot_be(
+        self,
+        tenant: Tenant,
+        charging: AmpecoProvider,
+        name: str,
+        value: float,
+        reading: Reading,
+    ) -> None:
+        """A register taken for a session, or the reverse, would stay in statistics."""
+        tenant.step(3600)
+        before = (await charging.poll()).fleet[ONE].readings
+        body = meter(
+            (name, value, ""), ("Current Offered", 16, "A"), at="2026-05-04T06:20:00Z"
+        )
+        read = receive(charging, body).fleet[ONE].readings
+        assert read[Reading.CURRENT_OFFERED] == 16
+        assert read.get(reading) == before.get(reading)
+        assert (reading in read) is (reading in before)
+
     async def test_same_sample_again(self, charging: AmpecoProvider) -> None:
         """A sample with the same time says nothing new."""
         at = "2026-05-04T06:20:00Z"

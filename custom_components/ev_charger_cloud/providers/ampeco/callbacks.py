@@ -248,7 +248,9 @@ class Callbacks:
                 said.reread.add(station)
             return
         power = known.power_options.max_power if known.power_options else None
-        if self._meters.take(evse, values, power):
+        running = self._sync.sessions.running(evse)
+        energy = running.energy if running else None
+        if self._meters.take(evse, values, power, energy):
             self._sync.touch(station)
             said.stations.add(station)
         else:

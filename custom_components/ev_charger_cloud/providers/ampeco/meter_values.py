@@ -64,9 +64,24 @@ class MeterValues:
         # What each EVSE ever told: it stays offered, unknown between sessions.
         self._told: dict[str, set[Reading]] = defaultdict(set)
 
-    def take(self, evse: str, items: Iterable[Any], most_power: float | None) -> bool:
-        """Take a sample in; return whether it says anything newer."""
-        at, values = _decode(items, _BEYOND * (most_power or _USUAL_POWER))
+    def take(
+        self,
+        evse: str,
+        items: Iterable[Any],
+        most_power: float | None,
+        energy: float | None,
+    ) -> bool:
+        """Take a sample in; return whether it says anything newer.
+
+        `energy` is what the session drew, as far as it tells itself.
+        """
+        at, told = _decode(items)
+        most = _BEYOND * (most_power or _USUAL_POWER)
+        values = {
+            reading: value
+            for reading, value in told.items()
+            if _is_possible(reading, value, most, energy)
+        }
         known = self._samples.get(evse)
         if not values or (known and known.at and at and at <= known.at):
             return False
@@ -97,9 +112,29 @@ class MeterValues:
         return old
 
 
+def _is_possible(
+    reading: Reading, value: float, most_power: float, energy: float | None
+) -> bool:
+    """Return whether a value can be.
+
+    What a session drew is told by itself too, seldom an hour ago; a meter has counted
+    at least that.
+    """
+    match reading:
+        case Reading.POWER | Reading.POWER_OFFERED:
+            return 0 <= value <= most_power
+        case Reading.STATE_OF_CHARGE:
+            return 0 <= value <= 100
+        case Reading.SESSION_ENERGY:
+            return energy is None or value <= energy + most_power
+        case Reading.LIFETIME_ENERGY:
+            return value >= (energy or 0.0)
+    return True
+
+
 def _decode(
-    items: Iterable[Any], most: float
-) -> tuple[datetime | None, dict[Reading, Value]]:
+    items: Iterable[Any],
+) -> tuple[datetime | None, dict[Reading, float]]:
     """Read a list of meter values: the newest time, and what they say."""
     newest: datetime | None = None
     measured: dict[str, list[float]] = defaultdict(list)
@@ -118,11 +153,10 @@ def _decode(
         if at is None or at == newest:
             unit = (text(item.get("unit")) or "").lower()
             measured[name].append(value * _FACTOR.get(unit, 1.0))
-    values: dict[Reading, Value] = {}
+    values: dict[Reading, float] = {}
     for name, found in measured.items():
         if name in _SINGLE:
-            if _SINGLE[name] is not Reading.POWER or 0 <= found[-1] <= most:
-                values[_SINGLE[name]] = found[-1]
+            values[_SINGLE[name]] = found[-1]
         elif len(found) == len(_PHASES[name]):
             values |= dict(zip(_PHASES[name], found, strict=True))
         else:
