@@ -222,8 +222,11 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         self._applying = asyncio.Lock()
         # What was known of devices that could not be read since.
         self._before_stale: dict[str, Device] = {}
+        # The same of those whose charger is offline.
+        self._before_offline: dict[str, Device] = {}
         self._reads: dict[str, tuple[float, asyncio.Task[None]]] = {}
         self._event_log = EventLog()
+        self._watched_since = dt_util.utcnow()
         self._observation_listeners: list[ObservationListener] = []
         self._event_listeners: dict[str | None, list[Callable[[Event], None]]] = {}
         self._unloaded = False
@@ -499,6 +502,7 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         """Drop what is remembered of a device that is gone; it may return."""
         self._observed_at.pop(device_id, None)
         self._before_stale.pop(device_id, None)
+        self._before_offline.pop(device_id, None)
         self._absences.seen(device_id)
         self._charging_device_ids.discard(device_id)
 
@@ -518,7 +522,12 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
         if received.fleet:
             await self._apply_fleet(received.fleet, received_at, complete=False)
             self.async_update_listeners()
-        self.report_events(received.events)
+        # Clouds deliver what nobody took while Home Assistant was down.
+        self.report_events(
+            event
+            for event in received.events
+            if event.at is None or event.at >= self._watched_since
+        )
 
     # Events.
 
@@ -528,7 +537,13 @@ class ChargingCoordinator(DataUpdateCoordinator[Fleet]):
             if not old.stale:
                 self._before_stale[new.id] = old
             return
-        self.report_events(events_between(self._before_stale.pop(new.id, old), new))
+        old = self._before_stale.pop(new.id, old)
+        reached = None
+        if new.online is not False:
+            reached = self._before_offline.pop(new.id, None)
+        elif old.online is not False:
+            self._before_offline[new.id] = old
+        self.report_events(events_between(old, new, reached=reached))
 
     @callback
     def report_events(self, events: Iterable[Event]) -> None:

@@ -237,6 +237,14 @@ def test_flow_of_an_offline_charger() -> None:
     ) == [EventKind.CONNECTION_LOST]
 
 
+def test_session_of_a_charger_that_was_never_reached() -> None:
+    """What it is doing when it comes back may be from before anybody watched."""
+    idle = device(online=False, session_status=SessionStatus.FINISHED)
+    assert kinds(idle, device(online=True, **RUNNING)) == [
+        EventKind.CONNECTION_RESTORED
+    ]
+
+
 @pytest.mark.parametrize(
     ("outcome", "reason", "failed"),
     [

@@ -1,6 +1,7 @@
 """What happens at chargers, on Home Assistant's event bus."""
 
 from datetime import timedelta
+import time
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -17,7 +18,9 @@ from custom_components.ev_charger_cloud.charging import (
     Value,
 )
 from custom_components.ev_charger_cloud.const import EVENT_CHARGING
+from custom_components.ev_charger_cloud.providers.base import Received
 from homeassistant.core import Event as BusEvent, HomeAssistant, callback
+from homeassistant.util import dt as dt_util
 
 from .devices import MOMENT, SetUp, charger, device_entry, tick
 from .fake_provider import FakeProvider
@@ -229,3 +232,73 @@ async def test_event_of_a_device_that_is_not_there(
     fake.events = (Event(kind=EventKind.BOOTED, device_id="c9", key="1"),)
     await tick(home, freezer, 61)
     assert heard == [{"type": "booted", "device_id": None}]
+
+
+@pytest.mark.parametrize(
+    "offline", [{**ACTIVE}, {**FINISHED}, {Reading.SESSION_STATUS: None}]
+)
+async def test_session_that_ends_while_the_charger_is_offline(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    freezer: FrozenDateTimeFactory,
+    heard: list[dict[str, Any]],
+    offline: dict[Reading, Value],
+) -> None:
+    """It is told of once the charger is back, whatever the cloud said meanwhile."""
+    fake.change("c1", readings=ACTIVE)
+    await set_up()
+    fake.change("c1", readings=offline, online=False)
+    await tick(home, freezer, 61)
+    await tick(home, freezer, 61)
+    assert [event["type"] for event in heard] == ["connection_lost"]
+    fake.change("c1", readings=FINISHED, online=True)
+    await tick(home, freezer, 61)
+    await tick(home, freezer, 61)
+    assert [event["type"] for event in heard[1:]] == [
+        "connection_restored",
+        "session_finished",
+    ]
+    assert heard[-1]["energy"] == 12400.0
+
+
+async def test_session_that_goes_on_while_the_charger_is_offline(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    freezer: FrozenDateTimeFactory,
+    heard: list[dict[str, Any]],
+) -> None:
+    """It neither ends nor begins because the cloud knew nothing of it for a while."""
+    fake.change("c1", readings=ACTIVE)
+    await set_up()
+    for readings, online in ((IDLE, False), (ACTIVE, True)):
+        fake.change("c1", readings=readings, online=online)
+        await tick(home, freezer, 61)
+    assert [event["type"] for event in heard] == [
+        "connection_lost",
+        "connection_restored",
+    ]
+
+
+async def test_callback_that_is_delivered_late(
+    home: HomeAssistant,
+    set_up: SetUp,
+    heard: list[dict[str, Any]],
+) -> None:
+    """What happened while Home Assistant was down is no news when it is back."""
+    entry = await set_up()
+    now = dt_util.utcnow()
+    for key, at in (
+        ("late", now - timedelta(minutes=5)),
+        ("new", now + timedelta(seconds=1)),
+        ("undated", None),
+    ):
+        shown = Event(
+            kind=EventKind.AUTHORIZED, device_id="c1", at=at, key=key, id_token=key
+        )
+        for _ in range(2):
+            await entry.runtime_data.apply_callback(
+                Received(kind="card", events=(shown,)), time.monotonic()
+            )
+    assert [event["id_token"] for event in heard] == ["new", "undated"]

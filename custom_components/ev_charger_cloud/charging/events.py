@@ -118,17 +118,22 @@ class EventLog:
         return news
 
 
-def events_between(old: Device, new: Device) -> Iterator[Event]:
+def events_between(
+    old: Device, new: Device, *, reached: Device | None = None
+) -> Iterator[Event]:
     """Yield what happened to a device between two observations of it.
 
     A value that was not known before tells of no change: it may be from before
-    anybody watched.
+    anybody watched. What is said of sessions while the device is offline is not
+    trusted: they are compared with the observation in which it was `reached` last.
     """
     if old.stale or new.stale:
         return
     yield from _connection(old, new)
-    yield from _session(old, new)
-    yield from _flow(old, new)
+    reached = reached or old
+    if reached.online is not False and new.online is not False:
+        yield from _session(reached, new)
+        yield from _flow(reached, new)
     yield from _fault(old, new)
     before, now = _both(old, new, Reading.RESERVATION)
     if before != now:
@@ -173,7 +178,7 @@ def session_runs(device: Device) -> bool | None:
 def _session(old: Device, new: Device) -> Iterator[Event]:
     """Return whether a session began or ended."""
     before, now = session_runs(old), session_runs(new)
-    if before is None or now is None or new.online is False:
+    if before is None or now is None:
         return
     began_before = old.readings.get(Reading.SESSION_START)
     began = new.readings.get(Reading.SESSION_START)
@@ -203,7 +208,7 @@ def _flow(old: Device, new: Device) -> Iterator[Event]:
     """
     status = new.readings.get(Reading.STATUS)
     before = old.readings.get(Reading.STATUS)
-    if before in (None, status) or new.online is False:
+    if before in (None, status):
         return
     if status is ChargingStatus.SUSPENDED_EV:
         yield Event(kind=EventKind.WAITING_FOR_VEHICLE, device_id=new.id)
