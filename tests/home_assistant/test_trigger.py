@@ -1,7 +1,7 @@
 """Triggers of this integration, in automations."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from custom_components.ev_charger_cloud.charging import (
     ChargingStatus,
     Control,
     ControlState,
+    DeviceKind,
     ErrorCode,
     Money,
     Reading,
@@ -481,3 +482,103 @@ async def test_descriptions(home: HomeAssistant, set_up: SetUp) -> None:
         assert description["target"]["entity"][0]["integration"] == DOMAIN
         expected = set() if key == "session_finished" else {"behavior", "for"}
         assert set(description["fields"]) == expected, key
+
+
+async def test_silent_of_what_happened_while_home_assistant_was_down(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    freezer: FrozenDateTimeFactory,
+    automate: Automate,
+    case: Case,
+) -> None:
+    """What became so while nobody watched is not told later."""
+    put(fake, case, happened=False, at="c1")
+    entry = await set_up()
+    calls = await automate(case.key, device_target(home, "c1"))
+    await home.config_entries.async_unload(entry.entry_id)
+    await home.async_block_till_done()
+    put(fake, case, happened=True, at="c1")
+    await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    for _ in range(3):
+        await tick(home, freezer, 61)
+    assert calls == []
+
+
+async def test_entities_that_are_renamed_or_come_back(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    freezer: FrozenDateTimeFactory,
+    automate: Automate,
+    case: Case,
+) -> None:
+    """New ids, entities that come back and chargers that do fire nothing by that."""
+    put(fake, case, happened=False, at="c1")
+    await set_up()
+    calls = await automate(case.key, device_target(home, "c1"))
+    registry = er.async_get(home)
+    entry = device_entry(home, "c1")
+    assert entry is not None
+    watched = [
+        each.entity_id
+        for each in er.async_entries_for_device(registry, entry.id)
+        if each.domain in ("binary_sensor", "event")
+    ]
+    for entity_id in watched:
+        registry.async_update_entity(entity_id, new_entity_id=f"{entity_id}_of_mine")
+    await home.async_block_till_done()
+    assert calls == []
+    put(fake, case, happened=True, at="c1")
+    await tick(home, freezer, 61)
+    assert len(calls) == 1
+    assert calls.pop().data["entity_id"].endswith("_of_mine")
+    for disabled_by in (er.RegistryEntryDisabler.USER, None):
+        for entity_id in watched:
+            registry.async_update_entity(
+                f"{entity_id}_of_mine", disabled_by=disabled_by
+            )
+        await home.async_block_till_done()
+        await tick(home, freezer, 61)
+    assert calls == []
+
+
+@pytest.mark.parametrize("by", ["device_id", "area_id", "label_id"])
+async def test_connectors_of_a_charger(
+    home: HomeAssistant,
+    set_up: SetUp,
+    fake: type[FakeProvider],
+    freezer: FrozenDateTimeFactory,
+    automate: Automate,
+    by: str,
+) -> None:
+    """A charger stands for its connectors, each of which fires by itself."""
+    fake.fleet = {
+        "c1": charger("c1", readings={}, controls={}),
+        **{
+            each: replace(
+                charger(each, name=name, parent="c1", readings=READINGS),
+                kind=DeviceKind.CONNECTOR,
+            )
+            for each, name in (("c1/1", "Left"), ("c1/2", "Right"))
+        },
+    }
+    await set_up()
+    entry = device_entry(home, "c1")
+    assert entry is not None
+    area = ar.async_get(home).async_create("Carport")
+    label = lr.async_get(home).async_create("Chargers")
+    dr.async_get(home).async_update_device(
+        entry.id, area_id=area.id, labels={label.label_id}
+    )
+    target = {"device_id": entry.id, "area_id": area.id, "label_id": label.label_id}
+    calls = await automate("plugged_in", {by: target[by]})
+    for count, at in enumerate(("c1/1", "c1/2"), 1):
+        fake.set_reading(at, Reading.PLUG, True)
+        await tick(home, freezer, 61)
+        assert len(calls) == count
+    assert {call.data["entity_id"] for call in calls} == {
+        "binary_sensor.charger_c1_left_vehicle_connected",
+        "binary_sensor.charger_c1_right_vehicle_connected",
+    }
