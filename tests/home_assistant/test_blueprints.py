@@ -5,7 +5,7 @@ The physical world of the simulator is the judge: what flows, and when.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -27,6 +27,7 @@ from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHE
 from homeassistant.components.blueprint import models
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, SupportsResponse
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -424,6 +425,16 @@ class TestSolarSurplus:
         await house.pass_time(minutes=15)
         assert house.connector.power_w == 0
 
+    async def test_meter_falls_silent(self, house: House, sun: list[float]) -> None:
+        """Nobody goes on charging because nobody measures any more."""
+        await self.automate(house)
+        sun[0] = 10_000
+        house.connector.plug_in(Car(soc=0.1))
+        await house.until(lambda: house.connector.power_w > 0)
+        house.measure = lambda: house.show("sensor.grid", "unavailable")
+        await house.pass_time(minutes=20)
+        assert house.connector.power_w == 0
+
 
 class TestHouseFuse:
     """The chargers get what the house leaves of its fuse."""
@@ -546,6 +557,27 @@ class TestHouseFuse:
         house.measure = lambda: house.show("sensor.mains_2", "unavailable")
         await house.pass_time(minutes=2)
         assert [each.currents[0] for each in house.connectors] == [8, 8, 0]
+
+    async def test_charger_offline(self, house: House, load: list[float]) -> None:
+        """A charger nobody can reach is left alone; the others keep what is left."""
+        await self.automate(house)
+        for connector in house.connectors:
+            connector.plug_in(Car(soc=0.1, max_current=16.0, phases=3))
+        for entity_id in house.all_of("switch", "charging"):
+            await house.home.services.async_call(
+                "switch", "turn_on", {"entity_id": entity_id}, blocking=True
+            )
+        await house.pass_time(minutes=6)
+        house.connectors[0].station.set_online(False)
+        await house.until(
+            lambda: house.state("number", "charging_current") == "unavailable"
+        )
+        held = house.connectors[0].currents[0]
+        load[0] = self.FUSE - held - 10
+        await house.pass_time(minutes=3)
+        assert house.connectors[0].currents[0] == held
+        assert self.mains(house, load) <= self.FUSE
+        assert any(each.power_w > 0 for each in house.connectors[1:])
 
     async def test_without_switches(self, house: House, load: list[float]) -> None:
         """Chargers that may not be paused get no less than the lowest current."""
@@ -694,6 +726,57 @@ class TestCheapestHours:
         assert calls
         assert charged.keys() <= {21, 22}
         assert charged[21] > 10
+
+    async def test_prices_are_lost(self, house: House, midnight: datetime) -> None:
+        """What was told last stands while the sensor is not there."""
+        self.show(house, midnight, self.PRICES)
+        await self.automate(house, price_sensor="sensor.price")
+        house.connector.plug_in(Car(soc=0.1))
+        await house.pass_time(minutes=10)
+        house.show("sensor.price", "unavailable")
+        charged = await self.charged(house, midnight + timedelta(hours=23.6))
+        assert charged.keys() <= {20, 21, 22}
+        assert charged[20] > 10
+        assert charged[21] > 10
+
+    async def test_action_fails(self, house: House, midnight: datetime) -> None:
+        """A plan outlives an action that fails."""
+        async_mock_service(
+            house.home,
+            "prices",
+            "fetch",
+            supports_response=SupportsResponse.ONLY,
+            raise_exception=HomeAssistantError("no"),
+        )
+        await self.automate(
+            house,
+            price_action=[{"action": "prices.fetch", "response_variable": "prices"}],
+            energy=5,
+        )
+        house.connector.plug_in(Car(soc=0.1))
+        charged = await self.charged(house, midnight + timedelta(hours=19))
+        assert 5 <= charged[18] <= 6.5
+
+    async def test_night_when_clocks_change(
+        self, house: House, freezer: FrozenDateTimeFactory
+    ) -> None:
+        """The deadline is by the clock on the wall, and no hour is used twice."""
+        evening = datetime(2027, 3, 27, 19, tzinfo=UTC)
+        freezer.move_to(evening)
+        await house.pass_time(minutes=5)
+        house.step = 150
+        await self.automate(house, price_sensor="sensor.price", deadline="07:00:00")
+        await house.home.config.async_set_time_zone("Europe/Berlin")
+        prices = [40.0] * 12
+        # 01:00 and 03:00 in Berlin follow each other; 07:00 is five in the morning UTC.
+        prices[5] = prices[6] = 10
+        prices[10] = prices[11] = 1
+        self.show(house, evening - timedelta(hours=18), tuple(prices))
+        house.connector.plug_in(Car(soc=0.1))
+        charged = await self.charged(house, evening + timedelta(hours=10.5))
+        assert charged.keys() <= {0, 1, 2}
+        assert charged[0] > 10
+        assert charged[1] > 10
 
     async def test_no_prices(self, house: House, midnight: datetime) -> None:
         """Without any price it is charged at once; one that leaves ends the plan."""
@@ -964,6 +1047,24 @@ class TestStopAtTarget:
         assert 4000 <= house.connector.sessions[-1].energy_wh <= 4500
         await house.pass_time(minutes=20)
         assert house.connector.power_w == 0
+        assert messages.told() == ["The vehicle has what it should get."]
+
+    async def test_next_session(self, house: House, messages: Messages) -> None:
+        """What the session before came to does not stop the next one."""
+        await self.automate(house, energy=4)
+        await house.until(lambda: house.connector.power_w == 0, minutes=40)
+        house.connector.unplug()
+        await house.until(lambda: house.state("binary_sensor", "plug") == "off")
+        messages.told()
+        house.connector.plug_in(Car(soc=0.1, capacity_wh=50_000))
+        await house.until(lambda: house.state("binary_sensor", "plug") == "on")
+        switch = {"entity_id": house.entity("switch", "charging")}
+        await house.home.services.async_call("switch", "turn_on", switch, blocking=True)
+        await house.home.async_block_till_done()
+        assert messages.told() == []
+        await house.until(lambda: house.connector.power_w > 0)
+        await house.until(lambda: house.connector.power_w == 0, minutes=40)
+        assert 4000 <= house.connector.sessions[-1].energy_wh <= 4500
         assert messages.told() == ["The vehicle has what it should get."]
 
     async def test_level(self, house: House, messages: Messages) -> None:
