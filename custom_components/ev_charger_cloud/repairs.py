@@ -11,6 +11,7 @@ from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -30,7 +31,7 @@ from .charging import (
     StopCharging,
 )
 from .config_flow import chargers_schema, known_candidates, wrong_choice
-from .const import CONF_CHARGERS, CONF_ENTITIES, CONF_KEEP, ENTITIES_ESSENTIAL
+from .const import CONF_CHARGERS, CONF_ENTITIES, CONF_KEEP, DOMAIN, ENTITIES_ESSENTIAL
 from .coordinator import EntityContext
 from .energy_dashboard import (
     COUNTED_TWICE,
@@ -296,6 +297,13 @@ class ChargerFlow(RepairsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
         """Find the device, and ask."""
+        return self._over() or self._ask()
+
+    def _over(self) -> RepairsFlowResult | None:
+        """Look at the device, and return how this ends where nothing is left to mend.
+
+        Much may have happened while somebody was reading, and others mend too.
+        """
         entry = self.hass.config_entries.async_get_entry(self._entry_id)
         if entry is None or entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
@@ -304,7 +312,9 @@ class ChargerFlow(RepairsFlow):
         if device is None:
             return self.async_abort(reason="not_loaded")
         self._device = device
-        return self._ask()
+        if ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id) is None:
+            return self.async_create_entry(data={})
+        return None
 
     def _ask(self) -> RepairsFlowResult:
         """Explain what is to be done."""
@@ -367,6 +377,8 @@ class WakeFlow(ChargerFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
         """Stop and start."""
+        if (end := self._over()) is not None:
+            return end
         stop, start = (
             SetControl(
                 device_id=self._device_id, control=Control.CHARGING, value=allowed
@@ -406,6 +418,8 @@ class FreeFlow(ChargerFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
         """End the session, by force where the cloud knows that."""
+        if (end := self._over()) is not None:
+            return end
         force = "force" in self._device.commands.get(StopCharging, ())
         return await self._mend(StopCharging(device_id=self._device_id, force=force))
 
@@ -413,6 +427,8 @@ class FreeFlow(ChargerFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
         """Restart the charger."""
+        if (end := self._over()) is not None:
+            return end
         return await self._mend(Reset(device_id=self._restarting or self._device_id))
 
 
@@ -439,6 +455,8 @@ class CardFlow(ChargerFlow):
 
     async def async_step_card(self, user_input: dict[str, Any]) -> RepairsFlowResult:
         """Keep the choice."""
+        if (end := self._over()) is not None:
+            return end
         return await self._mend(
             SetControl(
                 device_id=self._device_id,

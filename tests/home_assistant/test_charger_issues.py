@@ -309,6 +309,54 @@ class TestVehicleAsleep:
         assert "Garage" in end["description_placeholders"]["message"]
         assert raised(home) == ["vehicle_asleep"]
 
+    async def test_begins_while_somebody_reads(
+        self, home: HomeAssistant, client: Browser, fake: type[FakeProvider], read: Read
+    ) -> None:
+        """A vehicle that has begun meanwhile is not stopped, however many ask."""
+        await read({Reading.PLUG: False, Reading.CHARGING: False})
+        await read(_ASLEEP, minutes=16)
+        questions = [await begin(home, client) for _ in range(2)]
+        await read({Reading.CHARGING: True})
+        for question in questions:
+            end = await answer(client, question["flow_id"], {})
+            assert end["type"] == FlowResultType.CREATE_ENTRY
+        assert fake.executed == []
+
+    async def test_mended_twice(
+        self, home: HomeAssistant, client: Browser, fake: type[FakeProvider], read: Read
+    ) -> None:
+        """Who comes second finds it mended."""
+        await read({Reading.PLUG: False, Reading.CHARGING: False})
+        await read(_ASLEEP, minutes=16)
+        questions = [await begin(home, client) for _ in range(2)]
+        for question in questions:
+            end = await answer(client, question["flow_id"], {})
+            assert end["type"] == FlowResultType.CREATE_ENTRY
+        assert len(fake.executed) == 2
+
+    @pytest.mark.parametrize("unloaded", [True, False])
+    async def test_gone_while_somebody_reads(
+        self,
+        home: HomeAssistant,
+        client: Browser,
+        fake: type[FakeProvider],
+        fake_entry: MockConfigEntry,
+        read: Read,
+        unloaded: bool,
+    ) -> None:
+        """Nothing is sent for a charger that has left, or by an account that has."""
+        await read({Reading.PLUG: False, Reading.CHARGING: False})
+        await read(_ASLEEP, minutes=16)
+        question = await begin(home, client)
+        if unloaded:
+            await home.config_entries.async_unload(fake_entry.entry_id)
+        else:
+            fake.fleet = {}
+            await fake_entry.runtime_data.async_refresh()
+        end = await answer(client, question["flow_id"], {})
+        assert end["reason"] == "not_loaded"
+        assert fake.executed == []
+
     async def test_slow_stop(
         self,
         home: HomeAssistant,
@@ -361,6 +409,23 @@ class TestSessionLingers:
         assert end["type"] == FlowResultType.CREATE_ENTRY
         assert fake.executed == [command]
         assert raised(home) == []
+
+    @pytest.mark.parametrize("choice", ["stop", "restart"])
+    async def test_over_while_somebody_reads(
+        self,
+        home: HomeAssistant,
+        client: Browser,
+        fake: type[FakeProvider],
+        read: Read,
+        choice: str,
+    ) -> None:
+        """The session of a vehicle that has come meanwhile is left alone."""
+        await read(_LINGERING, minutes=16)
+        question = await begin(home, client)
+        await read({Reading.PLUG: True, Reading.CHARGING: True})
+        end = await answer(client, question["flow_id"], {"next_step_id": choice})
+        assert end["type"] == FlowResultType.CREATE_ENTRY
+        assert fake.executed == []
 
     async def test_connector(
         self, home: HomeAssistant, client: Browser, fake: type[FakeProvider], read: Read
@@ -441,6 +506,19 @@ class TestStartCardMissing:
             device_id="c1", control=Control.START_CARD, value="Ben"
         )
         assert raised(home) == []
+
+    async def test_cards_are_no_longer_known(
+        self, home: HomeAssistant, client: Browser, fake: type[FakeProvider], read: Read
+    ) -> None:
+        """Where the choice went away there is nothing to ask, nor to keep."""
+        await self.start(home)
+        question = await begin(home, client)
+        await read(controls={Control.CHARGING: ControlState(value=True)})
+        assert raised(home) == []
+        done = len(fake.executed)
+        end = await answer(client, question["flow_id"], {"card": "Ben"})
+        assert end["type"] == FlowResultType.CREATE_ENTRY
+        assert len(fake.executed) == done
 
     async def test_chosen_elsewhere(
         self, home: HomeAssistant, client: Browser, fake: type[FakeProvider], read: Read
