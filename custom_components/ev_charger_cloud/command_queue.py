@@ -116,16 +116,18 @@ class CommandQueue:
         """
         device = self._device(command.device_id)
         self._check(device, command)
-        if command.moves_money and not repeat:
-            self._refuse_repetition(device, command)
         key = _key_of(command)
-        self._latest[key] = command
+        if _control_of(command) is not None:
+            self._latest[key] = command
         async with self._lock(device):
             device = self._device(command.device_id)
-            if self._latest.get(key) is not command:
+            if self._overtaken(command):
                 return self._finished(
                     command, CommandResult(outcome=Outcome.SUPERSEDED)
                 )
+            if command.moves_money and not repeat:
+                # The answer to its like may have been lost while this one waited.
+                self._refuse_repetition(device, command)
             self._end_watch(key)
             result, sent_at = await self._send(device, command)
         return await self._confirm(device, command, result, sent_at)
@@ -192,7 +194,7 @@ class CommandQueue:
                 error=err,
             )
             if err.uncertain and command.moves_money:
-                self._guard(command)
+                await self._guard(command)
         except BaseException:
             self._withdraw(device.id, control, pending)
             raise
@@ -238,7 +240,7 @@ class CommandQueue:
             watch.reported = True
             self._finished(command, result)
         # A later command for the same has a watch of its own.
-        if self._latest.get(watch.key) is command:
+        if not self._overtaken(command):
             self._follow(watch)
         return result
 
@@ -341,7 +343,7 @@ class CommandQueue:
     def _drop(self, watch: _Watch) -> None:
         """Stop showing what a command asked for."""
         control, device_id = _control_of(watch.command), watch.command.device_id
-        if control is not None and self._latest.get(watch.key) is watch.command:
+        if control is not None and not self._overtaken(watch.command):
             pending = self._pending.get((device_id, control))
             if pending is not None and pending.sent_at <= watch.sent_at:
                 del self._pending[device_id, control]
@@ -368,6 +370,10 @@ class CommandQueue:
             ]
         )
         return result
+
+    def _overtaken(self, command: Command) -> bool:
+        """Return whether something later was asked for the same control."""
+        return self._latest.get(_key_of(command), command) is not command
 
     # Checking.
 
@@ -436,11 +442,12 @@ class CommandQueue:
 
     # Money.
 
-    def _guard(self, command: Command) -> None:
-        """Remember a request whose answer was lost."""
+    async def _guard(self, command: Command) -> None:
+        """Remember a request whose answer was lost, whatever happens to us."""
         guarded = self._coordinator.store.content.setdefault(_GUARDED, {})
         guarded[_digest(command)] = dt_util.utcnow().timestamp()
         self._coordinator.store.save()
+        await self._coordinator.store.flush()
 
     def _refuse_repetition(self, device: Device, command: Command) -> None:
         """Refuse a request that may have taken effect a few minutes ago."""

@@ -35,7 +35,7 @@ from custom_components.ev_charger_cloud.charging import (
     StopCharging,
     UnreachableError,
 )
-from custom_components.ev_charger_cloud.const import EVENT_CHARGING
+from custom_components.ev_charger_cloud.const import DOMAIN, EVENT_CHARGING
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
@@ -326,6 +326,29 @@ class TestSending:
             await second
         assert caught.value.translation_key == "device_gone"
         assert fake.executed == [set_limit(8)]
+
+    async def test_charger_that_goes_and_returns_while_a_request_waits(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Nothing came later, so the request is sent."""
+        gate = Gate(fake)
+        first = home.async_create_task(coordinator.commands.execute(set_limit(8)))
+        await gate.reached.wait()
+        second = home.async_create_task(
+            coordinator.commands.execute(StopCharging(device_id="c1"))
+        )
+        await asyncio.sleep(0)
+        whole = fake.fleet
+        for fleet in ({"c2": whole["c2"]}, whole):
+            fake.fleet = fleet
+            await coordinator.async_refresh()
+        gate.opened.set()
+        await first
+        assert (await second).outcome is Outcome.COMPLETED
+        assert fake.executed == [set_limit(8), StopCharging(device_id="c1")]
 
 
 class TestPending:
@@ -771,6 +794,50 @@ class TestLostAnswers:
         await commands.execute(AddBalance(device_id="c1", amount=26.0, reason="thanks"))
         await commands.execute(request, repeat=True)
         assert len(fake.executed) == 3
+
+    async def test_money_is_not_moved_by_a_second_click(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A request that waits is refused when the answer to the first is lost."""
+        fake.change("c1", commands=COMMANDS)
+        await coordinator.async_refresh()
+        fake.refusal = UnreachableError("reset", uncertain=True)
+        gate = Gate(fake)
+        clicks = [
+            home.async_create_task(
+                coordinator.commands.execute(
+                    AddBalance(device_id="c1", amount=25.0, reason="thanks")
+                )
+            )
+            for _ in range(2)
+        ]
+        await gate.reached.wait()
+        await asyncio.sleep(0)
+        gate.opened.set()
+        assert (await clicks[0]).outcome is not Outcome.REFUSED
+        with pytest.raises(ServiceValidationError) as caught:
+            await clicks[1]
+        assert caught.value.translation_key == "money_uncertain"
+        assert len(fake.executed) == 1
+
+    async def test_guard_over_money_outlives_a_kill(
+        self,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        hass_storage: dict[str, Any],
+    ) -> None:
+        """It is on the disk before the caller is told."""
+        fake.change("c1", commands=COMMANDS)
+        await coordinator.async_refresh()
+        fake.refusal = UnreachableError("reset", uncertain=True)
+        await coordinator.commands.execute(
+            AddBalance(device_id="c1", amount=25.0, reason="thanks")
+        )
+        key = f"{DOMAIN}.{coordinator.config_entry.entry_id}"
+        assert len(hass_storage[key]["data"]["uncertain"]) == 1
 
     async def test_guard_over_money_ends(
         self,
