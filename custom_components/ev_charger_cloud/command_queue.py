@@ -184,7 +184,7 @@ class CommandQueue:
             with command_lane():
                 result = await self._coordinator.provider.execute(_concrete(command))
         except ChargingError as err:
-            self._withdraw(device.id, control, pending)
+            self._withdraw(device.id, control)
             if isinstance(err, AuthenticationError):
                 self._coordinator.doubt_credentials()
             result = CommandResult(
@@ -196,18 +196,15 @@ class CommandQueue:
             if err.uncertain and command.moves_money:
                 await self._guard(command)
         except BaseException:
-            self._withdraw(device.id, control, pending)
+            self._withdraw(device.id, control)
             raise
         if pending is not None:
             pending.sent_at = sent_at
         return replace(result, sent_at=sent), sent_at
 
-    def _withdraw(
-        self, device_id: str, control: Control | None, pending: _Pending | None
-    ) -> None:
+    def _withdraw(self, device_id: str, control: Control | None) -> None:
         """Show the truth again instead of what was asked."""
-        if control is not None and self._pending.get((device_id, control)) is pending:
-            del self._pending[device_id, control]
+        if control is not None and self._pending.pop((device_id, control), None):
             self._coordinator.wake(device_id)
 
     # Watching.

@@ -411,6 +411,30 @@ class TestPending:
         assert shown(home, LIMIT_1) == "8.0"
         assert values == ["8.0"]
 
+    async def test_poll_begun_before_the_command_confirms_nothing(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """It shows what was there before, be it what was asked."""
+        ended = asyncio.Event()
+        fake.polling = ended.wait
+        poll = home.async_create_task(coordinator.async_refresh())
+        await asyncio.sleep(0)
+        freezer.tick(1)
+        fake.obeys = False
+        fake.read_failure = UnreachableError()
+        # Meanwhile it was changed on site, and the cloud takes its time to change it.
+        fake.set_control("c1", Control.CURRENT_LIMIT, value=6.0)
+        await coordinator.commands.execute(set_limit(16))
+        ended.set()
+        await poll
+        await coordinator.async_refresh()
+        await home.async_block_till_done()
+        assert shown(home, LIMIT_1) == "16.0"
+
     async def test_given_up_and_told(
         self,
         home: HomeAssistant,
@@ -563,8 +587,9 @@ class TestWatch:
         fake.obeys = False
         await coordinator.commands.execute(StartCharging(device_id="c1"))
         await tick(home, freezer, 2.1)
+        # No time passes: what waited for the watch would wait for ever.
         await asyncio.wait_for(
-            coordinator.commands.execute(StopCharging(device_id="c1")), 0.1
+            coordinator.commands.execute(StopCharging(device_id="c1")), 10
         )
         assert fake.executed[-1] == StopCharging(device_id="c1")
         assert shown(home, CHARGING_1) == "off"
@@ -838,6 +863,36 @@ class TestLostAnswers:
         )
         key = f"{DOMAIN}.{coordinator.config_entry.entry_id}"
         assert len(hass_storage[key]["data"]["uncertain"]) == 1
+
+    async def test_refused_money_can_be_asked_for_again(
+        self, coordinator: AccountCoordinator, fake: type[FakeProvider]
+    ) -> None:
+        """Nothing is in doubt when the cloud said no."""
+        request = AddBalance(device_id="c1", amount=25.0, reason="thanks")
+        fake.change("c1", commands=COMMANDS)
+        await coordinator.async_refresh()
+        fake.refusal = CommandRefusedError("no", reason="no")
+        await coordinator.commands.execute(request)
+        fake.refusal = None
+        await coordinator.commands.execute(request)
+        assert len(fake.executed) == 2
+
+    async def test_guard_over_money_ends_with_a_clock_that_is_put_back(
+        self,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """A day that was wrongly ahead refuses nothing for a day."""
+        request = AddBalance(device_id="c1", amount=25.0, reason="thanks")
+        fake.change("c1", commands=COMMANDS)
+        await coordinator.async_refresh()
+        fake.refusal = UnreachableError("reset", uncertain=True)
+        await coordinator.commands.execute(request)
+        fake.refusal = None
+        freezer.tick(-86_400)
+        await coordinator.commands.execute(request)
+        assert len(fake.executed) == 2
 
     async def test_guard_over_money_ends(
         self,
