@@ -474,6 +474,27 @@ class TestPending:
             ("accepted", Refusal.NOT_APPLIED)
         ]
 
+    @pytest.mark.parametrize("effective", [True, False])
+    async def test_completion_is_told_once(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+        finished: list[dict[str, Any]],
+        effective: bool,
+    ) -> None:
+        """Where the cloud's word came first, the effect is no second end."""
+        fake.obeys = False
+        fake.result = CommandResult(outcome=Outcome.COMPLETED)
+        await coordinator.commands.execute(set_limit(8))
+        if effective:
+            fake.set_control("c1", Control.CURRENT_LIMIT, value=8.0)
+        for seconds in (2.1, 3.1, 10.1, 15.1):
+            await tick(home, freezer, seconds)
+        assert shown(home, LIMIT_1) == ("8.0" if effective else "16.0")
+        assert [each["outcome"] for each in finished] == ["completed"]
+
     async def test_start_without_a_vehicle_is_told(
         self,
         home: HomeAssistant,
@@ -575,6 +596,27 @@ class TestWatch:
         assert result.finished_at is not None
         await tick(home, freezer, 20)
         assert fake.reads == ["c1"]
+
+    async def test_reading_from_before_proves_nothing(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+        finished: list[dict[str, Any]],
+    ) -> None:
+        """A limit that was shown all along is not confirmed while nothing is read."""
+        fake.obeys = False
+        fake.set_control("c1", Control.CURRENT_LIMIT, value=6.0)
+        fake.read_failure = UnreachableError()
+        assert shown(home, LIMIT_1) == "16.0"
+        result = await coordinator.commands.execute(set_limit(16))
+        assert result.outcome is Outcome.ACCEPTED
+        fake.read_failure = None
+        for seconds in (2.1, 3.1, 10.1, 15.1):
+            await tick(home, freezer, seconds)
+        assert shown(home, LIMIT_1) == "6.0"
+        assert [each["reason"] for each in finished] == [Refusal.NOT_APPLIED]
 
     async def test_stop_overtakes_the_watch_over_a_start(
         self,
@@ -686,18 +728,19 @@ class TestWatch:
         await tick(home, freezer, 60)
         assert len(fake.reads) == 2
 
+    @pytest.mark.parametrize("delay", [timedelta(hours=1), None])
     async def test_deferred_command_is_not_shown_as_done(
         self,
         home: HomeAssistant,
         coordinator: AccountCoordinator,
         fake: type[FakeProvider],
-        freezer: FrozenDateTimeFactory,
+        delay: timedelta | None,
     ) -> None:
-        """What is to happen later is not shown now, nor watched."""
+        """What the cloud does later, asked or not, is not shown now, nor watched."""
         fake.obeys = False
         fake.result = CommandResult(outcome=Outcome.DEFERRED, id="a1")
         result = await coordinator.commands.execute(
-            StartCharging(device_id="c1", delay=timedelta(hours=1))
+            StartCharging(device_id="c1", delay=delay)
         )
         assert result.outcome is Outcome.DEFERRED
         assert shown(home, CHARGING_1) == "off"

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 import gzip
-import time
 from typing import Any
 
 from aiohttp import ClientSession, TCPConnector, web
@@ -190,6 +189,33 @@ async def test_dropped_line(server: Server, transport: Transport) -> None:
     assert caught.value.reason == "connection"
 
 
+async def test_connection_error_names_no_secret(session: ClientSession) -> None:
+    """What the system says of an address is told without what is secret in it."""
+    transport = Transport(
+        session,
+        f"http://127.0.0.1:{unused_port()}",
+        limits=LIMITS,
+        secrets=["127.0.0.1"],
+    )
+    with pytest.raises(UnreachableError) as caught:
+        await transport.get("/x")
+    assert caught.value.reason == "connection"
+    assert REDACTED in caught.value.message
+    assert "127.0.0.1" not in caught.value.message
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_is_not_followed(
+    server: Server, transport: Transport, method: str, status: int
+) -> None:
+    """Nobody else gets to see what was meant for the cloud."""
+    server.says(status=status, headers={"Location": f"{server.url}/elsewhere"})
+    with pytest.raises(UnusableAnswerError):
+        await transport.request(method, "/x")
+    assert [request.path for request in server.requests] == ["/api/x"]
+
+
 @pytest.mark.parametrize(
     ("header", "wait"),
     [
@@ -299,10 +325,8 @@ async def test_command_passes_polls_under_way(
     polls = [asyncio.create_task(transport.get("/poll")) for _ in range(6)]
     while len(server.requests) < 2:
         await asyncio.sleep(0.001)
-    began = time.perf_counter()
     with command_lane():
         await transport.post("/command")
-    assert time.perf_counter() - began < 0.1
     # The others still wait their turn.
     assert [request.method for request in server.requests] == ["GET", "GET", "POST"]
     release.set()
@@ -320,11 +344,9 @@ async def test_command_passes_the_pace_of_polls(
     polls = [asyncio.create_task(transport.get("/poll")) for _ in range(12)]
     while len(server.requests) < 8:
         await asyncio.sleep(0.001)
-    began = time.perf_counter()
     with command_lane():
         await transport.post("/command")
         await transport.get("/follow")
-    assert time.perf_counter() - began < 0.1
     await asyncio.sleep(0.05)
     assert len(server.requests) == transport.sent == 10
     for poll in polls:
