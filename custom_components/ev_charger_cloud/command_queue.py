@@ -94,6 +94,8 @@ class CommandQueue:
         self._hass = hass
         self._coordinator = coordinator
         self._locks: dict[str, asyncio.Lock] = {}
+        # Who waits or is being sent, in the order of asking, and what was sent last.
+        self._waiting: dict[_Key, list[object]] = {}
         self._latest: dict[_Key, Command] = {}
         self._pending: dict[tuple[str, Control], _Pending] = {}
         self._watches: dict[_Key, _Watch] = {}
@@ -117,19 +119,28 @@ class CommandQueue:
         device = self._device(command.device_id)
         self._check(device, command)
         key = _key_of(command)
-        if _control_of(command) is not None:
-            self._latest[key] = command
-        async with self._lock(device):
-            device = self._device(command.device_id)
-            if self._overtaken(command):
-                return self._finished(
-                    command, CommandResult(outcome=Outcome.SUPERSEDED)
-                )
-            if command.moves_money and not repeat:
-                # The answer to its like may have been lost while this one waited.
-                self._refuse_repetition(device, command)
-            self._end_watch(key)
-            result, sent_at = await self._send(device, command)
+        waiting = self._waiting.setdefault(key, [])
+        ticket = object()
+        waiting.append(ticket)
+        try:
+            async with self._lock(device):
+                device = self._device(command.device_id)
+                if waiting[-1] is not ticket:
+                    return self._finished(
+                        command, CommandResult(outcome=Outcome.SUPERSEDED)
+                    )
+                if command.moves_money and not repeat:
+                    # The answer to its like may have been lost while this one waited.
+                    self._refuse_repetition(device, command)
+                self._end_watch(key)
+                if _control_of(command) is not None:
+                    self._latest[key] = command
+                result, sent_at = await self._send(device, command)
+        finally:
+            # One that is given up while it waits overtakes nobody.
+            waiting.remove(ticket)
+            if not waiting:
+                del self._waiting[key]
         return await self._confirm(device, command, result, sent_at)
 
     async def request(self, command: Command) -> None:
@@ -341,10 +352,7 @@ class CommandQueue:
         """Stop showing what a command asked for."""
         control, device_id = _control_of(watch.command), watch.command.device_id
         if control is not None and not self._overtaken(watch.command):
-            pending = self._pending.get((device_id, control))
-            if pending is not None and pending.sent_at <= watch.sent_at:
-                del self._pending[device_id, control]
-                self._coordinator.wake(device_id)
+            self._withdraw(device_id, control)
 
     def _end_watch(self, key: _Key) -> None:
         """End the watch over an earlier command."""
@@ -369,7 +377,7 @@ class CommandQueue:
         return result
 
     def _overtaken(self, command: Command) -> bool:
-        """Return whether something later was asked for the same control."""
+        """Return whether something later was sent for the same control."""
         return self._latest.get(_key_of(command), command) is not command
 
     # Checking.

@@ -303,6 +303,61 @@ class TestSending:
             await task
         assert shown(home, LIMIT_1) == "16.0"
 
+    async def test_request_that_is_given_up_overtakes_nobody(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A stop is sent although a script wanted a start, and was stopped."""
+        gate = Gate(fake)
+        first = home.async_create_task(coordinator.commands.execute(set_limit(8)))
+        await gate.reached.wait()
+        stop = home.async_create_task(
+            coordinator.commands.execute(StopCharging(device_id="c1"))
+        )
+        await asyncio.sleep(0)
+        start = home.async_create_task(
+            coordinator.commands.execute(StartCharging(device_id="c1"))
+        )
+        await asyncio.sleep(0)
+        start.cancel()
+        await asyncio.wait((start,))
+        gate.opened.set()
+        await first
+        assert (await stop).outcome is Outcome.COMPLETED
+        assert fake.executed == [set_limit(8), StopCharging(device_id="c1")]
+
+    async def test_request_that_is_given_up_ends_no_watch(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+        finished: list[dict[str, Any]],
+    ) -> None:
+        """What was sent before is withdrawn in its time, with a word about it."""
+        fake.obeys = False
+        await coordinator.commands.execute(set_limit(8))
+        gate = Gate(fake)
+        stop = home.async_create_task(
+            coordinator.commands.execute(StopCharging(device_id="c1"))
+        )
+        await gate.reached.wait()
+        second = home.async_create_task(coordinator.commands.execute(set_limit(10)))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait((second,))
+        gate.opened.set()
+        await stop
+        for seconds in (2.1, 3.1, 10.1, 15.1):
+            assert shown(home, LIMIT_1) == "8.0"
+            await tick(home, freezer, seconds)
+        assert shown(home, LIMIT_1) == "16.0"
+        assert [
+            each["reason"] for each in finished if each["outcome"] == "accepted"
+        ] == [Refusal.NOT_APPLIED]
+
     async def test_charger_that_goes_while_a_request_waits(
         self,
         home: HomeAssistant,
@@ -530,6 +585,17 @@ class TestPending:
         result = await coordinator.commands.execute(set_limit(8.6))
         assert result.outcome is Outcome.COMPLETED
         assert shown(home, LIMIT_1) == "8.0"
+
+    async def test_value_above_what_was_asked_is_not_confirmed(
+        self,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A charger that allows half an ampere more does not do as it was told."""
+        fake.obeys = False
+        fake.set_control("c1", Control.CURRENT_LIMIT, value=8.5)
+        result = await coordinator.commands.execute(set_limit(8))
+        assert result.outcome is Outcome.ACCEPTED
 
     async def test_refusal_shows_the_truth_at_once(
         self,
@@ -1081,6 +1147,11 @@ class TestChecks:
         fake.change("c1", controls={})
         fake.set_reading("c1", Reading.MAXIMUM_CURRENT, reading)
         await coordinator.async_refresh()
+        with pytest.raises(ServiceValidationError):
+            # IEC 61851 knows no less than 6 A.
+            await coordinator.commands.execute(
+                StartCharging(device_id="c1", current=5.9)
+            )
         command = StartCharging(device_id="c1", current=20)
         if reading is None:
             await coordinator.commands.execute(command)
