@@ -1027,6 +1027,7 @@ class TestLostAnswers:
         home: HomeAssistant,
         coordinator: AccountCoordinator,
         fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
     ) -> None:
         """One refused command asks nobody to sign in."""
         fake.refusal = AuthenticationError()
@@ -1034,6 +1035,10 @@ class TestLostAnswers:
             await turn(home, "on")
         assert caught.value.translation_key == "authentication_failed"
         assert not home.config_entries.flow.async_progress()
+        # The next poll is the second opinion.
+        fake.failure = AuthenticationError()
+        await tick(home, freezer, 61)
+        assert len(home.config_entries.flow.async_progress()) == 1
 
 
 class TestChecks:

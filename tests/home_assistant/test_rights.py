@@ -10,6 +10,7 @@ from custom_components.ev_charger_cloud.const import DOMAIN
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY, GROUP_ID_USER
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.helpers import entity_registry as er
 
 from .devices import COMMANDS, SetUp, charger, device_entry
 from .fake_provider import FakeProvider
@@ -137,6 +138,50 @@ async def test_every_action_has_a_row(home: HomeAssistant, device_id: str) -> No
     assert {action for action, _, _ in rows()} == set(
         home.services.async_services_for_domain(DOMAIN)
     )
+
+
+@pytest.mark.parametrize(
+    ("theirs", "allowed"),
+    [("all", True), ("enabled", False), ("one", False), ("none left", False)],
+)
+async def test_control_is_control_of_all_entities(
+    home: HomeAssistant,
+    fake: type[FakeProvider],
+    device_id: str,
+    theirs: str,
+    allowed: bool,
+) -> None:
+    """Some of a charger's entities, or a charger without any, give no right to it."""
+    registry = er.async_get(home)
+    entities = er.async_entries_for_device(
+        registry, device_id, include_disabled_entities=True
+    )
+    assert any(entity.disabled for entity in entities)
+    chosen = [
+        entity.entity_id
+        for entity in entities
+        if theirs == "all" or not entity.disabled
+    ]
+    if theirs == "one":
+        del chosen[1:]
+    if theirs == "none left":
+        for entity in entities:
+            registry.async_remove(entity.entity_id)
+    user = await user_in(home, None)
+    user.mock_policy({"entities": {"entity_ids": dict.fromkeys(chosen, True)}})
+    call = home.services.async_call(
+        DOMAIN,
+        "stop_charging",
+        {"device_id": device_id},
+        blocking=True,
+        context=Context(user_id=user.id),
+    )
+    if allowed:
+        await call
+    else:
+        with pytest.raises(Unauthorized):
+            await call
+    assert bool(fake.executed) is allowed
 
 
 async def test_nobody_known(home: HomeAssistant, device_id: str) -> None:
