@@ -215,7 +215,9 @@ class CommandQueue:
 
     def _withdraw(self, device_id: str, control: Control | None) -> None:
         """Show the truth again instead of what was asked."""
-        if control is not None and self._pending.pop((device_id, control), None):
+        if control is None:
+            return
+        if self._pending.pop((device_id, control), None) is not None:
             self._coordinator.wake(device_id)
 
     # Watching.
