@@ -6,6 +6,7 @@ holds them to what really shows.
 
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 import re
 from typing import Any
@@ -53,14 +54,17 @@ class LeftOut:
     """The fields that a page of the documents names as left out."""
 
     def __init__(self, provider: str, kind: str = "") -> None:
-        """Read the page of a provider; of several kinds of objects, one's line."""
-        text = (_DOCS / f"{provider}.md").read_text()
-        lines = text.partition("Left out, and why:")[2].splitlines()
-        wanted = [line for line in lines if line.startswith(f"- {kind}")]
-        assert wanted, f"{provider}: {kind}"
-        self.names = {
-            name for line in wanted for name in re.findall(r"`([\w.]+)`", line)
-        }
+        """Name a provider; of several kinds of objects, one's line is meant."""
+        self._page = _DOCS / f"{provider}.md"
+        self._kind = kind
+
+    @cached_property
+    def names(self) -> set[str]:
+        """Return what the page names."""
+        lines = self._page.read_text().partition("Left out, and why:")[2].splitlines()
+        wanted = [line for line in lines if line.startswith(f"- {self._kind}")]
+        assert wanted, self._kind
+        return {name for line in wanted for name in re.findall(r"`([\w.]+)`", line)}
 
     def has(self, place: Place) -> bool:
         """Return whether a field, or what it belongs to, is named."""

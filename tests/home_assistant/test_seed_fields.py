@@ -143,3 +143,15 @@ async def test_a_command_of_amps_tells_all(stage: Stage) -> None:
     for name in ("created_at", "updated_at", "acknowledged_at"):
         assert told[name], name
     assert told["vendor_result"]
+
+
+@pytest.mark.parametrize("account", ["ampeco", "plugchoice"], indirect=True)
+async def test_a_running_session_has_no_reason_to_stop(stage: Stage) -> None:
+    """That of the session before is not shown as its own."""
+    await stage.charge()
+    await stage.story.call("switch", "turn_off", "charging")
+    await stage.leave()
+    reason = stage.story.entity("sensor", "stop_reason")
+    assert stage.story.home.states.get(reason).state not in ("unknown", "unavailable")
+    await stage.charge()
+    assert stage.story.home.states.get(reason).state == "unknown"
