@@ -219,7 +219,8 @@ def async_get_tools(
 def _exposed(hass: HomeAssistant, llm_context: LLMContext) -> dict[str, str]:
     """Return the chargers and connectors that are exposed, by name.
 
-    One is exposed by its entities: one of them is enough.
+    One is exposed by its entities: one of them is enough. Those of the same name are
+    numbered.
     """
     devices, entities = dr.async_get(hass), er.async_get(hass)
     exposed: dict[str, str] = {}
@@ -239,7 +240,12 @@ def _exposed(hass: HomeAssistant, llm_context: LLMContext) -> dict[str, str]:
                 async_should_expose(hass, llm_context.assistant, entity.entity_id)
                 for entity in er.async_entries_for_device(entities, registered.id)
             ):
-                exposed[entry.runtime_data.name_of(device)] = registered.id
+                title = name = entry.runtime_data.title_of(device)
+                number = 1
+                while name in exposed:
+                    number += 1
+                    name = f"{title} ({number})"
+                exposed[name] = registered.id
     return exposed
 
 

@@ -238,3 +238,37 @@ async def test_power_limit(
     await entry.runtime_data.async_refresh()
     told, _ = await use(home, "get_charger")
     assert told["limit_watts"] == 11000.0
+
+
+async def test_chargers_of_the_same_name(
+    home: HomeAssistant, fake: type[FakeProvider], set_up: SetUp
+) -> None:
+    """Each can be told from the others, and is the one that is meant."""
+    garage = charger(name="Garage", commands=COMMANDS)
+    fake.fleet = {"c1": garage, "c2": replace(garage, id="c2")}
+    for each in ("c1", "c2"):
+        for number in (1, 2):
+            connector = replace(
+                garage,
+                id=f"{each}/{number}",
+                name=("Left", "Right")[number - 1],
+                kind=DeviceKind.CONNECTOR,
+                parent=each,
+            )
+            fake.fleet = {**fake.fleet, connector.id: connector}
+    await set_up()
+    for state in home.states.async_all():
+        async_expose_entity(home, ASSISTANT, state.entity_id, True)
+    tool = tools_of(home)["start_charging"]
+    for name in (
+        "Garage",
+        "Garage (2)",
+        "Garage Left",
+        "Garage Left (2)",
+        "Garage Right",
+        "Garage Right (2)",
+    ):
+        await tool.async_call(
+            home, ToolInput(tool.name, {"charger": name}), context_of()
+        )
+    assert {command.device_id for command in fake.executed} == fake.fleet.keys()
