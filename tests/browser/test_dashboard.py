@@ -1,7 +1,8 @@
 """The dashboard and its cards, as people see and use them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 import re
 
 from playwright.async_api import Locator, expect
@@ -301,6 +302,114 @@ async def test_the_card_picker_offers_the_card_for_what_is_ours(
           .schema.map(({ name }) => name)"""
     )
     assert form[0] == "device"
+
+
+@asynccontextmanager
+async def renamed(scene: Scene, charger: Charger, name: str) -> AsyncIterator[None]:
+    """Have a charger go by another name for a while."""
+    home = scene.environment.home
+    kind = "config/device_registry/update"
+    await home.command(kind, device_id=charger.device_id, name_by_user=name)
+    try:
+        yield
+    finally:
+        await home.command(kind, device_id=charger.device_id, name_by_user=None)
+
+
+@only(1)
+async def test_names_are_text_however_long_they_are(
+    scene: Scene, looker: Looker, alone: Only
+) -> None:
+    charger, _ = alone
+    name = '<img src=x onerror="document.title=1"> & "it" ' + "Ladestation" * 30
+    async with renamed(scene, charger, name):
+        for language in ("en", "he"):
+            view = await looker.look(PHONE, language=language)
+            await view.see(PATH)
+            await expect(view.card("<img src=x").first).to_be_visible()
+            assert await view.overflow() <= 0
+            assert await view.hindrances() == []
+            await view.picture(f"card-long-name-{language}")
+            await view.card("<img src=x").first.locator("button.head").click()
+            await view.page.wait_for_url("**/charger-*")
+            await view.drawn()
+            assert await view.overflow() <= 0
+            await view.see(f"{PATH}/history")
+            assert await view.overflow() <= 0
+            await expect(view.page.locator("img[src=x]")).to_have_count(0)
+
+
+@only(1)
+async def test_what_is_disabled_is_not_missed(
+    scene: Scene, looker: Looker, alone: Only
+) -> None:
+    """Without its status the charger is told by its plug, without all it is gone."""
+    charger, connector = alone
+    home = scene.environment.home
+    view = await looker.look(PHONE)
+    await view.see(PATH)
+    card = view.card(charger.title)
+    await says(card, "Not connected")
+
+    async def disable(by: str | None, *keys: tuple[str, str]) -> None:
+        for key in keys:
+            entity = charger.entity(*key)
+            assert entity
+            await home.command(
+                "config/entity_registry/update", entity_id=entity.id, disabled_by=by
+            )
+
+    status = ("sensor", "status")
+    others = (("binary_sensor", "plug"), ("binary_sensor", "charging"))
+    try:
+        await disable("user", status)
+        await scene.environment.world.do(connector, "plug_in")
+        await says(card, "Plugged in")
+        await card.locator("button.head").focus()
+        await disable("user", *others)
+        await expect(view.page.get_by_text("No chargers yet")).to_be_visible()
+    finally:
+        await disable(None, status, *others)
+    await says(card, "Plugged in")
+
+
+@only(1)
+async def test_odd_configurations(scene: Scene, looker: Looker, alone: Only) -> None:
+    """A charger that is gone, none at all, and a limit of which there is one value."""
+    charger, _ = alone
+    limit = charger.entity("number", "charging_current")
+    assert limit
+    view = await looker.look(PHONE)
+    await view.see(PATH)
+
+    said = await view.page.evaluate(
+        r"""([device, limit]) => {
+          const { hass } = document.querySelector("home-assistant");
+          const state = { ...hass.states[limit], state: "16" };
+          state.attributes = { ...state.attributes, min: 16, max: 16 };
+          const fixed = { ...hass, states: { ...hass.states, [limit]: state } };
+          const shown = (config, hass) => {
+            const card = document.createElement("ev-charger-cloud-card");
+            card.setConfig(config);
+            card.hass = hass;
+            document.body.append(card);
+            const { innerHTML, textContent } = card._content;
+            card.remove();
+            return [textContent.replace(/\s+/g, " ").trim(), innerHTML.includes("NaN")];
+          };
+          return [
+            shown({ device: "nobody" }, hass),
+            shown({}, hass),
+            shown({ device }, fixed),
+          ];
+        }""",
+        [charger.device_id, limit.id],
+    )
+
+    assert said[0] == ["This charger is no longer there.", False]
+    assert said[1] == ["Choose a charger.", False]
+    assert "16 A" in said[2][0]
+    assert not said[2][1]
 
 
 # Ten: what comes first

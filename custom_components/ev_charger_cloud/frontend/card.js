@@ -136,7 +136,7 @@ export class ChargerCard extends HTMLElement {
     switch (target.dataset.do) {
       case "more":
         if (this.#config.navigate) navigate(this.#config.navigate);
-        else fire(this, "hass-more-info", { entityId: look.id("sensor.status") });
+        else fire(this, "hass-more-info", { entityId: look.main });
         break;
       case "action":
         this.#act(look);

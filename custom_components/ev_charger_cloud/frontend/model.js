@@ -8,6 +8,9 @@ export const PLATFORM = "ev_charger_cloud";
 const VOLTAGE = 230;
 const LOST = new Set(["unavailable", "unknown"]);
 
+// What vehicles charge at has one of these at least; people disable what they want.
+const MAIN = ["sensor.status", "binary_sensor.plug", "binary_sensor.charging"];
+
 // What a charger with several connectors tells of all of them.
 const SHARED = new Set([
   "binary_sensor.online",
@@ -57,15 +60,15 @@ function assembled(hass) {
     const domain = entry.entity_id.split(".", 1)[0];
     ids.get(entry.device_id).set(`${domain}.${entry.translation_key}`, entry.entity_id);
   }
-  const withStatus = [...ids.keys()].filter(
-    (id) => ids.get(id).has("sensor.status") && hass.devices[id],
+  const found = [...ids.keys()].filter(
+    (id) => MAIN.some((key) => ids.get(id).has(key)) && hass.devices[id],
   );
   const connectors = new Map();
-  for (const id of withStatus) {
+  for (const id of found) {
     const parent = hass.devices[id].parent_device_id;
     connectors.set(parent, (connectors.get(parent) ?? 0) + 1);
   }
-  return withStatus
+  return found
     .filter((id) => !connectors.has(id))
     .map((id) => {
       const device = hass.devices[id];
@@ -171,18 +174,30 @@ export class Look {
     return this.value(key) === "on";
   }
 
+  // The entity that says most about the charger.
+  get main() {
+    return MAIN.map((key) => this.id(key)).find(Boolean);
+  }
+
+  // Where the status is disabled, what the plug and the flow tell of it.
+  get status() {
+    if (this.id("sensor.status")) return this.value("sensor.status");
+    if (this.is("binary_sensor.charging")) return "charging";
+    return { on: "connected", off: "disconnected" }[this.value("binary_sensor.plug")];
+  }
+
   get kind() {
-    const status = this.state("sensor.status");
+    const { status } = this;
     if (this.value("binary_sensor.online") === "off") return "offline";
-    if (!status || LOST.has(status.state)) {
+    if (!status) {
       return this.value("sensor.connection_status") === "error" ? "offline" : "unknown";
     }
-    switch (status.state) {
+    switch (status) {
       case "charging":
       case "discharging":
       case "starting":
       case "reserved":
-        return status.state;
+        return status;
       case "faulted":
         return "fault";
       case "inoperative":
@@ -192,7 +207,7 @@ export class Look {
     }
     if (this.is("binary_sensor.problem")) return "fault";
     if (this.is("binary_sensor.fully_charged")) return "full";
-    if (status.state === "paused" || this.is("binary_sensor.paused")) return "paused";
+    if (status === "paused" || this.is("binary_sensor.paused")) return "paused";
     return (
       {
         connected: "plugged",
@@ -200,7 +215,7 @@ export class Look {
         suspended_evse: "waiting_charger",
         finishing: "complete",
         complete: "complete",
-      }[status.state] ?? "unknown"
+      }[status] ?? "unknown"
     );
   }
 
