@@ -329,6 +329,10 @@ async def test_names_are_text_however_long_they_are(
             await expect(view.card("<img src=x").first).to_be_visible()
             assert await view.overflow() <= 0
             assert await view.hindrances() == []
+            # It is cut at its own end, whichever way the page is read.
+            shown = view.page.locator("ev-charger-cloud-card .name").first
+            direction = await shown.evaluate("(it) => getComputedStyle(it).direction")
+            assert direction == "ltr"
             await view.picture(f"card-long-name-{language}")
             await view.card("<img src=x").first.locator("button.head").click()
             await view.page.wait_for_url("**/charger-*")
@@ -346,6 +350,7 @@ async def test_what_is_disabled_is_not_missed(
     """Without its status the charger is told by its plug, without all it is gone."""
     charger, connector = alone
     home = scene.environment.home
+    await read(scene, charger)
     view = await looker.look(PHONE)
     await view.see(PATH)
     card = view.card(charger.title)
@@ -365,9 +370,8 @@ async def test_what_is_disabled_is_not_missed(
         await disable("user", status)
         await scene.environment.world.do(connector, "plug_in")
         await says(card, "Plugged in")
-        await card.locator("button.head").focus()
         await disable("user", *others)
-        await expect(view.page.get_by_text("No chargers yet")).to_be_visible()
+        await expect(card).to_have_count(0)
     finally:
         await disable(None, status, *others)
     await says(card, "Plugged in")
@@ -379,6 +383,7 @@ async def test_odd_configurations(scene: Scene, looker: Looker, alone: Only) -> 
     charger, _ = alone
     limit = charger.entity("number", "charging_current")
     assert limit
+    await read(scene, charger)
     view = await looker.look(PHONE)
     await view.see(PATH)
 

@@ -255,7 +255,7 @@ export class ChargerCard extends HTMLElement {
       <button class="head row" data-do="more">
         ${this.#mark(look)}
         <span class="names">
-          <span class="name" style="display:block">${this.#name}</span>
+          <span class="name" dir="auto" style="display:block">${this.#name}</span>
           <span class="says" style="display:block">
             <b>${look.words}</b>${this.#aside(look)}
           </span>
@@ -279,7 +279,7 @@ export class ChargerCard extends HTMLElement {
         <button class="head" data-do="more">
           ${this.#mark(look, false)}
           <span class="names">
-            <span class="name" style="display:block">${this.#name}</span>
+            <span class="name" dir="auto" style="display:block">${this.#name}</span>
             <span class="says" style="display:block">
               <b>${look.words}</b>${this.#aside(look)}
             </span>
@@ -637,7 +637,7 @@ export function sessionList(hass, sessions, named = false) {
         const told = energy(hass, each.energy);
         return html`<li>
           <span class="what">
-            ${named && html`${each.name}<br />`}<span class=${named && "dim"}
+            ${named && html`<bdi>${each.name}</bdi><br />`}<span class=${named && "dim"}
               >${moment(hass, each.start)}${each.card && ` · ${each.card}`}</span
             >
           </span>

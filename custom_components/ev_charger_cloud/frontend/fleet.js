@@ -230,7 +230,7 @@ export class FleetCard extends HTMLElement {
       // A folded place tells what goes on in it.
       show(
         heading,
-        html`${tone && html`<i></i>`}${title} <span>${cards.length}</span>
+        html`${tone && html`<i></i>`}<bdi>${title}</bdi> <span>${cards.length}</span>
           ${charging > 0 &&
           html`<span data-tone="active"
             ><i></i>${charging} ${word(hass, "group_charging")}</span

@@ -125,6 +125,9 @@ export const CARD = css`
   .name {
     font-weight: var(--ha-font-weight-medium, 500);
     font-size: 15px;
+    /* written in its own direction, on the side of everything else */
+    text-align: -webkit-match-parent;
+    text-align: match-parent;
     overflow: hidden;
     text-overflow: ellipsis;
     white-space: nowrap;
