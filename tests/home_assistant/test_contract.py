@@ -4,7 +4,9 @@ A car is plugged in, charges, is held to a limit, stops, leaves; then the charge
 breaks, goes offline and recovers. The physical world of the simulator is the judge.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,6 +25,7 @@ from custom_components.ev_charger_cloud.providers import PROVIDERS, transport
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from simulator.cloud import Cloud
@@ -416,6 +419,23 @@ async def test_what_is_asked_reaches_hardware_that_changed_behind_our_back(
     assert story.state("switch", "charging") == "off"
     await story.call("switch", "turn_off", "charging")
     await story.until(lambda: connector.power_w == 0, within=300)
+
+
+async def test_stop_overtakes_the_watch_over_a_start(
+    story: Story, account: Account, cloud: Cloud
+) -> None:
+    """It leaves while the start does not show yet; no time passes before it does.
+
+    A cloud may refuse it: its action is under way, or no session is there yet.
+    """
+    await story.plug_in(Car(soc=0.2, max_current=16.0, phases=3))
+    await story.call("switch", "turn_on", "charging")
+    assert story.state("switch", "charging") == "on"
+    before = len(cloud.requests)
+    async with asyncio.timeout(30):
+        with suppress(HomeAssistantError):
+            await story.call("switch", "turn_off", "charging")
+    assert any(method != "GET" for method, _ in list(cloud.requests)[before:])
 
 
 async def test_offline(story: Story, account: Account) -> None:

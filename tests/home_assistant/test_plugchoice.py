@@ -1,5 +1,6 @@
 """Plugchoice in Home Assistant: what a start comes to, told by states and events."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -18,6 +19,7 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from simulator.clouds.plugchoice import Plugchoice
 from simulator.server import Simulator
+from simulator.world import Car
 
 SWITCH = "switch.driveway_charging_allowed"
 PLUG = "binary_sensor.driveway_vehicle_connected"
@@ -132,3 +134,57 @@ async def test_start_is_followed_to_its_session(
     assert isinstance(told, dict)
     assert connector.session is not None
     assert told["id"] == str(connector.session.id)
+
+
+async def test_command_passes_the_polls_of_fifty_that_charge(
+    home: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll that is held to its pace holds back neither a stop nor its reading."""
+    monkeypatch.setattr(
+        transport, "AsyncLimiter", lambda rate, period: AsyncLimiter(1000, 1)
+    )
+    async with Simulator([Plugchoice], seed=False) as simulator:
+        cloud = simulator["plugchoice"]
+        cloud.populate(50)
+        connectors = [each.connector(1) for each in cloud.stations.values()]
+        for connector in connectors:
+            connector.plug_in(Car(soc=0.2))
+            connector.start("04AABBCC")
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            unique_id="plugchoice_fifty",
+            data={
+                "provider": "plugchoice",
+                "base_url": cloud.base_url,
+                **cloud.credentials,
+            },
+            options={"all_chargers": True},
+        )
+        entry.add_to_hass(home)
+        assert await home.config_entries.async_setup(entry.entry_id)
+        await home.async_block_till_done(wait_background_tasks=True)
+        coordinator = entry.runtime_data
+        pace = AsyncLimiter(1, 3600)
+        await pace.acquire()
+        coordinator.provider._client._transport._lanes[False].limiter = pace
+        poll = home.async_create_task(coordinator.async_refresh())
+        while not pace._waiters:
+            await asyncio.sleep(0)
+        cloud.requests.clear()
+        charger = next(iter(cloud.stations))
+        switch = er.async_get(home).async_get_entity_id(
+            "switch", DOMAIN, f"{coordinator.devices.unique_id(charger)}_charging"
+        )
+        async with asyncio.timeout(30):
+            await home.services.async_call(
+                "switch", "turn_off", {"entity_id": switch}, blocking=True
+            )
+        # It was the first to leave, and the poll waits still.
+        (method, path), *later = cloud.requests
+        assert (method, path.rpartition("/")[2]) == ("POST", "stop")
+        assert later
+        assert all(charger in path for _, path in later)
+        assert not poll.done()
+        poll.cancel()
+        await asyncio.wait((poll,))
+        await home.config_entries.async_unload(entry.entry_id)

@@ -649,6 +649,27 @@ async def test_stop_without_a_session(
     assert not [path for path in account.requests() if "/actions/" in path]
 
 
+async def test_stop_of_a_start_that_shows_no_session_yet(
+    account: PlugchoiceAccount, provider: PlugchoiceProvider
+) -> None:
+    """It is for the cloud to say that there is none."""
+    account.connector().plug_in()
+    await provider.poll()
+    await provider.execute(StartCharging(device_id=DRIVEWAY))
+    account.requests()
+    with pytest.raises(CommandRefusedError) as caught:
+        await provider.execute(StopCharging(device_id=DRIVEWAY))
+    assert caught.value.reason == Refusal.REJECTED
+    assert account.requests() == ["POST /chargers/driveway/actions/stop"]
+    # Long after, it is no reason any more.
+    account.step(3600)
+    account.connector().unplug()
+    with pytest.raises(CommandRefusedError) as caught:
+        await provider.execute(StopCharging(device_id=DRIVEWAY))
+    assert caught.value.reason == Refusal.NO_SESSION
+    assert not [path for path in account.requests() if "/actions/" in path]
+
+
 async def test_stop_of_a_session_that_the_last_poll_did_not_see(
     account: PlugchoiceAccount, provider: PlugchoiceProvider
 ) -> None:

@@ -240,7 +240,10 @@ class Commands:
             with _best_effort():
                 await self._account.read_active(station)
         mine = [each for each in connector.transactions if each.id in active.active]
-        if station.alone or not mine:
+        if connector.starting:
+            # Its session may be there before it is told of.
+            await self._require_online(station)
+        elif station.alone or not mine:
             await self._require_session(connector)
         others = station.in_session.keys() - {connector.number}
         several = others or len(active.active) > 1

@@ -129,6 +129,12 @@ class ConnectorState:
         """Return whether a start of ours may be all there is to the status."""
         return self.started is not None and self.started.word is not None
 
+    @property
+    def starting(self) -> bool:
+        """Return whether a start of ours may still bring a session."""
+        started = self.started
+        return started is not None and self.charger.monotonic() < started.until
+
     def take(self, payload: Connector) -> None:
         """Take what the cloud says of the connector; make due what hangs on it."""
         before, self.payload = self.payload.status, payload
@@ -243,12 +249,7 @@ class ConnectorState:
         if charger.online is False:
             return None
         started = self.started
-        if (
-            word == "Preparing"
-            and started
-            and started.word
-            and charger.monotonic() < started.until
-        ):
+        if word == "Preparing" and started and started.word and self.starting:
             # The echo of our own start: there need not be a vehicle.
             word = started.word
         whole = charger.state.status if charger.state else None
