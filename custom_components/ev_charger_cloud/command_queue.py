@@ -215,9 +215,8 @@ class CommandQueue:
 
     def _withdraw(self, device_id: str, control: Control | None) -> None:
         """Show the truth again instead of what was asked."""
-        if control is None:
-            return
-        if self._pending.pop((device_id, control), None) is not None:
+        if control is not None and (device_id, control) in self._pending:
+            del self._pending[device_id, control]
             self._coordinator.wake(device_id)
 
     # Watching.

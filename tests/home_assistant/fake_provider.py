@@ -69,6 +69,7 @@ class FakeProvider(Provider):
     asked: ResourceRequest | None
     sending: Callable[[Command], Awaitable[None]] | None
     polling: Callable[[], Awaitable[None]] | None
+    reading: Callable[[], Awaitable[None]] | None
     told: CommandResult | ChargingError | None
     events: tuple[Event, ...]
     started: int
@@ -108,6 +109,7 @@ class FakeProvider(Provider):
         cls.asked = None
         cls.sending = None
         cls.polling = None
+        cls.reading = None
         cls.told = None
         cls.events = ()
         cls.started = 0
@@ -196,13 +198,16 @@ class FakeProvider(Provider):
         if self.read_failure:
             raise self.read_failure
         top = self.fleet[device_id].parent or device_id
-        return self._seen(
+        seen = self._seen(
             {
                 device.id: device
                 for device in self.fleet.values()
                 if top in (device.id, device.parent)
             }
         )
+        if reading := type(self).reading:
+            await reading()
+        return seen
 
     @override
     async def execute(self, command: Command) -> CommandResult:

@@ -684,6 +684,54 @@ class TestWatch:
         assert shown(home, LIMIT_1) == "6.0"
         assert [each["reason"] for each in finished] == [Refusal.NOT_APPLIED]
 
+    async def test_reading_under_way_proves_nothing(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """One that was asked for just before is no answer to the command."""
+        ended = asyncio.Event()
+        fake.reading = ended.wait
+        read = home.async_create_task(coordinator.read("c1"))
+        while not fake.reads:
+            await asyncio.sleep(0)
+        freezer.tick(0.5)
+        fake.reading = None
+        async with asyncio.timeout(10):
+            result = await coordinator.commands.execute(set_limit(8))
+        assert result.outcome is Outcome.COMPLETED
+        assert fake.reads == ["c1", "c1"]
+        ended.set()
+        await read
+        assert shown(home, LIMIT_1) == "8.0"
+
+    async def test_list_that_lacks_it_proves_nothing(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+        finished: list[dict[str, Any]],
+    ) -> None:
+        """What was known of a connector that a poll lacked is not seen again."""
+        fake.fleet = {
+            "s": charger("s"),
+            "s1": charger("s1", kind=DeviceKind.CONNECTOR, parent="s"),
+        }
+        await coordinator.async_refresh()
+        fake.obeys = False
+        fake.read_failure = UnreachableError()
+        freezer.tick(1)
+        result = await coordinator.commands.execute(set_limit(16, "s1"))
+        assert result.outcome is Outcome.ACCEPTED
+        fake.fleet = {"s": fake.fleet["s"]}
+        await coordinator.async_refresh()
+        for seconds in (2.1, 3.1, 10.1, 15.1):
+            await tick(home, freezer, seconds)
+        assert [each["outcome"] for each in finished] == ["accepted"]
+
     async def test_stop_overtakes_the_watch_over_a_start(
         self,
         home: HomeAssistant,

@@ -520,6 +520,28 @@ class TestTrouble:
         assert not home.config_entries.flow.async_progress()
         assert shown(home, STATUS_1) == "connected"
 
+    async def test_refusal_of_yesterday_is_no_first_opinion(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        freezer: FrozenDateTimeFactory,
+        fake: type[FakeProvider],
+    ) -> None:
+        """Within hours of other trouble, a refusal is a first one again."""
+        await set_up()
+        fake.failure = AuthenticationError()
+        await tick(home, freezer, 61)
+        fake.failure = UnreachableError()
+        for _ in range(3):
+            await tick(home, freezer, 3601)
+        fake.failure = AuthenticationError()
+        await tick(home, freezer, 3601)
+        assert not home.config_entries.flow.async_progress()
+        await tick(home, freezer, 3601)
+        assert not home.config_entries.flow.async_progress()
+        await tick(home, freezer, 61)
+        assert len(home.config_entries.flow.async_progress()) == 1
+
     @pytest.mark.parametrize(
         ("retry_after", "soonest", "latest"), [(0.0, 60, 60), (1e12, 3600, 3600)]
     )
@@ -1340,6 +1362,36 @@ class TestReads:
         assert shown(home, STATUS_1) == "charging"
         await coordinator.async_refresh()
         assert shown(home, STATUS_1) == "charging"
+
+    async def test_late_part_of_a_poll_is_newer_than_a_read(
+        self,
+        home: HomeAssistant,
+        freezer: FrozenDateTimeFactory,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A long poll asks for each charger in its time, and says when that was."""
+        coordinator: AccountCoordinator = (await set_up()).runtime_data
+        gate = asyncio.Event()
+
+        async def poll(provider: FakeProvider) -> Poll:
+            await gate.wait()
+            return Poll(fleet=provider._seen(fake.fleet), interval=timedelta(minutes=1))
+
+        monkeypatch.setattr(fake, "poll", poll)
+        polled = home.async_create_task(coordinator.async_refresh())
+        await asyncio.sleep(0)
+        freezer.tick(2)
+        fake.set_reading("c1", Reading.STATUS, ChargingStatus.CHARGING)
+        await coordinator.read("c1")
+        assert shown(home, STATUS_1) == "charging"
+        freezer.tick(2)
+        fake.set_reading("c1", Reading.STATUS, ChargingStatus.FINISHING)
+        gate.set()
+        await polled
+        await home.async_block_till_done()
+        assert shown(home, STATUS_1) == "finishing"
 
     async def test_older_trouble_does_not_blind_a_newer_read(
         self,

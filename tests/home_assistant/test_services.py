@@ -293,7 +293,7 @@ class TestCommands:
             (
                 # Three phases as long as nothing else is measured.
                 "set_charging_limit",
-                {"power": 7000},
+                {"power": 7580},  # 10.99 A, and never more than was asked
                 SetControl(device_id="c1", control=Control.CURRENT_LIMIT, value=10.0),
             ),
             (
