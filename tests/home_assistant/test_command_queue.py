@@ -707,6 +707,32 @@ class TestWatch:
         await read
         assert shown(home, LIMIT_1) == "8.0"
 
+    async def test_slow_reading_of_an_earlier_request_ends_no_watch(
+        self,
+        home: HomeAssistant,
+        coordinator: AccountCoordinator,
+        fake: type[FakeProvider],
+        freezer: FrozenDateTimeFactory,
+        finished: list[dict[str, Any]],
+    ) -> None:
+        """What was sent last is watched to its end."""
+        fake.obeys = False
+        ended = asyncio.Event()
+        fake.reading = ended.wait
+        first = home.async_create_task(coordinator.commands.execute(set_limit(8)))
+        while not fake.reads:
+            await asyncio.sleep(0)
+        freezer.tick(0.5)
+        fake.reading = None
+        await coordinator.commands.execute(set_limit(10))
+        ended.set()
+        await first
+        for seconds in (2.1, 3.1, 10.1, 15.1):
+            assert shown(home, LIMIT_1) == "10.0"
+            await tick(home, freezer, seconds)
+        assert shown(home, LIMIT_1) == "16.0"
+        assert [each["reason"] for each in finished] == [Refusal.NOT_APPLIED]
+
     async def test_list_that_lacks_it_proves_nothing(
         self,
         home: HomeAssistant,
