@@ -532,6 +532,21 @@ class TestLimit:
             SetControl(device_id="c1", control=Control.CURRENT_LIMIT, value=10.0)
         ]
 
+    async def test_power_out_of_bounds_is_told_in_watts(
+        self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
+    ) -> None:
+        """Who gave watts reads watts, on all three phases that there are."""
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(home, "set_charging_limit", device_id, power=3000)
+        assert caught.value.translation_placeholders == {
+            "subject": "Charger c1",
+            "field": "power",
+            "value": "3000 W",
+            "minimum": "4140",
+            "maximum": "11040 W",
+        }
+        assert fake.executed == []
+
     async def test_charger_that_is_limited_by_its_power(
         self, home: HomeAssistant, fake: type[FakeProvider], device_id: str
     ) -> None:
