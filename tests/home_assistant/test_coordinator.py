@@ -1363,6 +1363,27 @@ class TestReads:
         await coordinator.async_refresh()
         assert shown(home, STATUS_1) == "charging"
 
+    async def test_who_no_longer_waits_ends_no_read(
+        self,
+        home: HomeAssistant,
+        set_up: SetUp,
+        fake: type[FakeProvider],
+    ) -> None:
+        """A script that is stopped takes the reading from nobody else."""
+        coordinator: AccountCoordinator = (await set_up()).runtime_data
+        fake.set_reading("c1", Reading.STATUS, ChargingStatus.CHARGING)
+        gate = asyncio.Event()
+        fake.reading = gate.wait
+        waiting = [home.async_create_task(coordinator.read("c1")) for _ in range(2)]
+        while not fake.reads:
+            await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        gate.set()
+        await waiting[1]
+        assert fake.reads == ["c1"]
+        assert shown(home, STATUS_1) == "charging"
+
     async def test_late_part_of_a_poll_is_newer_than_a_read(
         self,
         home: HomeAssistant,
