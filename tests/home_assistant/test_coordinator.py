@@ -7,6 +7,7 @@ import logging
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import DummyCookieJar
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -48,6 +49,7 @@ from homeassistant.helpers import (
     entity_registry as er,
     issue_registry as ir,
 )
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import async_get_platforms
 
@@ -435,6 +437,9 @@ class TestPolls:
         assert context.selection.wants("c1")
         assert context.selection.wants("c9", "g1")
         assert not context.selection.wants("c2")
+        # No account sends what another's cloud, or its own, wants remembered.
+        assert isinstance(context.session.cookie_jar, DummyCookieJar)
+        assert context.session is not async_get_clientsession(home)
 
 
 class TestTrouble:
