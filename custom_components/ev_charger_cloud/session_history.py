@@ -219,6 +219,7 @@ class SessionHistory:
             for device_id, stored in ledger.observations.items()
         }
         self._at_rest: dict[str, Rest] = {}
+        self._all_seen_at = datetime.min.replace(tzinfo=UTC)
         self._timers: set[CALLBACK_TYPE] = set()
         coordinator.async_add_observation_listener(self._observe_all)
         coordinator.async_add_event_listener(None, self._happened)
@@ -375,8 +376,13 @@ class SessionHistory:
             # A new look at a device that rests is a change.
             return
         now = dt_util.utcnow()
-        for device_id in self._at_rest.keys() & observed.seen:
-            self._at_rest[device_id] = self._at_rest[device_id]._replace(at=now)
+        if len(observed.seen) >= len(self._coordinator.data):
+            # Once, however many they are.
+            self._all_seen_at = now
+            return
+        for device_id in observed.seen:
+            if rest := self._at_rest.get(device_id):
+                self._at_rest[device_id] = rest._replace(at=now)
 
     def _measured_at(self, device: Device, now: datetime) -> datetime:
         """Return when what is seen of a device was measured.
@@ -397,7 +403,8 @@ class SessionHistory:
         now = dt_util.utcnow()
         at = self._measured_at(device, now)
         live = not (device.stale or device.online is False)
-        rest = self._at_rest.pop(device.id, None)
+        if rest := self._at_rest.pop(device.id, None):
+            rest = rest._replace(at=max(rest.at, self._all_seen_at))
         if live and device.readings.get(Reading.CHARGING) is False:
             register = device.readings.get(Reading.LIFETIME_ENERGY)
             self._at_rest[device.id] = Rest(
