@@ -294,6 +294,18 @@ async def test_observed(
     assert cloud.asked_spans == []
 
 
+async def test_polls_that_find_nothing_touch_no_device(
+    cloud: type[FakeProvider], set_up: SetUp, tick: Tick
+) -> None:
+    """That all are at rest still is noted once, or a large account pays at each poll."""
+    entry = await set_up()
+    await tick(60)
+    at_rest = entry.runtime_data.history._at_rest
+    before = at_rest["c1"]
+    await tick(60, 3)
+    assert at_rest["c1"] is before
+
+
 async def test_observed_without_a_plug(
     cloud: type[FakeProvider], set_up: SetUp, tick: Tick
 ) -> None:
