@@ -290,14 +290,18 @@ class SessionCostSensor(LedgerSensorEntity, RestoreEntity):
         if stated:
             self._count(device, price_now(self.coordinator.hass, stated))
         else:
-            cost = device.readings.get(self.entity_description.reading)
+            told = device.readings.get(self.entity_description.reading)
             since = device.readings.get(Reading.SESSION_START)
             self._attr_last_reset = since if isinstance(since, datetime) else None
             self._cost = self._currency = None
-            if isinstance(cost, Money):
-                self._cost, self._currency = cost.amount, cost.currency
+            if isinstance(told, Money):
+                self._cost, self._currency = told.amount, told.currency
         self._ask_ledger(device, stated=bool(stated))
-        self._attr_native_value = None if self._cost is None else round(self._cost, 4)
+        cost = self._cost
+        if stated and device.charging and not self.coordinator.history.running(device):
+            # A session has begun that is not read yet: what is known is the last one's.
+            cost = None
+        self._attr_native_value = None if cost is None else round(cost, 4)
         self._attr_native_unit_of_measurement = (
             self._currency or self.coordinator.hass.config.currency
         )

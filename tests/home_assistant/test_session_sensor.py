@@ -193,6 +193,19 @@ async def test_cost_of_the_session_that_runs(
     )
     await home.async_block_till_done()
     assert kwh(home, SESSION) == 4.44
+    if not tells:
+        return
+    # It stays until another one begins, and is not taken for that one's.
+    charge(fake, 0, on=False)
+    await tick(home, freezer, 60)
+    assert kwh(home, SESSION) == 4.44
+    charge(fake, 6000)
+    fake.set_reading("c1", Reading.SESSION_START, None)
+    fake.set_reading("c1", Reading.SESSION_ENERGY, None)
+    await tick(home, freezer, 60)
+    state = home.states.get(SESSION)
+    assert state is not None
+    assert state.state == "unknown"
 
 
 async def test_cost_that_the_cloud_tells(
