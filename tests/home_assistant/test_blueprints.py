@@ -435,6 +435,20 @@ class TestSolarSurplus:
         await house.pass_time(minutes=20)
         assert house.connector.power_w == 0
 
+    async def test_switch_is_gone(
+        self, house: House, sun: list[float], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Without the switch nothing is done, and nothing is logged each minute."""
+        await self.automate(house)
+        house.connector.plug_in(Car(soc=0.1))
+        await house.pass_time(minutes=2)
+        switch = house.entity("switch", "charging")
+        er.async_get(house.home).async_remove(switch)
+        sun[0] = 10_000
+        await house.pass_time(minutes=5)
+        assert house.connector.power_w == 0
+        assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
 
 class TestHouseFuse:
     """The chargers get what the house leaves of its fuse."""
