@@ -937,14 +937,14 @@ async def test_card(provider: AmpecoProvider) -> None:
 
 
 async def test_card_of_the_past(provider: AmpecoProvider) -> None:
-    """What was sent before we listened opens no door now: it may be a replay."""
+    """What was told of long ago opens no door now: it may be a replay."""
     body = {
         "notification": "authorization.changed",
         "authorizationId": 98001,
         "action": "created",
         "status": "accepted",
         "chargePointId": 4022,
-        "lastUpdatedAt": (provider.context.now() - timedelta(minutes=5)).isoformat(),
+        "lastUpdatedAt": (provider.context.now() - timedelta(hours=2)).isoformat(),
     }
     assert receive(provider, body).kind == "late"
 

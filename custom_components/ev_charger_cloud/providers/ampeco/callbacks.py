@@ -25,8 +25,8 @@ _AHEAD = timedelta(days=1)
 # How long (s) after a poll found a change its callback may still come.
 _LATE = 45.0
 _MOST_KEPT = 20_000
-# How old (s) a card that is told of may be: afterwards it opens nothing any more.
-_CARD_LASTS = 3600.0
+# How old a card that is told of may be: afterwards it opens nothing any more.
+_CARD_LASTS = timedelta(hours=1)
 _ENDED = {"stop": "finished", "start": "active"}
 
 
@@ -68,7 +68,6 @@ class Callbacks:
         self._newest: dict[tuple[str, str], datetime] = {}
         # When (monotonic) each EVSE and charge point last took what a callback said.
         self._applied_at: dict[str, float] = {}
-        self._began = context.now()
         self._unannounced: dict[str, float] = {}
         self.doubtful_since: float | None = None
         # Until when (monotonic) nothing is known to be lost.
@@ -291,7 +290,8 @@ class Callbacks:
         if station is None or text(body.get("status")) != "accepted":
             return
         at = _time_of(body)
-        if at is not None and self._is_bygone(at):
+        if at is not None and self._context.now() - at > _CARD_LASTS:
+            # What a body was heard before is known for an hour.
             said.kind = "late"
             return
         tag = text(body.get("idTag"))
@@ -361,15 +361,6 @@ class Callbacks:
         if len(self._newest) > _MOST_KEPT:
             del self._newest[next(iter(self._newest))]
         return False
-
-    def _is_bygone(self, at: datetime) -> bool:
-        """Return whether something is from before anybody listened, or long over.
-
-        What a body was heard before is known for an hour, and not beyond a restart.
-        """
-        return at < max(
-            self._began, self._context.now() - timedelta(seconds=_CARD_LASTS)
-        )
 
     def _was_read_since(
         self, sent_at: Mapping[str, float], key: str, body: _Body

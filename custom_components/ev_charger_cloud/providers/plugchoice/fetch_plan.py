@@ -41,7 +41,9 @@ _CARDS = timedelta(hours=6)
 
 _GRANTED_FOR = 60  # s
 _GRACE = 1.0  # s, for the jitter of polls
-_QUIET = 600.0  # s, for which a charger with nothing due is not looked at again
+# For how long (s) a charger with nothing due is not looked at again. In a session that
+# hangs on others: who else charges there, and what its samples tell.
+_QUIET, _QUIET_IN_SESSION = 600.0, 60.0
 _SLOW_SHARE = 4
 
 
@@ -126,7 +128,7 @@ class FetchPlan:
                     self._add(due, station, row, live=True)
         now = self._context.monotonic()
         if now >= station.quiet_until:
-            quiet = _QUIET
+            quiet = _QUIET_IN_SESSION if station.in_session else _QUIET
             for row in self._slow(station, pace, together):
                 quiet = min(quiet, self._add(due, station, row))
             station.quiet_until = now + quiet
