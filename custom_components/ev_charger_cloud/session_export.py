@@ -224,7 +224,8 @@ def write(hass: HomeAssistant, name: str, content: str) -> Path | None:
         unfinished.write_text(content, encoding="utf-8-sig", newline="")
         unfinished.replace(path)
     except OSError as err:
-        _LOGGER.warning("The export could not be written: %s", err)
+        # Not where: the name may be a person's.
+        _LOGGER.warning("The export could not be written: %s", err.strerror)
         return None
     return path
 
